@@ -1,0 +1,25 @@
+"""The data layer: schema, relations, graphs, meta-paths, data sets."""
+
+from __future__ import annotations
+
+from hetgraph.data.csr import CSR
+from hetgraph.data.dataset import Dataset, LinkSplit, NodeLabels, Split
+from hetgraph.data.graph import HeteroGraph
+from hetgraph.data.metapath import MetaPath
+from hetgraph.data.relation import Relation
+from hetgraph.data.schema import EdgeSpec, EdgeType, FeatureSpec, Schema
+
+__all__ = [
+    "CSR",
+    "Dataset",
+    "EdgeSpec",
+    "EdgeType",
+    "FeatureSpec",
+    "HeteroGraph",
+    "LinkSplit",
+    "MetaPath",
+    "NodeLabels",
+    "Relation",
+    "Schema",
+    "Split",
+]

@@ -1,0 +1,412 @@
+"""The sparse matrix everything stands on: a frozen CSR with a cached transpose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+from typing_extensions import Self
+
+from hetgraph.errors import ConfigError, DataError, suggest
+
+__all__ = ["CSR", "Normalization", "stable_sort_by_key"]
+
+Normalization = Literal["row", "col", "sym"]
+
+_INT32_LIMIT = 2**31 - 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CSR:
+    """A sparse matrix in compressed-row form that allows parallel entries.
+
+    Entries of a row are sorted by column; parallel entries keep the order they were given in.
+    Nothing is ever changed in place, so the transpose is computed once and shared.
+
+    Args:
+        indptr: ``[num_rows + 1]`` offsets, int32 or int64.
+        indices: ``[nnz]`` column of each entry, same dtype as ``indptr``.
+        num_cols: Number of columns.
+        weight: ``[nnz]`` floating values; ``None`` means that every entry is one.
+    """
+
+    indptr: Tensor
+    indices: Tensor
+    num_cols: int
+    weight: Tensor | None = None
+    _cache: dict[str, Any] = field(default_factory=dict, repr=False, kw_only=True)
+
+    # ---------------------------------------------------------------- construction
+
+    @classmethod
+    def from_coo(
+        cls,
+        rows: Tensor | np.ndarray[Any, Any],
+        cols: Tensor | np.ndarray[Any, Any],
+        shape: tuple[int, int],
+        weight: Tensor | np.ndarray[Any, Any] | None = None,
+    ) -> Self:
+        """Builds the matrix from coordinate lists, in O(nnz + num_rows + num_cols).
+
+        Args:
+            rows: ``[nnz]`` row of each entry, any integer dtype.
+            cols: ``[nnz]`` column of each entry.
+            shape: ``(num_rows, num_cols)``.
+            weight: ``[nnz]`` values in the order of ``rows``.
+
+        Raises:
+            DataError: If the lists differ in length, are not integers or leave the shape.
+        """
+        csr, perm = cls.from_coo_with_perm(rows, cols, shape)
+        if weight is None:
+            return csr
+        values = torch.as_tensor(weight)
+        if values.shape != perm.shape:
+            raise DataError(
+                f"weight has shape {list(values.shape)}, expected [{perm.numel()}]: "
+                "one value for each entry."
+            )
+        return csr.with_weight(values[perm])
+
+    @classmethod
+    def from_coo_with_perm(
+        cls,
+        rows: Tensor | np.ndarray[Any, Any],
+        cols: Tensor | np.ndarray[Any, Any],
+        shape: tuple[int, int],
+    ) -> tuple[Self, Tensor]:
+        """Builds the pattern and tells where each entry came from.
+
+        Returns:
+            The matrix and ``perm`` (``[nnz]``): its entry ``e`` is input entry ``perm[e]``.
+
+        Raises:
+            DataError: As for :meth:`from_coo`.
+        """
+        row_ids, col_ids = _index_array(rows, "rows"), _index_array(cols, "cols")
+        if row_ids.size != col_ids.size:
+            raise DataError(f"rows has {row_ids.size} entries and cols has {col_ids.size}.")
+        num_rows, num_cols = shape
+        for name, ids, bound in (("row", row_ids, num_rows), ("column", col_ids, num_cols)):
+            if ids.size and (ids.min() < 0 or ids.max() >= bound):
+                bad = int(ids.min()) if ids.min() < 0 else int(ids.max())
+                raise DataError(f"{name} {bad} is outside 0..{bound - 1}.")
+        dtype = np.int32 if max(num_rows, num_cols, row_ids.size) <= _INT32_LIMIT else np.int64
+        # Two stable counting sorts, last key first: a radix sort without comparison.
+        by_col, _ = stable_sort_by_key(col_ids, num_cols)
+        by_row, indptr = stable_sort_by_key(row_ids[by_col], num_rows)
+        perm = by_col[by_row]
+        csr = cls(
+            indptr=torch.from_numpy(indptr.astype(dtype, copy=False)),
+            indices=torch.from_numpy(col_ids[perm].astype(dtype, copy=False)),
+            num_cols=num_cols,
+        )
+        return csr, torch.from_numpy(perm.astype(np.int64, copy=False))
+
+    @classmethod
+    def from_scipy(cls, matrix: Any) -> Self:
+        """Builds the matrix from any scipy sparse matrix; all-ones values become no weight."""
+        csr = sp.csr_array(matrix)
+        csr.sort_indices()
+        fits = max(*csr.shape, csr.nnz) <= _INT32_LIMIT
+        dtype = np.int32 if fits else np.int64
+        data = csr.data
+        ones = data.dtype == np.bool_ or bool((data == 1).all())
+        values = None if ones else torch.from_numpy(np.asarray(data, dtype=np.float32))
+        return cls(
+            indptr=torch.from_numpy(csr.indptr.astype(dtype)),
+            indices=torch.from_numpy(csr.indices.astype(dtype)),
+            num_cols=int(csr.shape[1]),
+            weight=values,
+        )
+
+    @classmethod
+    def from_dense(cls, matrix: Tensor) -> Self:
+        """Builds the matrix from the non-zeros of a ``[num_rows, num_cols]`` tensor."""
+        rows, cols = matrix.nonzero(as_tuple=True)
+        values = matrix[rows, cols]
+        weight = None if bool((values == 1).all()) else values.to(torch.float32)
+        return cls.from_coo(rows, cols, (matrix.shape[0], matrix.shape[1]), weight)
+
+    # ------------------------------------------------------------------ properties
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows."""
+        return self.indptr.numel() - 1
+
+    @property
+    def nnz(self) -> int:
+        """Number of stored entries, parallel ones counted."""
+        return self.indices.numel()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(num_rows, num_cols)``."""
+        return self.num_rows, self.num_cols
+
+    @property
+    def device(self) -> torch.device:
+        """Where the index tensors live."""
+        return self.indices.device
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the stored tensors, caches not counted."""
+        return sum(tensor.nbytes for tensor in self._tensors().values())
+
+    @cached_property
+    def degree(self) -> Tensor:
+        """``[num_rows]`` int64 number of entries of each row."""
+        return (self.indptr[1:] - self.indptr[:-1]).long()
+
+    @cached_property
+    def row_ids(self) -> Tensor:
+        """``[nnz]`` int64 row of each entry."""
+        return torch.repeat_interleave(self.degree, output_size=self.nnz)
+
+    @property
+    def transpose(self) -> Self:
+        """The transposed matrix, computed once in O(nnz); its transpose is this matrix."""
+        if "transpose" not in self._cache:
+            self._build_transpose()
+        transposed: Self = self._cache["transpose"]
+        return transposed
+
+    @property
+    def transpose_perm(self) -> Tensor:
+        """``[nnz]`` int64: entry ``e`` of the transpose is entry ``transpose_perm[e]`` here."""
+        if "transpose_perm" not in self._cache:
+            self._build_transpose()
+        perm: Tensor = self._cache["transpose_perm"]
+        return perm
+
+    # ---------------------------------------------------------------- new matrices
+
+    def with_weight(self, weight: Tensor | None) -> Self:
+        """Returns the same pattern with other values (``None``: all ones)."""
+        if weight is not None and weight.shape != self.indices.shape:
+            raise DataError(
+                f"weight has shape {list(weight.shape)}, expected [{self.nnz}]: "
+                "one value for each entry."
+            )
+        return replace(self, weight=weight, _cache={})
+
+    def normalized(self, kind: Normalization = "row") -> Self:
+        """Returns the matrix with weights scaled by row sums, column sums or both.
+
+        Args:
+            kind: ``"row"`` is D_r⁻¹A (a mean over the entries of a row), ``"col"`` is A D_c⁻¹,
+                ``"sym"`` is D_r^-½ A D_c^-½. Rows and columns without entries stay zero.
+        """
+        if kind not in ("row", "col", "sym"):
+            raise ConfigError(
+                f"normalization {kind!r} is unknown.{suggest(str(kind), ['row', 'col', 'sym'])}"
+            )
+        value = self.weight if self.weight is not None else self._ones()
+        rows, cols = self.row_ids, self.indices.long()
+        power = -0.5 if kind == "sym" else -1.0
+        scaled = value
+        if kind in ("row", "sym"):
+            scaled = scaled * _inverse_sum(value, rows, self.num_rows, power)[rows]
+        if kind in ("col", "sym"):
+            scaled = scaled * _inverse_sum(value, cols, self.num_cols, power)[cols]
+        return self.with_weight(scaled)
+
+    def coalesced(self, values: Literal["sum", "binary"] = "sum") -> Self:
+        """Merges parallel entries: their weights are added, or dropped for ``"binary"``."""
+        key = self.row_ids * self.num_cols + self.indices.long()
+        unique, inverse = torch.unique_consecutive(key, return_inverse=True)
+        weight = None
+        if values == "sum" and (unique.numel() < self.nnz or self.weight is not None):
+            source = self.weight if self.weight is not None else self._ones()
+            weight = source.new_zeros(unique.numel()).index_add_(0, inverse, source)
+        rows, cols = unique // max(self.num_cols, 1), unique % max(self.num_cols, 1)
+        counts = torch.bincount(rows, minlength=self.num_rows)
+        return replace(
+            self,
+            indptr=_offsets(counts).to(self.indptr.dtype),
+            indices=cols.to(self.indices.dtype),
+            weight=weight,
+            _cache={},
+        )
+
+    def rows(self, index: Tensor) -> Self:
+        """Returns the matrix of the given rows, in their order; O(entries of these rows)."""
+        index = index.to(self.device).long()
+        start, degree = self.indptr[index].long(), self.degree[index]
+        indptr = _offsets(degree)
+        entry = torch.arange(int(indptr[-1]), device=self.device)
+        entry += torch.repeat_interleave(start - indptr[:-1], degree, output_size=entry.numel())
+        picked: dict[str, Any] = {
+            name: value[entry]
+            for name, value in self._tensors().items()
+            if name not in ("indptr", "indices")
+        }
+        return replace(
+            self,
+            indptr=indptr.to(self.indptr.dtype),
+            indices=self.indices[entry],
+            _cache={},
+            **picked,
+        )
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
+        """Returns the matrix on ``device``; itself if it is there already."""
+        if torch.device(device) == self.device:
+            return self
+        moved: dict[str, Any] = {
+            k: v.to(device, non_blocking=non_blocking) for k, v in self._tensors().items()
+        }
+        return replace(self, _cache={}, **moved)
+
+    def pin_memory(self) -> Self:
+        """Returns the matrix in page-locked memory."""
+        pinned: dict[str, Any] = {k: v.pin_memory() for k, v in self._tensors().items()}
+        return replace(self, _cache={}, **pinned)
+
+    # ------------------------------------------------------------------ other forms
+
+    def coo(self) -> tuple[Tensor, Tensor]:
+        """Returns int64 ``(rows, cols)``, each ``[nnz]``."""
+        return self.row_ids, self.indices.long()
+
+    def to_scipy(self, dtype: Any = np.float32) -> sp.csr_array:
+        """Returns a scipy matrix that shares the index memory; parallel entries stay apart."""
+        if self.weight is None:
+            data = np.ones(self.nnz, dtype=dtype)
+        else:
+            data = self.weight.detach().cpu().numpy().astype(dtype, copy=False)
+        parts = (data, self.indices.cpu().numpy(), self.indptr.cpu().numpy())
+        return sp.csr_array(parts, shape=self.shape)
+
+    def to_dense(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Returns the dense ``[num_rows, num_cols]`` tensor; parallel entries are added."""
+        dense = torch.zeros(self.num_rows * self.num_cols, dtype=dtype, device=self.device)
+        value = self._ones() if self.weight is None else self.weight
+        dense.index_add_(0, self.row_ids * self.num_cols + self.indices.long(), value.to(dtype))
+        return dense.view(self.num_rows, self.num_cols)
+
+    def validate(self, name: str = "matrix") -> None:
+        """Checks dtypes, offsets, ranges and values.
+
+        Raises:
+            DataError: Naming ``name``, the value found and the one expected.
+        """
+        if self.indptr.dtype not in (torch.int32, torch.int64):
+            raise DataError(f"{name}: indptr is {self.indptr.dtype}, expected int32 or int64.")
+        if self.indices.dtype != self.indptr.dtype:
+            raise DataError(
+                f"{name}: indices are {self.indices.dtype} and indptr is {self.indptr.dtype}; "
+                "both must have the same dtype."
+            )
+        if self.indptr.dim() != 1 or self.indices.dim() != 1 or self.indptr.numel() == 0:
+            raise DataError(f"{name}: indptr must be [num_rows + 1] and indices [nnz].")
+        if int(self.indptr[0]) != 0 or int(self.indptr[-1]) != self.nnz:
+            raise DataError(
+                f"{name}: indptr runs from {int(self.indptr[0])} to {int(self.indptr[-1])}, "
+                f"expected 0 to {self.nnz}."
+            )
+        if bool((self.indptr[1:] < self.indptr[:-1]).any()):
+            raise DataError(f"{name}: indptr decreases; offsets must be sorted.")
+        if self.nnz:
+            low, high = int(self.indices.min()), int(self.indices.max())
+            if low < 0 or high >= self.num_cols:
+                bad = low if low < 0 else high
+                raise DataError(f"{name}: index {bad} is outside 0..{self.num_cols - 1}.")
+        if self.weight is not None:
+            if self.weight.shape != self.indices.shape:
+                raise DataError(
+                    f"{name}: weight has shape {list(self.weight.shape)}, expected [{self.nnz}]."
+                )
+            if not self.weight.is_floating_point():
+                raise DataError(f"{name}: weight is {self.weight.dtype}, expected a float dtype.")
+            if not bool(torch.isfinite(self.weight).all()):
+                raise DataError(
+                    f"{name}: weight holds NaN or infinite values; remove or fill them."
+                )
+
+    def __repr__(self) -> str:
+        weighted = "" if self.weight is None else ", weighted"
+        return f"{type(self).__name__}({self.num_rows} x {self.num_cols}, {self.nnz:,}{weighted})"
+
+    # -------------------------------------------------------------------- internals
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """All stored tensors by field name; subclasses with more fields extend it."""
+        tensors = {"indptr": self.indptr, "indices": self.indices}
+        if self.weight is not None:
+            tensors["weight"] = self.weight
+        return tensors
+
+    def _ones(self) -> Tensor:
+        return torch.ones(self.nnz, dtype=torch.float32, device=self.device)
+
+    def _build_transpose(self) -> None:
+        keys = self.indices.cpu().numpy()
+        order, indptr = stable_sort_by_key(keys, self.num_cols)
+        perm = torch.from_numpy(order.astype(np.int64, copy=False)).to(self.device)
+        entries: dict[str, Any] = {
+            name: value[perm]
+            for name, value in self._tensors().items()
+            if name not in ("indptr", "indices")
+        }
+        transposed = replace(
+            self,
+            indptr=torch.from_numpy(indptr.astype(np.int64)).to(self.indptr),
+            indices=self.row_ids[perm].to(self.indices.dtype),
+            num_cols=self.num_rows,
+            _cache={},
+            **entries,
+        )
+        inverse = torch.empty_like(perm)
+        inverse[perm] = torch.arange(self.nnz, device=self.device)
+        transposed._cache.update(transpose=self, transpose_perm=inverse)
+        self._cache.update(transpose=transposed, transpose_perm=perm)
+
+
+def stable_sort_by_key(
+    keys: np.ndarray[Any, Any], num_keys: int
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Sorts entries by a small integer key without comparisons, in O(n + num_keys).
+
+    Seen as a matrix with one entry a row, the entries grouped by column are the sorted ones:
+    scipy's CSR-to-CSC conversion is a stable counting sort in C.
+
+    Args:
+        keys: ``[n]`` integers in ``0..num_keys-1``.
+        num_keys: Number of different keys.
+
+    Returns:
+        ``order`` (``[n]``, positions sorted by key) and ``indptr`` (``[num_keys + 1]``).
+    """
+    size = keys.size
+    dtype = np.int32 if max(size, num_keys) < _INT32_LIMIT else np.int64
+    one_a_row = np.arange(size + 1, dtype=dtype)
+    marks = np.ones(size, dtype=np.int8)
+    matrix = sp.csr_array((marks, keys.astype(dtype, copy=False), one_a_row), (size, num_keys))
+    grouped = matrix.tocsc()
+    return grouped.indices, grouped.indptr
+
+
+def _index_array(ids: Tensor | np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
+    array = ids.detach().cpu().numpy() if isinstance(ids, Tensor) else np.asarray(ids)
+    if array.ndim != 1:
+        raise DataError(f"{name} has shape {list(array.shape)}, expected one dimension.")
+    if array.dtype.kind not in "iu" and array.size:
+        raise DataError(f"{name} are {array.dtype}, expected integers.")
+    return array
+
+
+def _inverse_sum(value: Tensor, ids: Tensor, size: int, power: float) -> Tensor:
+    total = value.new_zeros(size).index_add_(0, ids, value)
+    return torch.where(total > 0, total, 1.0).pow(power) * (total > 0)
+
+
+def _offsets(counts: Tensor) -> Tensor:
+    return torch.cat([counts.new_zeros(1, dtype=torch.int64), counts.long().cumsum(0)])

@@ -1,0 +1,206 @@
+"""What a graph is made of, declared apart from its data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, get_args
+
+from hetgraph.errors import SchemaError, suggest
+
+__all__ = ["EdgeSpec", "EdgeType", "FeatureKind", "FeatureSpec", "Schema"]
+
+FeatureKind = Literal["dense", "sparse", "categorical", "text", "none"]
+
+
+class EdgeType(NamedTuple):
+    """A relation's name: the same ``(source type, name, destination type)`` triple as in PyG."""
+
+    src: str
+    name: str
+    dst: str
+
+    def __str__(self) -> str:
+        return f"{self.src} -{self.name}> {self.dst}"
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """What the features of a node type are.
+
+    Args:
+        kind: ``"dense"`` or ``"sparse"`` vectors, ``"categorical"`` codes, ``"text"``, ``"none"``.
+        dim: Width of a vector, or number of categories; 0 for ``"text"`` and ``"none"``.
+    """
+
+    kind: FeatureKind = "none"
+    dim: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(FeatureKind):
+            raise SchemaError(
+                f"feature kind {self.kind!r} is unknown.{suggest(self.kind, get_args(FeatureKind))}"
+            )
+        if self.dim < 0:
+            raise SchemaError(f"feature dim is {self.dim}, expected 0 or more.")
+
+
+@dataclass(frozen=True)
+class EdgeSpec:
+    """What the edges of a type carry besides their two ends."""
+
+    weighted: bool = False
+    feature_dim: int = 0
+    timed: bool = False
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Node types, edge types and declared reverse pairs of a graph.
+
+    Everything a model needs to size its parameters is here. Two schemas are equal, and hash
+    equally, when they declare the same things in the same order.
+
+    Args:
+        node_types: Feature declaration by node type.
+        edge_types: Edge declaration by edge type.
+        reverses: Pairs of edge types that hold the same edges in opposite directions. An
+            undirected relation inside one type is its own reverse: ``(r, r)``.
+
+    Raises:
+        SchemaError: If an edge type names an unknown node type or a reverse pair does not fit.
+    """
+
+    node_types: Mapping[str, FeatureSpec]
+    edge_types: Mapping[EdgeType, EdgeSpec]
+    reverses: tuple[tuple[EdgeType, EdgeType], ...] = ()
+    _reverse: Mapping[EdgeType, EdgeType] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        nodes = {str(name): spec for name, spec in self.node_types.items()}
+        edges = {EdgeType(*map(str, triple)): spec for triple, spec in self.edge_types.items()}
+        pairs = tuple((EdgeType(*a), EdgeType(*b)) for a, b in self.reverses)
+        object.__setattr__(self, "node_types", MappingProxyType(nodes))
+        object.__setattr__(self, "edge_types", MappingProxyType(edges))
+        object.__setattr__(self, "reverses", pairs)
+        object.__setattr__(self, "_reverse", MappingProxyType(self._check()))
+
+    def _check(self) -> dict[EdgeType, EdgeType]:
+        for edge_type in self.edge_types:
+            for role, name in (("source", edge_type.src), ("destination", edge_type.dst)):
+                if name not in self.node_types:
+                    raise SchemaError(
+                        f"edge type ({edge_type}) has the unknown {role} type {name!r}."
+                        f"{suggest(name, self.node_types)}"
+                    )
+        reverse: dict[EdgeType, EdgeType] = {}
+        for first, second in self.reverses:
+            for one in (first, second):
+                if one not in self.edge_types:
+                    raise SchemaError(
+                        f"reverse pair ({first}) / ({second}): ({one}) is not an edge type."
+                    )
+            if (first.src, first.dst) != (second.dst, second.src):
+                raise SchemaError(
+                    f"({second}) cannot be the reverse of ({first}): their ends do not swap."
+                )
+            for one, other in ((first, second), (second, first)):
+                if reverse.setdefault(one, other) != other:
+                    raise SchemaError(f"({one}) is declared with two different reverses.")
+        return reverse
+
+    def __hash__(self) -> int:
+        return hash((tuple(self.node_types.items()), tuple(self.edge_types.items()), self.reverses))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Schema):
+            return NotImplemented
+        mine = (tuple(self.node_types.items()), tuple(self.edge_types.items()), self.reverses)
+        theirs = (tuple(other.node_types.items()), tuple(other.edge_types.items()), other.reverses)
+        return mine == theirs
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Schema, (dict(self.node_types), dict(self.edge_types), self.reverses)
+
+    def reverse_of(self, edge_type: EdgeType) -> EdgeType | None:
+        """Returns the declared reverse of an edge type, or ``None``."""
+        return self._reverse.get(self.edge_type(edge_type))
+
+    def node_type(self, name: str) -> str:
+        """Returns ``name`` if it is a node type.
+
+        Raises:
+            SchemaError: If it is not, with a suggestion.
+        """
+        if name not in self.node_types:
+            raise SchemaError(f"unknown node type {name!r}.{suggest(name, self.node_types)}")
+        return name
+
+    def edge_type(self, name: str | tuple[str, str, str]) -> EdgeType:
+        """Returns the edge type of a triple, or of a relation name if only one has it.
+
+        Raises:
+            SchemaError: If there is none or more than one.
+        """
+        if not isinstance(name, str):
+            triple = EdgeType(*name)
+            if triple in self.edge_types:
+                return triple
+            known = {str(one): one for one in self.edge_types}
+            raise SchemaError(f"unknown edge type ({triple}).{suggest(str(triple), known)}")
+        found = [one for one in self.edge_types if one.name == name or str(one) == name]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            listed = "; ".join(map(str, found))
+            raise SchemaError(f"relation name {name!r} is ambiguous, give the triple: {listed}.")
+        raise SchemaError(
+            f"unknown relation {name!r}.{suggest(name, [one.name for one in self.edge_types])}"
+        )
+
+    def incident(self, node_type: str) -> tuple[EdgeType, ...]:
+        """Returns the edge types that start or end at ``node_type``, in declared order."""
+        self.node_type(node_type)
+        return tuple(one for one in self.edge_types if node_type in (one.src, one.dst))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain lists and dicts that JSON can hold; :meth:`from_dict` reads them."""
+        return {
+            "node_types": [
+                {"name": name, "kind": spec.kind, "dim": spec.dim}
+                for name, spec in self.node_types.items()
+            ],
+            "edge_types": [
+                {
+                    "type": list(edge_type),
+                    "weighted": spec.weighted,
+                    "feature_dim": spec.feature_dim,
+                    "timed": spec.timed,
+                }
+                for edge_type, spec in self.edge_types.items()
+            ],
+            "reverses": [[list(a), list(b)] for a, b in self.reverses],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Schema:
+        """Reads what :meth:`to_dict` wrote.
+
+        Raises:
+            SchemaError: If a part is missing.
+        """
+        try:
+            nodes = {
+                one["name"]: FeatureSpec(one["kind"], int(one["dim"])) for one in data["node_types"]
+            }
+            edges = {
+                EdgeType(*one["type"]): EdgeSpec(
+                    bool(one["weighted"]), int(one["feature_dim"]), bool(one["timed"])
+                )
+                for one in data["edge_types"]
+            }
+            reverses = tuple((EdgeType(*a), EdgeType(*b)) for a, b in data["reverses"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise SchemaError(f"not a schema: {error!r}.") from error
+        return cls(nodes, edges, reverses)

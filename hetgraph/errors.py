@@ -1,0 +1,74 @@
+"""Errors that a user can mend: the command line prints them as one line and exits with 2."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "BudgetError",
+    "ConfigError",
+    "DataError",
+    "FileFormatError",
+    "LeakageError",
+    "MetaPathError",
+    "SchemaError",
+    "UserError",
+    "suggest",
+]
+
+
+class UserError(ValueError):
+    """A mistake in what the user gave; the message says what was expected and how to mend it."""
+
+
+class SchemaError(UserError):
+    """A node type, edge type or declaration that the schema does not allow."""
+
+
+class DataError(UserError):
+    """Values that contradict their declaration: counts, ranges, dtypes, NaN."""
+
+
+class FileFormatError(UserError):
+    """A file that is missing parts, truncated or not in the expected format."""
+
+
+class MetaPathError(UserError):
+    """A meta-path that cannot be parsed or does not fit the schema."""
+
+
+class BudgetError(UserError):
+    """An operation whose estimated memory exceeds the given budget."""
+
+
+class ConfigError(UserError):
+    """An unknown name or an invalid setting."""
+
+
+class LeakageError(UserError):
+    """Held-out information that would reach the input of a model."""
+
+
+def suggest(name: str, options: Iterable[str], *, limit: int = 12) -> str:
+    """Returns a sentence that helps to mend a misspelt name.
+
+    Args:
+        name: What the user wrote.
+        options: The names that exist.
+        limit: At most this many names are listed when none is close.
+
+    Returns:
+        ``" Did you mean 'x'?"`` if a name is close, else ``" Known: a, b, c."``, with a leading
+        space, ready to be appended to a message.
+    """
+    known = sorted(set(options))
+    if not known:
+        return " None is known."
+    lowered = {option.lower(): option for option in reversed(known)}
+    close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    if close:
+        return f" Did you mean {lowered[close[0]]!r}?"
+    shown = ", ".join(known[:limit])
+    more = f" and {len(known) - limit} more" if len(known) > limit else ""
+    return f" Known: {shown}{more}."

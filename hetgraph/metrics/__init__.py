@@ -1,0 +1,8 @@
+"""Metrics as pure functions of tensors; fractions in [0, 1]."""
+
+from __future__ import annotations
+
+from hetgraph.metrics.classification import accuracy, multi_label_f1, single_label_f1
+from hetgraph.metrics.ranking import mrr, ndcg
+
+__all__ = ["accuracy", "mrr", "multi_label_f1", "ndcg", "single_label_f1"]

@@ -1,0 +1,200 @@
+"""The small contract every method fulfils, whatever its family."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from hetgraph.data.schema import Schema
+from hetgraph.errors import FileFormatError
+from hetgraph.files import atomic_dir
+from hetgraph.registry import models
+from hetgraph.seeds import Seeds
+from hetgraph.settings import config_from_dict
+from hetgraph.tasks.base import Task, TaskSpec
+
+__all__ = ["Loss", "Model", "RelevanceRow", "Stage"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of a training: pre-training, fusion, tuning.
+
+    Args:
+        name: Passed to :meth:`Model.batches` and :meth:`Model.training_step`.
+        epochs: Number of epochs; ``None`` takes the trainer's setting.
+        validate: Whether the stage is early-stopped and selected on validation.
+    """
+
+    name: str = "fit"
+    epochs: int | None = None
+    validate: bool = True
+
+
+@dataclass
+class Loss:
+    """Named terms of a training loss, each a mean over ``count`` samples.
+
+    Args:
+        terms: Scalars; the trainer minimises their sum and logs each.
+        count: Number of samples, the weight of this batch among the processes of a step.
+    """
+
+    terms: Mapping[str, Tensor]
+    count: int
+
+    @property
+    def total(self) -> Tensor:
+        """The sum of the terms."""
+        return torch.stack([term.float() for term in self.terms.values()]).sum()
+
+
+@dataclass(frozen=True)
+class RelevanceRow:
+    """How much one relation or meta-path counts for the nodes of a type.
+
+    Args:
+        node_type: Type whose representation it shapes.
+        relation: Relation or meta-path in text form.
+        order: Hop, iteration or layer it belongs to, from 0.
+        weight: Mean weight.
+        spread: Standard deviation of the weight over nodes, heads or filters.
+    """
+
+    node_type: str
+    relation: str
+    order: int
+    weight: float
+    spread: float = 0.0
+
+
+class Model(nn.Module, ABC):
+    """A method: fixed inputs made once, a training step, predictions.
+
+    Parameters are sized from schema, task and configuration alone, so a model can be built,
+    counted and loaded without data. A model has no training loop and names no data set.
+
+    Args:
+        schema: What the graph is made of.
+        spec: What is to be predicted.
+        config: The hyper-parameters, an instance of ``Config``.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type[Any]]
+    citation: ClassVar[str] = ""
+    search_space: ClassVar[Mapping[str, Any]] = {}
+    tasks: ClassVar[tuple[str, ...]] = ("node-classification",)
+
+    def __init__(self, schema: Schema, spec: TaskSpec, config: Any) -> None:
+        super().__init__()
+        self.schema = schema
+        self.spec = spec
+        self.config = config
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        for parameter in self.parameters():
+            return parameter.device
+        return torch.device("cpu")
+
+    @abstractmethod
+    def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> Any:
+        """Computes everything that happens once: propagation, views, tokens.
+
+        Args:
+            task: Graph, visible labels and parts.
+            seeds: Sources of chance.
+            workdir: Folder for results worth keeping between runs; ``None`` keeps nothing.
+
+        Returns:
+            The inputs that the other methods take.
+        """
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Returns the parts of the training, in order."""
+        return (Stage(),)
+
+    @abstractmethod
+    def batches(
+        self,
+        inputs: Any,
+        part: str,
+        *,
+        stage: Stage,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        shard: tuple[int, int] = (0, 1),
+    ) -> Iterator[Any]:
+        """Yields the batches of one epoch, lazily.
+
+        Args:
+            inputs: What :meth:`prepare` returned.
+            part: ``"train"``, ``"valid"`` or ``"test"``.
+            stage: The running stage.
+            batch_size: Samples in a batch over all processes.
+            generator: Source of the order; ``None`` keeps the stored order.
+            shard: ``(rank, world)``; each process takes its slice of every batch.
+        """
+
+    @abstractmethod
+    def training_step(self, batch: Any, *, stage: Stage) -> Loss:
+        """Returns the loss of one batch."""
+
+    @abstractmethod
+    def predict(self, inputs: Any, part: str) -> Tensor:
+        """Returns ``[num_nodes of the part, num_outputs]`` logits in the order of the task."""
+
+    @abstractmethod
+    def embed(self, inputs: Any, part: str) -> Tensor:
+        """Returns ``[num_nodes of the part, dim]`` representations in the order of the task."""
+
+    def relevance(self) -> list[RelevanceRow]:
+        """Returns the weight of each relation or meta-path; empty if the method has none."""
+        return []
+
+    def num_parameters(self) -> int:
+        """Returns the number of trainable parameters."""
+        return sum(one.numel() for one in self.parameters() if one.requires_grad)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes parameters, configuration and schema to a folder, atomically, without pickle."""
+        meta = {
+            "format": 1,
+            "model": self.name,
+            "config": asdict(self.config),
+            "spec": self.spec.to_dict(),
+            "schema": self.schema.to_dict(),
+        }
+        with atomic_dir(Path(folder)) as temporary:
+            tensors = {key: value.contiguous() for key, value in self.state_dict().items()}
+            save_file(tensors, temporary / "parameters.safetensors")
+            (temporary / "model.json").write_text(json.dumps(meta, indent=2), encoding="utf-8")
+
+    @staticmethod
+    def load(folder: str | Path) -> Model:
+        """Reads a model that :meth:`save` wrote, whatever its class.
+
+        Raises:
+            FileFormatError: If the folder holds no model or its parameters do not fit.
+        """
+        folder = Path(folder)
+        try:
+            meta = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            cls = models.get(meta["model"])
+            config = config_from_dict(cls.Config, meta["config"])
+            schema, spec = Schema.from_dict(meta["schema"]), TaskSpec.from_dict(meta["spec"])
+            model = cls(schema, spec, config)
+            model.load_state_dict(load_file(folder / "parameters.safetensors"))
+        except (OSError, KeyError, json.JSONDecodeError, RuntimeError) as error:
+            raise FileFormatError(f"{folder} holds no complete model: {error}") from error
+        return model.eval()

@@ -1,0 +1,214 @@
+"""Settings: frozen dataclasses built from nested dicts and ``key=value`` words."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from hetgraph.errors import ConfigError, suggest
+
+__all__ = [
+    "config_from_dict",
+    "config_to_dict",
+    "field_names",
+    "merge",
+    "parse_assignments",
+]
+
+T = TypeVar("T")
+
+
+def config_from_dict(cls: type[T], values: Mapping[str, Any], section: str = "") -> T:
+    """Builds a configuration from values by field name.
+
+    Strings are parsed by the type of their field, so ``"3e-3"``, ``"[64, 64]"`` and ``"null"``
+    mean what they say; other values must have the type already. Fields that are dataclasses take
+    a dict.
+
+    Args:
+        cls: A dataclass; its defaults fill what is not given.
+        values: The values that differ from the defaults.
+        section: Prefix of the names in messages, for example ``"train"``.
+
+    Raises:
+        ConfigError: If a name is unknown (with a suggestion) or a value does not fit its type.
+    """
+    hints = _hints(cls)
+    for name in values:
+        if name not in hints:
+            raise ConfigError(f"unknown setting {_dotted(section, name)!r}.{suggest(name, hints)}")
+    parsed = {name: _parse(hints[name], value, section, name) for name, value in values.items()}
+    missing = [
+        field.name
+        for field in dataclasses.fields(cls)  # type: ignore[arg-type]
+        if field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+        and field.name not in parsed
+    ]
+    if missing:
+        raise ConfigError(f"setting {_dotted(section, missing[0])!r} has no default; give a value.")
+    return cls(**parsed)
+
+
+def config_to_dict(config: Any) -> dict[str, Any]:
+    """Returns the fields of a dataclass as values that JSON and YAML can hold."""
+    fields = dataclasses.fields(config)
+    return {field.name: _plain(getattr(config, field.name)) for field in fields}
+
+
+def field_names(cls: type[Any]) -> tuple[str, ...]:
+    """Returns the names of the settings of a dataclass."""
+    return tuple(_hints(cls))
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns nested dicts laid over each other; what comes later wins, dicts are joined."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            if isinstance(value, Mapping):
+                below = result.get(key)
+                result[key] = merge(below if isinstance(below, Mapping) else {}, value)
+            else:
+                result[key] = value
+    return result
+
+
+def parse_assignments(
+    words: Sequence[str], sections: Mapping[str, type[Any] | None]
+) -> dict[str, dict[str, Any]]:
+    """Reads ``key=value`` words into nested settings; the values stay strings.
+
+    Args:
+        words: For example ``["train.lr=1e-3", "dropout=0.5"]``. A name without a section goes to
+            the only section that has it.
+        sections: The configuration class of each section; ``None`` for one of free names, which
+            must then be written out.
+
+    Returns:
+        ``{section: {name: value}}``, ready for :func:`merge` and :func:`config_from_dict`.
+
+    Raises:
+        ConfigError: If a word has no ``=``, or its name is unknown or in several sections.
+    """
+    result: dict[str, Any] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"cannot read the setting {word!r}; write key=value.")
+        path = _resolve(key.strip(), sections)
+        nested: dict[str, Any] = {path[-1]: value.strip()}
+        for part in reversed(path[:-1]):
+            nested = {part: nested}
+        result = merge(result, nested)
+    return result
+
+
+def _resolve(key: str, sections: Mapping[str, type[Any] | None]) -> list[str]:
+    """Returns the section and the name (and the names below it) of a key."""
+    head, *rest = key.split(".")
+    if head in sections and rest:
+        cls = sections[head]
+        if cls is not None and rest[0] not in (names := field_names(cls)):
+            raise ConfigError(f"unknown setting {key!r}.{suggest(rest[0], names)}")
+        return [head, *rest]
+    homes = [name for name, cls in sections.items() if cls is not None and head in field_names(cls)]
+    if len(homes) == 1:
+        return [homes[0], head, *rest]
+    if homes:
+        options = " or ".join(f"{home}.{key}" for home in homes)
+        raise ConfigError(f"the setting {key!r} is ambiguous; write {options}.")
+    raise ConfigError(f"unknown setting {key!r}.{suggest(key, _all_names(sections))}")
+
+
+def _all_names(sections: Mapping[str, type[Any] | None]) -> Iterable[str]:
+    for section, cls in sections.items():
+        for name in field_names(cls) if cls is not None else ():
+            yield name
+            yield f"{section}.{name}"
+
+
+@functools.lru_cache(maxsize=256)
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    hints = typing.get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
+
+
+def _parse(hint: Any, value: Any, section: str, name: str) -> Any:
+    """Returns ``value`` as the type ``hint`` asks for."""
+    where = _dotted(section, name)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        if isinstance(value, hint):
+            return value
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where} is {value!r}, expected a section of settings.")
+        return config_from_dict(hint, value, where)
+    options = typing.get_args(hint) if _is_union(hint) else (hint,)
+    optional = type(None) in options or hint is Any
+    if isinstance(value, str) and optional and value.lower() in ("none", "null"):
+        return None
+    if value is None and optional:
+        return None
+    if isinstance(value, str) and _is_sequence(options) and not value.lstrip().startswith("["):
+        value = f"[{value}]"
+    return _convert(hint, value, where)
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    from jsonargparse import ArgumentError, ArgumentParser
+
+    if value is not None:
+        parser = ArgumentParser(exit_on_error=False)
+        parser.add_argument("--value", type=hint)
+        try:
+            return parser.parse_object({"value": value}).value
+        except (ArgumentError, TypeError, ValueError):
+            pass
+    raise ConfigError(f"{where} is {value!r}, expected {_words(hint)}.") from None
+
+
+def _is_union(hint: Any) -> bool:
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+
+
+def _is_sequence(options: Iterable[Any]) -> bool:
+    origins = {typing.get_origin(option) or option for option in options}
+    return bool(origins & {tuple, list}) and str not in origins
+
+
+def _words(hint: Any) -> str:
+    """Returns a type as a user reads it: ``one of 'adam', 'sgd' or null``."""
+    if _is_union(hint):
+        return " or ".join(_words(option) for option in typing.get_args(hint))
+    if hint is type(None):
+        return "null"
+    if typing.get_origin(hint) is Literal:
+        return "one of " + ", ".join(repr(value) for value in typing.get_args(hint))
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return "one of " + ", ".join(hint.__members__)
+    plain = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    if isinstance(hint, type) and hint in plain:
+        return plain[hint]
+    return getattr(hint, "__name__", str(hint)) if isinstance(hint, type) else str(hint)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return config_to_dict(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, enum.Enum):
+        return value.name
+    return str(value) if isinstance(value, Path) else value
+
+
+def _dotted(section: str, name: str) -> str:
+    return f"{section}.{name}" if section else name

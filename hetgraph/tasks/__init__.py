@@ -1,0 +1,10 @@
+"""What is asked of a model: target, split, loss, metrics and protocol."""
+
+from __future__ import annotations
+
+from hetgraph.tasks.audit import AuditReport, audit
+from hetgraph.tasks.base import Part, Task, TaskSpec
+from hetgraph.tasks.factory import make_task
+from hetgraph.tasks.node_classification import NodeClassification
+
+__all__ = ["AuditReport", "NodeClassification", "Part", "Task", "TaskSpec", "audit", "make_task"]

@@ -1,0 +1,134 @@
+"""The leakage audit: what is held out must not be in the input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hetgraph.data.csr import CSR
+from hetgraph.data.dataset import LinkSplit
+from hetgraph.data.graph import HeteroGraph
+from hetgraph.data.schema import EdgeType
+from hetgraph.errors import LeakageError
+from hetgraph.tasks.base import Task
+
+__all__ = ["AuditReport", "audit", "audit_links"]
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """What was checked, in sentences."""
+
+    checks: tuple[str, ...]
+
+
+def audit(task: Task) -> AuditReport:
+    """Fails when held-out information reaches what a model may read.
+
+    Checks that the parts share no node, that no label of a test node is readable, and that no
+    feature column of the target type tells the classes of training and validation nodes exactly
+    (a label that slipped into the features).
+
+    Args:
+        task: The task to check.
+
+    Raises:
+        LeakageError: Naming what leaks and how to mend it.
+    """
+    parts = {part: task.index(part) for part in ("train", "valid", "test")}
+    names = list(parts)
+    for i, one in enumerate(names):
+        for other in names[i + 1 :]:
+            shared = parts[one][torch.isin(parts[one], parts[other])]
+            if shared.numel():
+                raise LeakageError(
+                    f"{shared.numel()} nodes are in both {one} and {other}, for example "
+                    f"{int(shared[0])}; make the split disjoint."
+                )
+    readable = (task.labels[parts["test"]] >= 0).sum()
+    if int(readable):
+        raise LeakageError(f"{int(readable)} labels of test nodes are readable; mask them with -1.")
+    seen = torch.cat([parts["train"], parts["valid"]])
+    column = _telling_column(task.graph, task.spec.target, seen, task.labels[seen])
+    if column is not None:
+        raise LeakageError(
+            f"feature column {column} of {task.spec.target!r} equals the label on every training "
+            "and validation node; remove it from the features."
+        )
+    return AuditReport(
+        (
+            "train, valid and test share no node",
+            "no label of a test node is readable",
+            f"no feature column of {task.spec.target!r} equals the label",
+        )
+    )
+
+
+def audit_links(graph: HeteroGraph, split: LinkSplit) -> AuditReport:
+    """Fails when a held-out link is in the graph, also through the declared reverse.
+
+    Args:
+        graph: The graph that models see.
+        split: The held-out links.
+
+    Raises:
+        LeakageError: Naming the relation and the number of visible links.
+    """
+    reverse = graph.schema.reverse_of(split.edge_type)
+    held = [part for part in (split.valid, split.test) if part is not None]
+    pairs = torch.cat(held, dim=1)
+    targets: list[tuple[EdgeType, Tensor, Tensor]] = [(split.edge_type, pairs[0], pairs[1])]
+    if reverse is not None:
+        targets.append((reverse, pairs[1], pairs[0]))
+    for edge_type, src, dst in targets:
+        relation = graph.relations[edge_type]
+        key = relation.row_ids * relation.num_src + relation.indices.long()
+        visible = int(torch.isin(dst * relation.num_src + src, key).sum())
+        if visible:
+            raise LeakageError(
+                f"{visible} held-out links are edges of ({edge_type}); "
+                "remove them with graph.without_edges(...)."
+            )
+    return AuditReport(tuple(f"no held-out link is in ({one[0]})" for one in targets))
+
+
+def _telling_column(graph: HeteroGraph, target: str, ids: Tensor, labels: Tensor) -> int | None:
+    """Returns a feature column that equals a label column on ``ids``, if there is one."""
+    features = graph.features.get(target)
+    if features is None or ids.numel() < 2:
+        return None
+    if isinstance(features, Tensor) and features.dim() == 1:
+        same = labels.dim() == 1 and torch.equal(features[ids].long().cpu(), labels)
+        return 0 if same else None
+    for columns in _label_columns(labels):
+        wanted = columns.double()
+        # A column equals the label exactly when x·x - 2 x·y + y·y is zero on these nodes.
+        squares, products = _column_products(features, ids, wanted)
+        gap = squares - 2 * products + wanted.square().sum()
+        near = (gap.abs() <= 1e-9).nonzero()
+        if near.numel() and bool(wanted.min() != wanted.max()):
+            return int(near[0])
+    return None
+
+
+def _label_columns(labels: Tensor) -> list[Tensor]:
+    if labels.dim() == 2:
+        return list(labels.t())
+    classes = torch.unique(labels)
+    one_hot = [labels == c for c in classes] if classes.numel() > 1 else []
+    return [labels, *one_hot]
+
+
+def _column_products(features: Tensor | CSR, ids: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the column sums of x² and of x·wanted over the rows ``ids``, in float64."""
+    if isinstance(features, CSR):
+        part = features.rows(ids)
+        value = part.weight.double() if part.weight is not None else torch.ones(part.nnz).double()
+        zeros = torch.zeros(part.num_cols, dtype=torch.float64)
+        cols = part.indices.long()
+        products = zeros.index_add(0, cols, value * wanted[part.row_ids])
+        return zeros.index_add(0, cols, value.square()), products
+    dense = features[ids].double()
+    return dense.square().sum(0), wanted @ dense

@@ -1,0 +1,115 @@
+"""The task contract: it owns the labels, the models only see what they may."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+from torch import Tensor
+
+from hetgraph.data.graph import HeteroGraph
+from hetgraph.errors import ConfigError, suggest
+
+__all__ = ["PARTS", "Part", "Task", "TaskSpec"]
+
+Part = Literal["train", "valid", "test"]
+PARTS: tuple[Part, ...] = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """All a model must know of a task to size its parameters.
+
+    Args:
+        kind: Name of the task family, for example ``"node-classification"``.
+        target: Node type the predictions are for.
+        num_outputs: Width of the predictions, for example the number of classes.
+        multi_label: Whether the outputs are independent of each other.
+    """
+
+    kind: str
+    target: str
+    num_outputs: int
+    multi_label: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as a dict for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> TaskSpec:
+        """Reads what :meth:`to_dict` wrote."""
+        return cls(**data)
+
+
+class Task(ABC):
+    """Graph, target, split, loss, metrics and protocol of one experiment.
+
+    Labels of test nodes are not readable; :meth:`score` is the only way to use them.
+
+    Args:
+        graph: The graph that models see.
+        spec: What is to be predicted.
+        dataset_name: ``"collection/name"``, for records.
+    """
+
+    Options: ClassVar[type[Any]]
+    monitors: ClassVar[tuple[str, ...]]
+    """Metrics of :meth:`score` that training may be selected by; larger is better but for loss."""
+
+    def __init__(self, graph: HeteroGraph, spec: TaskSpec, dataset_name: str = "") -> None:
+        self.graph = graph
+        self.spec = spec
+        self.dataset_name = dataset_name
+        self._test_open = True
+
+    @abstractmethod
+    def index(self, part: Part) -> Tensor:
+        """Returns the int64 node ids of a part; predictions are given in this order."""
+
+    @property
+    @abstractmethod
+    def labels(self) -> Tensor:
+        """Labels of all target nodes; hidden and missing ones are marked."""
+
+    @abstractmethod
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Returns the scalar mean loss of ``logits`` against rows of :attr:`labels`."""
+
+    @abstractmethod
+    def score(self, logits: Tensor, part: Part) -> dict[str, float]:
+        """Returns metrics as fractions, and the loss, of predictions for :meth:`index`."""
+
+    @property
+    @abstractmethod
+    def protocol(self) -> dict[str, Any]:
+        """The choices that make two scores comparable, for records."""
+
+    def monitor_value(self, metrics: Mapping[str, float], monitor: str) -> float:
+        """Returns the value to maximise for a monitor such as ``"f1_mean"`` or ``"loss"``.
+
+        Raises:
+            ConfigError: If the task has no such metric.
+        """
+        if monitor == "loss":
+            return -metrics["loss"]
+        if monitor in metrics:
+            return metrics[monitor]
+        known = (*metrics, *self.monitors)
+        raise ConfigError(f"unknown monitor {monitor!r}.{suggest(monitor, known)}")
+
+    def without_test(self) -> Task:
+        """Returns a view for tuning whose test part can neither be listed nor scored."""
+        import copy
+
+        view = copy.copy(self)
+        view._test_open = False
+        return view
+
+    def _check_part(self, part: str) -> None:
+        if part not in PARTS:
+            raise ConfigError(f"unknown part {part!r}.{suggest(part, PARTS)}")
+        if part == "test" and not self._test_open:
+            raise PermissionError("this view of the task has no test part: it is made for tuning.")

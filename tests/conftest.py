@@ -1,0 +1,81 @@
+"""Graphs and folders that many tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from hetgraph.data import EdgeType, HeteroGraph, Relation
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder of the public benchmark files; tests that need it are skipped without it."""
+    folder = os.environ.get("HETGRAPH_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("HETGRAPH_DATA does not name a folder with the benchmark files")
+    return Path(folder)
+
+
+@pytest.fixture
+def toy_graph() -> HeteroGraph:
+    """Two authors, three papers, one venue; a0-p0, a0-p1, a1-p1, a1-p2, all papers at v0."""
+    writes = Relation.from_edges(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 2]), 2, 3)
+    held = Relation.from_edges(torch.tensor([0, 1, 2]), torch.tensor([0, 0, 0]), 3, 1)
+    forward = EdgeType("author", "writes", "paper")
+    backward = EdgeType("paper", "written_by", "author")
+    at = EdgeType("paper", "published_at", "venue")
+    return HeteroGraph(
+        num_nodes={"author": 2, "paper": 3, "venue": 1},
+        relations={forward: writes, backward: writes.transpose, at: held},
+        features={"author": torch.eye(2), "paper": torch.tensor([[1.0], [2.0], [3.0]])},
+        reverses=[(forward, backward)],
+        name="toy",
+    )
+
+
+@pytest.fixture
+def random_graph() -> Callable[..., HeteroGraph]:
+    """Factory of small random multigraphs with self-loops, parallel edges and isolated nodes."""
+
+    def build(seed: int = 0, *, num_nodes: int = 20, num_edges: int = 60) -> HeteroGraph:
+        generator = torch.Generator().manual_seed(seed)
+        counts = {"author": num_nodes, "paper": num_nodes + 7, "term": num_nodes // 2 + 1}
+
+        def relation(src: str, dst: str, edges: int) -> Relation:
+            # The last node of every type stays isolated.
+            src_ids = torch.randint(counts[src] - 1, (edges,), generator=generator)
+            dst_ids = torch.randint(counts[dst] - 1, (edges,), generator=generator)
+            return Relation.from_edges(src_ids, dst_ids, counts[src], counts[dst])
+
+        writes = relation("author", "paper", num_edges)
+        cites = relation("paper", "paper", num_edges)
+        has = relation("paper", "term", num_edges)
+        types = {
+            EdgeType("author", "writes", "paper"): writes,
+            EdgeType("paper", "written_by", "author"): writes.transpose,
+            EdgeType("paper", "cites", "paper"): cites,
+            EdgeType("paper", "has", "term"): has,
+        }
+        keys = list(types)
+        return HeteroGraph(
+            num_nodes=counts,
+            relations=types,
+            features={
+                "author": torch.randn(counts["author"], 6, generator=generator),
+                "paper": torch.randn(counts["paper"], 9, generator=generator),
+            },
+            reverses=[(keys[0], keys[1])],
+            name="random",
+        )
+
+    return build

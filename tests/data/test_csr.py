@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hetgraph.data import CSR
+from hetgraph.data.csr import stable_sort_by_key
+from hetgraph.errors import ConfigError, DataError
+
+
+def dense(rows: list[int], cols: list[int], shape: tuple[int, int], w: list[float]) -> torch.Tensor:
+    matrix = torch.zeros(shape)
+    for r, c, x in zip(rows, cols, w, strict=True):
+        matrix[r, c] += x
+    return matrix
+
+
+@st.composite
+def coo(draw: st.DrawFn) -> tuple[list[int], list[int], tuple[int, int], list[float]]:
+    shape = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    n = draw(st.integers(0, 15))
+    rows = draw(st.lists(st.integers(0, shape[0] - 1), min_size=n, max_size=n))
+    cols = draw(st.lists(st.integers(0, shape[1] - 1), min_size=n, max_size=n))
+    weight = draw(st.lists(st.sampled_from([0.5, 1.0, 2.0]), min_size=n, max_size=n))
+    return rows, cols, shape, weight
+
+
+@settings(deadline=None)
+@given(coo())
+def test_from_coo_equals_dense_and_round_trips(entries: tuple) -> None:
+    rows, cols, shape, weight = entries
+    want = dense(rows, cols, shape, weight)
+    csr = CSR.from_coo(
+        torch.tensor(rows).long(), torch.tensor(cols).long(), shape, np.array(weight)
+    )
+    csr.validate()
+    assert csr.shape == shape
+    assert csr.nnz == len(rows)
+    torch.testing.assert_close(csr.to_dense(), want)
+    torch.testing.assert_close(csr.transpose.to_dense(), want.t())
+    torch.testing.assert_close(torch.from_numpy(csr.to_scipy().toarray()), want)
+    torch.testing.assert_close(csr.coalesced().to_dense(), want)
+    assert csr.coalesced("binary").nnz == int((want > 0).sum())
+    key = csr.row_ids * shape[1] + csr.indices.long()
+    assert bool((key[1:] >= key[:-1]).all())
+
+
+@settings(deadline=None)
+@given(coo())
+def test_transpose_permutation_maps_entries(entries: tuple) -> None:
+    rows, cols, shape, weight = entries
+    csr = CSR.from_coo(
+        torch.tensor(rows).long(), torch.tensor(cols).long(), shape, torch.tensor(weight)
+    )
+    flipped = csr.transpose
+    assert flipped.transpose is csr
+    assert torch.equal(flipped.weight, csr.weight[csr.transpose_perm])
+    assert torch.equal(csr.weight, flipped.weight[flipped.transpose_perm])
+    assert torch.equal(flipped.row_ids, csr.indices.long()[csr.transpose_perm])
+
+
+def test_parallel_entries_keep_their_order() -> None:
+    csr, perm = CSR.from_coo_with_perm(
+        torch.tensor([1, 0, 1, 1]), torch.tensor([0, 0, 0, 0]), (2, 1)
+    )
+    assert perm.tolist() == [1, 0, 2, 3]
+    assert csr.indptr.tolist() == [0, 1, 4]
+    assert csr.indices.dtype == torch.int32
+
+
+@pytest.mark.parametrize("kind", ["row", "col", "sym"])
+def test_normalized_matches_the_definition(kind: str) -> None:
+    matrix = torch.tensor([[1.0, 0.0, 3.0], [0.0, 0.0, 0.0], [2.0, 0.0, 2.0]])
+    row = matrix.sum(1, keepdim=True).clamp(min=1e-9)
+    col = matrix.sum(0, keepdim=True).clamp(min=1e-9)
+    want = {"row": matrix / row, "col": matrix / col, "sym": matrix / (row * col).sqrt()}[kind]
+    torch.testing.assert_close(CSR.from_dense(matrix).normalized(kind).to_dense(), want)
+
+
+def test_rows_takes_any_order_and_repeats() -> None:
+    matrix = torch.arange(12.0).view(4, 3)
+    index = torch.tensor([3, 0, 3])
+    torch.testing.assert_close(CSR.from_dense(matrix).rows(index).to_dense(), matrix[index])
+
+
+def test_from_scipy_drops_all_ones_values() -> None:
+    matrix = sp.csr_matrix(np.array([[0, 1], [1, 1]]))
+    assert CSR.from_scipy(matrix).weight is None
+    assert CSR.from_scipy(matrix * 2).weight.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_stable_sort_by_key_is_stable() -> None:
+    keys = np.array([2, 0, 2, 1, 0])
+    order, indptr = stable_sort_by_key(keys, 4)
+    assert order.tolist() == [1, 4, 3, 0, 2]
+    assert indptr.tolist() == [0, 2, 3, 5, 5]
+
+
+def test_wrong_input_is_told() -> None:
+    with pytest.raises(DataError, match=r"column 5 is outside 0\.\.2"):
+        CSR.from_coo(torch.tensor([0]), torch.tensor([5]), (1, 3))
+    with pytest.raises(DataError, match="2 entries and cols has 1"):
+        CSR.from_coo(torch.tensor([0, 0]), torch.tensor([0]), (1, 3))
+    with pytest.raises(DataError, match="expected integers"):
+        CSR.from_coo(torch.tensor([0.5]), torch.tensor([0]), (1, 3))
+    with pytest.raises(DataError, match="weight has shape"):
+        CSR.from_coo(torch.tensor([0]), torch.tensor([0]), (1, 1), torch.ones(2))
+    with pytest.raises(ConfigError, match="Did you mean 'row'"):
+        CSR.from_dense(torch.eye(2)).normalized("rows")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"indptr": torch.tensor([0, 2, 1])}, "runs from 0 to 1"),
+        ({"indptr": torch.tensor([0, 3, 2])}, "decreases"),
+        ({"indices": torch.tensor([0, 7])}, "index 7 is outside"),
+        ({"indices": torch.tensor([0, 1], dtype=torch.int32)}, "same dtype"),
+        ({"weight": torch.tensor([1.0, float("nan")])}, "NaN"),
+        ({"weight": torch.tensor([1, 2])}, "expected a float"),
+    ],
+)
+def test_validate_names_the_fault(change: dict, message: str) -> None:
+    parts = {"indptr": torch.tensor([0, 1, 2]), "indices": torch.tensor([0, 1]), "num_cols": 2}
+    with pytest.raises(DataError, match=message):
+        CSR(**{**parts, **change}).validate("here")

@@ -1,0 +1,67 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from hetgraph.data import CSR, Dataset, EdgeType, HeteroGraph, LinkSplit, Split
+from hetgraph.errors import LeakageError
+from hetgraph.tasks import audit, make_task
+from hetgraph.tasks.audit import audit_links
+
+
+def test_clean_task_passes(dataset: Dataset, multi_label: Dataset) -> None:
+    assert len(audit(make_task(dataset)).checks) == 3
+    assert len(audit(make_task(multi_label)).checks) == 3
+
+
+def test_overlapping_parts_fail(dataset: Dataset) -> None:
+    split = Split(torch.arange(10), torch.arange(10, 12), torch.arange(9, 20))
+    with pytest.raises(LeakageError, match="1 nodes are in both train and test, for example 9"):
+        audit(make_task(replace(dataset, splits={"s": split})))
+
+
+def test_readable_test_label_fails(dataset: Dataset) -> None:
+    task = make_task(dataset)
+    task.labels[task.index("test")[0]] = 1
+    with pytest.raises(LeakageError, match="1 labels of test nodes are readable"):
+        audit(task)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("one_hot", [False, True])
+def test_label_in_a_feature_column_fails(dataset: Dataset, sparse: bool, one_hot: bool) -> None:
+    features = torch.rand(40, 5).round(decimals=1)
+    classes = torch.arange(40) % 3
+    features[:, 2] = (classes == 1).float() if one_hot else classes.float()
+    value = CSR.from_dense(features) if sparse else features
+    leaky = replace(dataset, graph=dataset.graph.with_features("author", value))
+    with pytest.raises(LeakageError, match="feature column 2 of 'author' equals the label"):
+        audit(make_task(leaky))
+
+
+def test_categorical_feature_equal_to_the_label_fails(dataset: Dataset) -> None:
+    leaky = replace(dataset, graph=dataset.graph.with_features("author", torch.arange(40) % 3))
+    with pytest.raises(LeakageError, match="feature column 0"):
+        audit(make_task(leaky))
+
+
+def test_held_out_links_are_found_through_the_reverse(toy_graph: HeteroGraph) -> None:
+    writes = EdgeType("author", "writes", "paper")
+    split = LinkSplit(writes, None, torch.tensor([[0], [0]]))
+    with pytest.raises(
+        LeakageError, match=r"1 held-out links are edges of \(author -writes> paper"
+    ):
+        audit_links(toy_graph, split)
+    clean = toy_graph.without_edges(writes, split.test[0], split.test[1])
+    assert len(audit_links(clean, split).checks) == 2
+    half = clean.replace(
+        reverses=(),
+        relations={**clean.relations, writes: clean.relations[writes]},
+    )
+    leaky = half.replace(
+        relations={
+            **half.relations,
+            EdgeType("paper", "written_by", "author"): toy_graph.relations[writes].transpose,
+        }
+    )
+    assert len(audit_links(leaky, split).checks) == 1  # undeclared reverses cannot be known
