@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import functools
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -134,7 +133,6 @@ def _all_names(sections: Mapping[str, type[Any] | None]) -> Iterable[str]:
             yield f"{section}.{name}"
 
 
-@functools.lru_cache(maxsize=256)
 def _hints(cls: type[Any]) -> dict[str, Any]:
     hints = typing.get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}

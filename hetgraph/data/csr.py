@@ -14,7 +14,7 @@ from typing_extensions import Self
 
 from hetgraph.errors import ConfigError, DataError, suggest
 
-__all__ = ["CSR", "Normalization", "stable_sort_by_key"]
+__all__ = ["CSR", "Normalization"]
 
 Normalization = Literal["row", "col", "sym"]
 
@@ -83,7 +83,8 @@ class CSR:
         """Builds the pattern and tells where each entry came from.
 
         Returns:
-            The matrix and ``perm`` (``[nnz]``): its entry ``e`` is input entry ``perm[e]``.
+            The matrix and ``perm`` (``[nnz]``, the dtype of its indices): its entry ``e`` is input
+            entry ``perm[e]``.
 
         Raises:
             DataError: As for :meth:`from_coo`.
@@ -96,17 +97,13 @@ class CSR:
             if ids.size and (ids.min() < 0 or ids.max() >= bound):
                 bad = int(ids.min()) if ids.min() < 0 else int(ids.max())
                 raise DataError(f"{name} {bad} is outside 0..{bound - 1}.")
-        dtype = np.int32 if max(num_rows, num_cols, row_ids.size) <= _INT32_LIMIT else np.int64
-        # Two stable counting sorts, last key first: a radix sort without comparison.
-        by_col, _ = stable_sort_by_key(col_ids, num_cols)
-        by_row, indptr = stable_sort_by_key(row_ids[by_col], num_rows)
-        perm = by_col[by_row]
+        indptr, indices, perm = _sort_entries(row_ids, col_ids, shape)
         csr = cls(
-            indptr=torch.from_numpy(indptr.astype(dtype, copy=False)),
-            indices=torch.from_numpy(col_ids[perm].astype(dtype, copy=False)),
+            indptr=torch.from_numpy(indptr),
+            indices=torch.from_numpy(indices),
             num_cols=num_cols,
         )
-        return csr, torch.from_numpy(perm.astype(np.int64, copy=False))
+        return csr, torch.from_numpy(perm)
 
     @classmethod
     def from_scipy(cls, matrix: Any) -> Self:
@@ -182,7 +179,7 @@ class CSR:
     def transpose_perm(self) -> Tensor:
         """``[nnz]`` int64: entry ``e`` of the transpose is entry ``transpose_perm[e]`` here."""
         if "transpose_perm" not in self._cache:
-            self._build_transpose()
+            self._cache["transpose_perm"] = self._find_transpose_perm()
         perm: Tensor = self._cache["transpose_perm"]
         return perm
 
@@ -348,50 +345,62 @@ class CSR:
         return torch.ones(self.nnz, dtype=torch.float32, device=self.device)
 
     def _build_transpose(self) -> None:
-        keys = self.indices.cpu().numpy()
-        order, indptr = stable_sort_by_key(keys, self.num_cols)
-        perm = torch.from_numpy(order.astype(np.int64, copy=False)).to(self.device)
-        entries: dict[str, Any] = {
-            name: value[perm]
-            for name, value in self._tensors().items()
-            if name not in ("indptr", "indices")
-        }
+        values = {k: v for k, v in self._tensors().items() if k not in ("indptr", "indices")}
+        # Only entries that carry values need to know where they go.
+        grouped = self._by_column(np.arange(self.nnz) if values else np.ones(self.nnz, np.int8))
+        if values:
+            perm = torch.from_numpy(grouped.data).to(self.device)
+            self._cache["transpose_perm"] = perm
+            values = {name: value[perm] for name, value in values.items()}
         transposed = replace(
             self,
-            indptr=torch.from_numpy(indptr.astype(np.int64)).to(self.indptr),
-            indices=self.row_ids[perm].to(self.indices.dtype),
+            indptr=torch.from_numpy(grouped.indptr).to(self.indptr),
+            indices=torch.from_numpy(grouped.indices).to(self.indices),
             num_cols=self.num_rows,
             _cache={},
-            **entries,
+            **values,
         )
-        inverse = torch.empty_like(perm)
-        inverse[perm] = torch.arange(self.nnz, device=self.device)
-        transposed._cache.update(transpose=self, transpose_perm=inverse)
-        self._cache.update(transpose=transposed, transpose_perm=perm)
+        transposed._cache.update(transpose=self, is_built=True)
+        self._cache["transpose"] = transposed
+
+    def _by_column(self, carried: np.ndarray[Any, Any]) -> sp.csc_array:
+        """Returns the pattern by column, with a carried value of each entry, in O(nnz)."""
+        parts = (carried, self.indices.cpu().numpy(), self.indptr.cpu().numpy())
+        return sp.csr_array(parts, shape=self.shape).tocsc()
+
+    def _find_transpose_perm(self) -> Tensor:
+        if self._cache.get("is_built"):  # Built from its transpose: the way back.
+            forward = self.transpose.transpose_perm
+            inverse = torch.empty_like(forward)
+            inverse[forward] = torch.arange(self.nnz, device=self.device)
+            return inverse
+        return torch.from_numpy(self._by_column(np.arange(self.nnz)).data).to(self.device)
 
 
-def stable_sort_by_key(
-    keys: np.ndarray[Any, Any], num_keys: int
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Sorts entries by a small integer key without comparisons, in O(n + num_keys).
+def _sort_entries(
+    rows: np.ndarray[Any, Any], cols: np.ndarray[Any, Any], shape: tuple[int, int]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Sorts entries by row, then column, then arrival: two stable counting sorts in C.
 
-    Seen as a matrix with one entry a row, the entries grouped by column are the sorted ones:
-    scipy's CSR-to-CSC conversion is a stable counting sort in C.
-
-    Args:
-        keys: ``[n]`` integers in ``0..num_keys-1``.
-        num_keys: Number of different keys.
+    Seen as a matrix with one entry a row, the entries grouped by column are sorted by column;
+    that matrix, its column numbers forgotten, is grouped by the row ids it carries.
 
     Returns:
-        ``order`` (``[n]``, positions sorted by key) and ``indptr`` (``[num_keys + 1]``).
+        ``indptr``, ``indices`` and the arrival number of each entry, all of one integer dtype.
     """
-    size = keys.size
-    dtype = np.int32 if max(size, num_keys) < _INT32_LIMIT else np.int64
-    one_a_row = np.arange(size + 1, dtype=dtype)
-    marks = np.ones(size, dtype=np.int8)
-    matrix = sp.csr_array((marks, keys.astype(dtype, copy=False), one_a_row), (size, num_keys))
-    grouped = matrix.tocsc()
-    return grouped.indices, grouped.indptr
+    num_rows, num_cols = shape
+    size = rows.size
+    dtype = np.int32 if max(num_rows, num_cols, size) < _INT32_LIMIT else np.int64
+    arrival = np.arange(size + 1, dtype=dtype)
+    carried = rows.astype(dtype, copy=False)
+    first = sp.csr_array((carried, cols.astype(dtype, copy=False), arrival), (size, num_cols))
+    by_col = first.tocsc()
+    del first, arrival, carried
+    second = sp.csr_array((by_col.indices, by_col.data, by_col.indptr), (num_cols, num_rows))
+    by_row = second.tocsc()
+    parts = (by_row.indptr, by_row.indices, by_row.data)
+    indptr, indices, perm = (part.astype(dtype, copy=False) for part in parts)
+    return indptr, indices, perm
 
 
 def _index_array(ids: Tensor | np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:

@@ -151,8 +151,7 @@ class NodeClassification(Task):
     def protocol(self) -> dict[str, Any]:
         """Split, sizes of the parts and the options."""
         sizes = {name: ids.numel() for name, ids in self._parts.items()}
-        half = "own list" if self._half is not None else ""
-        return {"split": self._split_name, **asdict(self.options), "sizes": sizes, "half": half}
+        return {**asdict(self.options), "split": self._split_name, "sizes": sizes}
 
     def index(self, part: Part) -> Tensor:
         """Returns the int64 node ids of a part; predictions are given in this order."""

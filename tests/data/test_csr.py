@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hetgraph.data import CSR
-from hetgraph.data.csr import stable_sort_by_key
 from hetgraph.errors import ConfigError, DataError
 
 
@@ -91,11 +90,12 @@ def test_from_scipy_drops_all_ones_values() -> None:
     assert CSR.from_scipy(matrix * 2).weight.tolist() == [2.0, 2.0, 2.0]
 
 
-def test_stable_sort_by_key_is_stable() -> None:
-    keys = np.array([2, 0, 2, 1, 0])
-    order, indptr = stable_sort_by_key(keys, 4)
-    assert order.tolist() == [1, 4, 3, 0, 2]
-    assert indptr.tolist() == [0, 2, 3, 5, 5]
+def test_the_transpose_of_unsorted_columns_finds_the_way_back() -> None:
+    csr = CSR(torch.tensor([0, 3]), torch.tensor([2, 0, 2]), 3, torch.tensor([1.0, 2.0, 3.0]))
+    flipped = csr.transpose
+    assert flipped.weight.tolist() == [2.0, 1.0, 3.0]
+    assert csr.transpose_perm.tolist() == [1, 0, 2]
+    assert torch.equal(csr.weight, flipped.weight[flipped.transpose_perm])
 
 
 def test_wrong_input_is_told() -> None:

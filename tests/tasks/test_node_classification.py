@@ -83,6 +83,8 @@ def test_half_protocol_takes_the_list_of_the_data_set(dataset: Dataset) -> None:
 def test_random_split_and_named_split(dataset: Dataset) -> None:
     task = make_task(dataset, options={"split": "random", "train_fraction": 0.5})
     assert [task.index(p).numel() for p in ("train", "valid", "test")] == [14, 4, 18]
+    assert task.protocol["split"] == "random"
+    assert task.protocol["sizes"] == {"train": 14, "valid": 4, "test": 18}
     with pytest.raises(ConfigError, match=r"no split 'defalt'.*Did you mean 'default'"):
         make_task(dataset, options={"split": "defalt"})
     with pytest.raises(ConfigError, match="no split '20'"):

@@ -1,0 +1,261 @@
+"""A graph at a glance: two tables with what one asks first about unknown data."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from hetgraph.data.csr import CSR
+from hetgraph.data.relation import Relation
+from hetgraph.data.schema import EdgeType
+
+if TYPE_CHECKING:
+    from hetgraph.data.graph import HeteroGraph
+
+__all__ = ["EdgeRow", "NodeRow", "Summary", "summarize"]
+
+Array = np.ndarray[Any, Any]
+Quartiles = tuple[float, float, float, float, float]
+
+_BLOCK = 1 << 22
+_NO_QUARTILES: Quartiles = (0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class NodeRow:
+    """What the summary says about one node type.
+
+    Args:
+        node_type: Its name.
+        count: Number of nodes.
+        kind: Kind of its features.
+        dim: Their width, or the number of categories.
+        density: Share of non-zero values, ``None`` without vectors.
+        isolated: Nodes without any edge in any relation.
+        has_ids: Whether the user's own ids are kept.
+        has_text: Whether the nodes have text.
+    """
+
+    node_type: str
+    count: int
+    kind: str
+    dim: int
+    density: float | None
+    isolated: int
+    has_ids: bool
+    has_text: bool
+
+
+@dataclass(frozen=True)
+class EdgeRow:
+    """What the summary says about one edge type.
+
+    Args:
+        edge_type: Its triple.
+        count: Number of edges, parallel ones counted.
+        out_degree: Minimum, quartiles and maximum of the edges of a source node.
+        in_degree: The same of a destination node.
+        parallel: Edges that repeat the ends of another one.
+        self_loops: Edges from a node to itself.
+        carries: What the edges carry: ``"weight"``, ``"8 features"``, ``"time"``.
+        reverse: The declared reverse.
+    """
+
+    edge_type: EdgeType
+    count: int
+    out_degree: Quartiles
+    in_degree: Quartiles
+    parallel: int
+    self_loops: int
+    carries: tuple[str, ...]
+    reverse: EdgeType | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Rows by node type and by edge type; rich prints them, ``str()`` gives plain text."""
+
+    title: str
+    nodes: tuple[NodeRow, ...]
+    edges: tuple[EdgeRow, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(self.title, style="bold")
+        yield _node_table(self.nodes)
+        yield _edge_table(self.edges)
+
+    def __str__(self) -> str:
+        buffer = io.StringIO()
+        console = Console(file=buffer, width=200, no_color=True, force_terminal=False)
+        console.print(self)
+        return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+
+def summarize(graph: HeteroGraph) -> Summary:
+    """Counts what a person wants to know of a graph, in O(nodes + edges + features)."""
+    touched = {key: np.zeros(count, dtype=bool) for key, count in graph.num_nodes.items()}
+    edges = []
+    for edge_type, relation in graph.relations.items():
+        row, out_degree, in_degree = _edge_row(edge_type, relation, graph)
+        touched[edge_type.src] |= out_degree > 0
+        touched[edge_type.dst] |= in_degree > 0
+        edges.append(row)
+    nodes = [
+        NodeRow(
+            node_type=key,
+            count=count,
+            kind=graph.schema.node_types[key].kind,
+            dim=graph.schema.node_types[key].dim,
+            density=_density(graph.features.get(key)),
+            isolated=int(count - touched[key].sum()),
+            has_ids=key in graph.ids,
+            has_text=key in graph.text,
+        )
+        for key, count in graph.num_nodes.items()
+    ]
+    return Summary(repr(graph).removeprefix("HeteroGraph(")[:-1], tuple(nodes), tuple(edges))
+
+
+# ------------------------------------------------------------------------------ counting
+
+
+def _edge_row(
+    edge_type: EdgeType, relation: Relation, graph: HeteroGraph
+) -> tuple[EdgeRow, Array, Array]:
+    indptr, indices = relation.indptr.cpu().numpy(), relation.indices.cpu().numpy()
+    in_degree = np.diff(indptr)
+    out_degree = _count(indices, relation.num_src)
+    carries = []
+    if relation.weight is not None:
+        carries.append("weight")
+    if relation.edge_features is not None:
+        carries.append(f"{relation.edge_features.shape[1]} features")
+    if relation.edge_time is not None:
+        carries.append("time")
+    row = EdgeRow(
+        edge_type=edge_type,
+        count=relation.num_edges,
+        out_degree=_quartiles(out_degree),
+        in_degree=_quartiles(in_degree),
+        parallel=_num_parallel(indptr, indices),
+        self_loops=_num_self_loops(indptr, indices) if edge_type.src == edge_type.dst else 0,
+        carries=tuple(carries),
+        reverse=graph.schema.reverse_of(edge_type),
+    )
+    return row, out_degree, in_degree
+
+
+def _count(indices: Array, size: int) -> Array:
+    """Returns how often each id occurs; block by block, as ``bincount`` widens its input."""
+    counts = np.zeros(size, dtype=np.int64)
+    for start in range(0, indices.size, _BLOCK):
+        counts += np.bincount(indices[start : start + _BLOCK], minlength=size)
+    return counts
+
+
+def _quartiles(degree: Array) -> Quartiles:
+    if not degree.size:
+        return _NO_QUARTILES
+    low, first, median, third, high = np.percentile(degree, [0, 25, 50, 75, 100])
+    return float(low), float(first), float(median), float(third), float(high)
+
+
+def _num_parallel(indptr: Array, indices: Array) -> int:
+    """Counts entries equal to the one before in the same row; columns are sorted in a row."""
+    equal = indices[1:] == indices[:-1]
+    starts = indptr[1:-1]
+    starts = starts[(starts > 0) & (starts < indices.size)]
+    equal[starts - 1] = False
+    return int(np.count_nonzero(equal))
+
+
+def _num_self_loops(indptr: Array, indices: Array) -> int:
+    """Counts entries whose column is their row, some rows at a time to bound the memory."""
+    total, rows = 0, indptr.size - 1
+    step = max(1, int(rows * _BLOCK / max(indices.size, 1)))
+    for start in range(0, rows, step):
+        stop = min(start + step, rows)
+        row_ids = np.repeat(np.arange(start, stop), np.diff(indptr[start : stop + 1]))
+        total += int(np.count_nonzero(indices[indptr[start] : indptr[stop]] == row_ids))
+    return total
+
+
+def _density(features: Any) -> float | None:
+    if features is None or not (isinstance(features, CSR) or features.is_floating_point()):
+        return None
+    if isinstance(features, CSR):
+        cells, filled = features.num_rows * features.num_cols, features.nnz
+    else:
+        cells, filled = features.numel(), int(features.count_nonzero())
+    return filled / cells if cells else None
+
+
+# ------------------------------------------------------------------------------ printing
+
+
+def _node_table(rows: Sequence[NodeRow]) -> Table:
+    words = (("ids", "has_ids"), ("text", "has_text"))
+    columns = {
+        "node type": [row.node_type for row in rows],
+        "nodes": [f"{row.count:,}" for row in rows],
+        "features": [row.kind for row in rows],
+        "width": [_number(row.dim) for row in rows],
+        "density": ["" if row.density is None else f"{100 * row.density:.3g} %" for row in rows],
+        "isolated": [_number(row.isolated) for row in rows],
+        "also": [", ".join(word for word, has in words if getattr(row, has)) for row in rows],
+    }
+    return _table(columns, left={"features", "also"})
+
+
+def _edge_table(rows: Sequence[EdgeRow]) -> Table:
+    columns = {
+        "edge type": [str(row.edge_type) for row in rows],
+        "edges": [f"{row.count:,}" for row in rows],
+        "out of a source": [_degrees(row.out_degree) for row in rows],
+        "into a destination": [_degrees(row.in_degree) for row in rows],
+        "parallel": [_number(row.parallel) for row in rows],
+        "self loops": [_number(row.self_loops) for row in rows],
+        "carry": [", ".join(row.carries) for row in rows],
+        "reverse": [_reverse(row) for row in rows],
+    }
+    table = _table(columns, left={"carry", "reverse"})
+    if rows:
+        table.caption = "degrees: min / 25 % / median / 75 % / max of the edges of one node"
+        table.caption_justify = "left"
+    return table
+
+
+def _table(columns: dict[str, list[str]], *, left: set[str]) -> Table:
+    """Returns a table of text columns; columns with nothing to tell are left out."""
+    first, *others = columns
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column(first, style="bold", overflow="fold")
+    shown = [name for name in others if any(columns[name])]
+    for name in shown:
+        table.add_column(name, justify="left" if name in left else "right", overflow="fold")
+    for cells in zip(*(columns[name] for name in (first, *shown)), strict=True):
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def _number(count: int) -> str:
+    """Zeros stay blank, so that what is not zero stands out."""
+    return f"{count:,}" if count else ""
+
+
+def _degrees(quartiles: Quartiles) -> str:
+    return " / ".join(f"{value:,.6g}" for value in quartiles)
+
+
+def _reverse(row: EdgeRow) -> str:
+    if row.reverse is None:
+        return ""
+    return "itself" if row.reverse == row.edge_type else row.reverse.name

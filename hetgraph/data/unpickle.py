@@ -1,0 +1,110 @@
+"""Old benchmark files are Python pickles: read without the power to run code."""
+
+from __future__ import annotations
+
+import collections
+import io
+import pickle
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from hetgraph.errors import FileFormatError
+
+__all__ = ["load_pickle"]
+
+# These moved in numpy 2; its own pickles lead to the place they have in this version.
+_RECONSTRUCT: Any = np.empty(0).__reduce__()[0]
+_FROM_BUFFER: Any = np.empty(0).__reduce_ex__(5)[0]
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    """What Python 3 asks for to store bytes in an old protocol; only the one encoding it uses."""
+    if encoding != "latin1":
+        raise ValueError(f"bytes in {encoding!r} are unexpected")
+    return text.encode("latin1")
+
+
+def _no_bytes() -> bytes:
+    return b""
+
+
+# Every name that a file may ask for, with the object of today. Nothing is imported by name.
+_ALLOWED: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy.core.numeric", "_frombuffer"): _FROM_BUFFER,
+    ("numpy._core.numeric", "_frombuffer"): _FROM_BUFFER,
+    ("_codecs", "encode"): _encode,
+    ("__builtin__", "bytes"): _no_bytes,
+    ("__builtin__", "list"): list,
+    ("builtins", "list"): list,
+    ("collections", "defaultdict"): collections.defaultdict,
+}
+for _short in ("csr", "csc", "coo"):
+    for _module in (f"scipy.sparse.{_short}", f"scipy.sparse._{_short}"):
+        _ALLOWED[_module, f"{_short}_matrix"] = getattr(sp, f"{_short}_matrix")
+
+
+class _Restricted(pickle.Unpickler):
+    """An unpickler that knows the names of the allow-list and no others."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return _ALLOWED[module, name]
+        except KeyError:
+            raise _ForbiddenError(f"{module}.{name}") from None
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise _ForbiddenError("a persistent id")
+
+
+class _ForbiddenError(Exception):
+    """The file names something that is not on the list."""
+
+
+def load_pickle(data: bytes, source: str) -> Any:
+    """Reads a pickle that holds only arrays, sparse matrices, lists, dicts and numbers.
+
+    Pickles of Python 2 and old module names of numpy and scipy are understood. Sparse matrices
+    at the top level or inside a list are checked entry by entry, because scipy trusts offsets.
+
+    Args:
+        data: The bytes of the file.
+        source: What the file is called in messages.
+
+    Raises:
+        FileFormatError: If the file is damaged or asks for any other class or function.
+    """
+    try:
+        value = _Restricted(io.BytesIO(data), encoding="latin1").load()
+        for one in value if isinstance(value, list) else [value]:
+            _check_sparse(one)
+    except _ForbiddenError as error:
+        raise FileFormatError(
+            f"{source} asks for {error}, which is not among the allowed classes; it is not a file "
+            "of this format and was not read further."
+        ) from error
+    except Exception as error:  # A damaged stream can raise nearly anything.
+        reason = " ".join(str(error).split())
+        raise FileFormatError(
+            f"{source} is damaged or truncated ({type(error).__name__}: {reason})."
+        ) from error
+    return value
+
+
+def _check_sparse(value: Any) -> None:
+    if not sp.issparse(value):
+        return
+    if value.format == "coo":
+        rows, cols = value.row, value.col
+        inside = rows.size == cols.size == value.data.size
+        for ids, bound in ((rows, value.shape[0]), (cols, value.shape[1])):
+            inside = inside and (not ids.size or (ids.min() >= 0 and ids.max() < bound))
+        if not inside:
+            raise ValueError("a sparse matrix has entries outside its shape")
+    else:
+        value.check_format(full_check=True)

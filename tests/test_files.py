@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hetgraph.files import OutputError, atomic_dir, atomic_path, explain_os_error, sha256_file
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+import torch
+from hetgraph.errors import UserError
+from hetgraph.tensorfile import save_tensors
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    save_tensors({"x": torch.zeros(100_000)}, sys.argv[1])
+except UserError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_a_file_appears_with_its_content_and_the_usual_permissions(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "result.json"
+    with atomic_path(target) as temporary:
+        assert temporary.parent == target.parent
+        assert temporary.suffix == ".json"
+        temporary.write_text("1")
+        assert not target.exists()
+    assert target.read_text() == "1"
+    assert list(target.parent.iterdir()) == [target]
+    plain = tmp_path / "plain"
+    plain.write_text("")
+    assert target.stat().st_mode == plain.stat().st_mode
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
+def test_a_failure_keeps_the_old_file_and_leaves_no_other(
+    tmp_path: Path, failure: type[BaseException]
+) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def interrupted() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_text("half")
+            raise failure
+
+    with pytest.raises(failure):
+        interrupted()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert target.read_text() == "old"
+
+
+def test_a_full_disk_is_one_clear_line(tmp_path: Path) -> None:
+    full = Path("/dev/full")
+    if not full.is_char_device():
+        pytest.skip("needs /dev/full")
+
+    def write() -> None:
+        with atomic_path(tmp_path / "a.bin") as temporary:
+            temporary.symlink_to(full)
+            temporary.write_bytes(b"1")
+
+    with pytest.raises(OutputError, match=r"a\.bin: the disk is full; free some space"):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX limits")
+def test_a_refused_tensor_file_is_explained_and_removed(tmp_path: Path) -> None:
+    target = tmp_path / "x.safetensors"
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(target)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "x.safetensors: the file is larger than the file system or a limit" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert [path for path in tmp_path.iterdir() if not path.name.startswith(".tmp")] == []
+
+
+def test_a_file_in_the_way_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(OutputError, match="a part of the path is a file"),
+        atomic_path(tmp_path / "file" / "deeper" / "a.txt"),
+    ):
+        pass
+    with (
+        pytest.raises(OutputError, match="a file is in its place"),
+        atomic_dir(tmp_path / "file"),
+    ):
+        pass
+
+
+def test_an_error_about_an_input_is_not_blamed_on_the_output(tmp_path: Path) -> None:
+    def read_elsewhere() -> None:
+        with atomic_path(tmp_path / "out" / "a.txt"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/secret/input")
+
+    with pytest.raises(PermissionError):
+        read_elsewhere()
+
+
+def test_a_folder_appears_whole(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    with atomic_dir(target) as temporary:
+        (temporary / "config.json").write_text("{}")
+        assert not target.exists()
+    assert [path.name for path in target.iterdir()] == ["config.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_only_a_marked_folder_is_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "thesis.tex").write_text("years of work")
+    with (
+        pytest.raises(OutputError, match=r"not empty and has no config\.json"),
+        atomic_dir(target, marker="config.json"),
+    ):
+        pass
+    assert (target / "thesis.tex").exists()
+    (target / "config.json").write_text("old")
+    with atomic_dir(target, marker="config.json") as temporary:
+        (temporary / "config.json").write_text("new")
+    assert (target / "config.json").read_text() == "new"
+    assert not (target / "thesis.tex").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_failed_folder_keeps_the_old_one(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    with atomic_dir(target) as temporary:
+        (temporary / "config.json").write_text("old")
+
+    def interrupted() -> None:
+        with atomic_dir(target, marker="config.json") as temporary:
+            (temporary / "config.json").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert (target / "config.json").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_the_old_folder_returns_when_the_swap_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "model"
+    with atomic_dir(target) as temporary:
+        (temporary / "config.json").write_text("old")
+    rename = Path.rename
+
+    def refuse(self: Path, other: Path) -> Path:
+        if ".tmp" in self.name:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(other))
+        return rename(self, other)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with (
+        pytest.raises(OutputError, match="permission denied"),
+        atomic_dir(target, marker="config.json"),
+    ):
+        pass
+    assert (target / "config.json").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_linked_folder_is_replaced_behind_the_link(tmp_path: Path) -> None:
+    real = tmp_path / "disk" / "model"
+    with atomic_dir(real) as temporary:
+        (temporary / "config.json").write_text("old")
+    link = tmp_path / "link"
+    link.symlink_to(real)
+    with atomic_dir(link, marker="config.json") as temporary:
+        (temporary / "config.json").write_text("new")
+    assert link.is_symlink()
+    assert (real / "config.json").read_text() == "new"
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, 4096, 4097])
+def test_sha256_of_a_file(tmp_path: Path, size: int) -> None:
+    content = bytes(range(256)) * 17
+    path = tmp_path / "a"
+    path.write_bytes(content[:size])
+    assert sha256_file(path, block_bytes=1024) == hashlib.sha256(content[:size]).hexdigest()
+
+
+def test_other_errors_are_left_alone() -> None:
+    assert explain_os_error(RuntimeError("boom")) is None
+    assert "full" in str(explain_os_error(RuntimeError("I/O error (os error 28) at path x")))
