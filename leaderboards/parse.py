@@ -1,0 +1,262 @@
+"""From a benchmark's YAML to the dataclasses of :mod:`hetgraph.leaderboards.spec`, strictly.
+
+Every mistake names the file and the place, such as ``published[3].results.hgb/DBLP.micro_f1``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from hetgraph.errors import ConfigError, suggest
+from hetgraph.leaderboards.spec import (
+    Benchmark,
+    Cell,
+    DatasetSpec,
+    Metric,
+    PublishedRow,
+    Rule,
+    Source,
+    Variant,
+)
+
+__all__ = ["parse_benchmark"]
+
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_VALUE = re.compile(rf"^{_NUMBER}\s*(?:(?:±|\+-|\+/-)\s*{_NUMBER})?$")
+_TOP = (
+    *("name", "title", "summary", "unit", "protocol", "metrics", "rank_by", "variants"),
+    *("settings", "verdict", "datasets", "sources", "published"),
+)
+_ROW = (
+    *("model", "ours", "source", "labels", "test", "runs", "assumed_runs", "results"),
+    *("parameters", "notes"),
+)
+_MISSING = object()
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe loading that refuses a key given twice instead of keeping the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            line = node.start_mark.line + 1
+            raise yaml.YAMLError(f"key {twice!r} is given twice in the mapping at line {line}")
+        return super().construct_mapping(node, deep)
+
+
+class _Node:
+    """A mapping of the file with its place, so that errors can point at it."""
+
+    def __init__(self, value: Any, where: str, path: Path) -> None:
+        self.where, self.path = where, path
+        if not isinstance(value, Mapping):
+            self.fail(f"expected a mapping, found {value!r}")
+        self.value: Mapping[str, Any] = value
+
+    def fail(self, message: str) -> NoReturn:
+        raise ConfigError(f"{self.path.name}: {self.where}: {message}.")
+
+    def only(self, keys: Sequence[str]) -> _Node:
+        for key in self.value:
+            if key not in keys:
+                self.fail(f"unknown key {key!r}.{suggest(str(key), keys)}".rstrip("."))
+        return self
+
+    def get(self, key: str, kind: type | tuple[type, ...], default: Any = _MISSING) -> Any:
+        value = self.value.get(key, default)
+        if value is _MISSING:
+            self.fail(f"key {key!r} is missing")
+        if value is default:
+            return value
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            self.fail(f"{key} has the wrong type: {value!r}")
+        return value
+
+    def choice(self, key: str, options: Sequence[str], default: Any = _MISSING) -> Any:
+        value = self.get(key, str, default)
+        if value not in options:
+            self.fail(f"{key} is {value!r}, expected one of {', '.join(options)}")
+        return value
+
+    def child(self, key: str, default: Any = _MISSING) -> _Node:
+        where = f"{self.where}.{key}".removeprefix("top.")
+        return _Node(self.get(key, Mapping, default), where, self.path)
+
+    def children(self) -> list[tuple[str, _Node]]:
+        return [(key, self.child(key)) for key in self.value]
+
+
+def parse_benchmark(path: Path) -> Benchmark:
+    """Reads one benchmark file.
+
+    Raises:
+        ConfigError: If the YAML or a declaration in it is not valid.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            raw = yaml.load(file, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    top = _Node(raw, "top", path).only(_TOP)
+    unit = top.choice("unit", ("percent", "raw"))
+    scale = 100.0 if unit == "percent" else 1.0
+    metrics = {key: _metric(key, node) for key, node in top.child("metrics").children()}
+    datasets = {
+        key: _dataset(key, node, metrics, scale) for key, node in top.child("datasets").children()
+    }
+    sources = {key: _source(key, node) for key, node in top.child("sources").children()}
+    rule = _rule(top.child("verdict"))
+    rows = top.get("published", list)
+    if top.get("name", str) != path.stem:
+        top.fail(f"name is {top.value['name']!r}, but the file is called {path.name}")
+    return Benchmark(
+        name=path.stem,
+        title=top.get("title", str),
+        summary=top.get("summary", str, ""),
+        unit=unit,
+        protocol=tuple(str(line) for line in top.get("protocol", list)),
+        metrics=metrics,
+        variants=_variants(top),
+        datasets=datasets,
+        sources=sources,
+        rule=rule,
+        rank_by=top.choice("rank_by", tuple(metrics), next(iter(metrics))),
+        settings=top.get("settings", Mapping, {}),
+        published=tuple(
+            _row(_Node(row, f"published[{i}]", path), datasets, sources, rule, scale)
+            for i, row in enumerate(rows)
+        ),
+    )
+
+
+def _metric(key: str, node: _Node) -> Metric:
+    node.only(("label", "part", "key", "better"))
+    return Metric(
+        name=key,
+        label=node.get("label", str),
+        part=node.choice("part", ("test", "valid"), "test"),
+        key=node.get("key", str, key),
+        higher_is_better=node.choice("better", ("higher", "lower"), "higher") == "higher",
+    )
+
+
+def _variants(top: _Node) -> tuple[Variant, ...]:
+    nodes = top.child("variants", {"full": {"label": "test"}}).children()
+    if not nodes:
+        top.fail("variants is empty; leave it out, or declare at least one")
+    for _, node in nodes:
+        node.only(("label", "suffix"))
+    return tuple(
+        Variant(key, node.get("label", str), node.get("suffix", str, "")) for key, node in nodes
+    )
+
+
+def _dataset(key: str, node: _Node, metrics: Mapping[str, Metric], scale: float) -> DatasetSpec:
+    node.only(("label", "metrics", "margins", "runnable", "note"))
+    names = tuple(node.get("metrics", list, list(metrics)))
+    margins = {}
+    for name in names:
+        if name not in metrics:
+            node.fail(f"metric {name!r} is not declared.{suggest(name, metrics)}".rstrip("."))
+        margin = node.child("margins").get(name, (int, float))
+        if margin <= 0:
+            node.fail(f"the margin of {name} must be positive, found {margin}")
+        margins[name] = margin / scale
+    return DatasetSpec(
+        name=key,
+        label=node.get("label", str, key),
+        metrics=names,
+        margins=margins,
+        runnable=node.get("runnable", bool, True),
+        note=node.get("note", str, ""),
+    )
+
+
+def _source(key: str, node: _Node) -> Source:
+    node.only(("title", "url", "note"))
+    return Source(key, node.get("title", str), node.get("url", str), node.get("note", str, ""))
+
+
+def _rule(node: _Node) -> Rule:
+    node.only(("alpha", "min_runs", "assumed_runs", "margin_reason"))
+    rule = Rule(
+        alpha=node.get("alpha", float),
+        min_runs=node.get("min_runs", int),
+        assumed_runs=node.get("assumed_runs", int),
+        margin_reason=node.get("margin_reason", str).strip(),
+    )
+    if not 0 < rule.alpha < 0.5:
+        node.fail(f"alpha must lie in (0, 0.5), found {rule.alpha}")
+    if min(rule.min_runs, rule.assumed_runs) < 2:
+        node.fail("min_runs and assumed_runs must be at least 2: one run has no spread")
+    return rule
+
+
+def _row(
+    node: _Node,
+    datasets: Mapping[str, DatasetSpec],
+    sources: Mapping[str, Source],
+    rule: Rule,
+    scale: float,
+) -> PublishedRow:
+    node.only(_ROW)
+    if "runs" in node.value and "assumed_runs" in node.value:
+        node.fail("give runs (established) or assumed_runs, not both")
+    results = {}
+    given = node.get("results", Mapping)
+    for key in given:
+        if key not in datasets:
+            node.fail(f"dataset {key!r} is not declared.{suggest(key, datasets)}".rstrip("."))
+        value = given[key]
+        if value in ("oom", "unknown"):
+            value = dict.fromkeys(datasets[key].metrics, value)
+        where = _Node(value, f"{node.where}.results.{key}", node.path)
+        results[key] = _cells(where, node.get("source", str), datasets[key], sources, scale)
+    return PublishedRow(
+        model=node.get("model", str),
+        ours=node.get("ours", str, None),
+        source=node.get("source", str),
+        labels=node.choice("labels", ("free", "used", "unknown")),
+        test=node.choice("test", ("full", "half", "unknown"), "unknown"),
+        runs=node.get("runs", int, node.get("assumed_runs", int, rule.assumed_runs)),
+        runs_assumed="runs" not in node.value,
+        results=results,
+        parameters=node.get("parameters", int, None),
+        notes=node.get("notes", str, "").strip(),
+    )
+
+
+def _cells(
+    node: _Node,
+    source: str,
+    dataset: DatasetSpec,
+    sources: Mapping[str, Source],
+    scale: float,
+) -> dict[str, Cell]:
+    node.only((*dataset.metrics, "sources"))
+    own = node.get("sources", Mapping, {})
+    cells = {}
+    for metric in (name for name in dataset.metrics if name in node.value):
+        key = own.get(metric, source)
+        if key not in sources:
+            node.fail(f"source {key!r} is not declared.{suggest(str(key), sources)}".rstrip("."))
+        text = str(node.value[metric]).strip()
+        if text in ("oom", "unknown"):
+            cells[metric] = Cell(status=text, source=key)  # type: ignore[arg-type]
+            continue
+        match = _VALUE.match(text)
+        if match is None:
+            node.fail(f"{metric} is {text!r}, expected 'mean ± std', 'oom' or 'unknown'")
+        mean, std = match.groups()
+        if scale == 100.0 and float(mean) > 100.0:
+            node.fail(f"{metric} is {text!r}: more than 100 percent")
+        spread = None if std is None else float(std) / scale
+        cells[metric] = Cell("value", key, float(mean) / scale, spread)
+    return cells

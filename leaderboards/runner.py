@@ -1,0 +1,203 @@
+"""Runs models on the datasets of a benchmark and appends a record for every run."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from hetgraph.errors import ConfigError, UserError
+from hetgraph.files import OutputError
+from hetgraph.leaderboards.folders import find_folders
+from hetgraph.leaderboards.format import number, seconds_text
+from hetgraph.leaderboards.job import Job
+from hetgraph.leaderboards.record import (
+    Identity,
+    RunRecord,
+    append_record,
+    check_writable,
+    read_records,
+)
+from hetgraph.leaderboards.spec import Benchmark, load_benchmark
+
+__all__ = ["BenchmarkRun", "Failure", "run_benchmark"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a dataset was given up.
+
+    ``seed`` is None if no run of it had begun, ``traceback`` empty for a user's mistake.
+    """
+
+    model: str
+    dataset: str
+    seed: int | None
+    message: str
+    traceback: str = ""
+
+
+@dataclass
+class BenchmarkRun:
+    """What happened: new records, runs that were recorded already, and failures."""
+
+    recorded: list[RunRecord] = field(default_factory=list)
+    skipped: list[Identity] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+@dataclass
+class _Session:
+    """State of one call of :func:`run_benchmark`."""
+
+    folder: Path
+    known: set[Identity]
+    seeds: tuple[int, ...]
+    rerun: bool
+    progress: bool
+    console: Console
+    report: BenchmarkRun = field(default_factory=BenchmarkRun)
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def run_benchmark(
+    name: str | Path,
+    model: str | None = None,
+    seeds: int | Sequence[int] = 5,
+    datasets: Sequence[str] | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    metapaths: Sequence[str] = (),
+    root: Path | None = None,
+    results: Path | None = None,
+    out: Path | None = None,
+    rerun: bool = False,
+    progress: bool = True,
+    console: Console | None = None,
+) -> BenchmarkRun:
+    """Runs models on a benchmark, one run for each dataset and seed.
+
+    A run that is recorded already (same model, dataset, configuration, seed, data and version) is
+    skipped, one that was cut off goes on where it was. When a dataset fails, its remaining seeds
+    are left out and the next dataset goes on.
+
+    Args:
+        name: A benchmark by name, or the path of its YAML file.
+        model: A registered model; None runs each one that has a published row.
+        seeds: The seeds, or how many: 5 means 0 to 4.
+        datasets: Datasets of the benchmark; None means all that are marked as runnable.
+        settings: Changes to the model's configuration, by section; such runs get a row of their
+            own without a verdict.
+        metapaths: Meta-paths for a model that takes some; likewise.
+        root: Folder of the data sets.
+        results: Folder of the records; see :func:`hetgraph.leaderboards.folders.find_folders`.
+        out: Folder for the outputs of the runs; None means ``runs/leaderboards``.
+        rerun: Whether to run again what is recorded already.
+        progress: Whether the trainer shows progress.
+        console: Where to report each run; None reports nothing.
+
+    Returns:
+        The new records, the skipped runs and the failures.
+
+    Raises:
+        ConfigError: If the benchmark, model, dataset or seeds are not valid.
+        OutputError: If the records cannot be written.
+    """
+    benchmark = load_benchmark(name)
+    chosen = _models(benchmark, model)
+    wanted = benchmark.select(datasets)
+    numbers = _seeds(seeds)
+    folder = find_folders(results).results
+    check_writable(folder)
+    known = {record.identity for record in read_records(folder, benchmark.name)}
+    console = console or Console(quiet=True)
+    session = _Session(folder, known, numbers, rerun, progress, console)
+    for each in chosen:
+        for dataset in wanted:
+            if not dataset.runnable and datasets is None:
+                session.say(f"{each} on {dataset.name}: not run. {dataset.note}")
+                continue
+            job = Job(
+                benchmark=benchmark,
+                model=each,
+                dataset=dataset.name,
+                settings=settings or {},
+                metapaths=tuple(metapaths),
+                root=root,
+                out=out or Path("runs", "leaderboards"),
+            )
+            _run_job(job, session)
+    return session.report
+
+
+def _run_job(job: Job, session: _Session) -> None:
+    """Runs every seed that is not recorded yet; a failure ends the dataset."""
+    seed: int | None = None
+    try:
+        hashes = job.identify()
+        for seed in session.seeds:
+            identity = job.identity(hashes, seed)
+            if identity in session.known and not session.rerun:
+                session.report.skipped.append(identity)
+                session.say(f"{job.model} on {job.dataset}, seed {seed}: recorded already.")
+                continue
+            record = job.run(hashes, seed, fresh=session.rerun, progress=session.progress)
+            append_record(session.folder, record)
+            session.known.add(record.identity)
+            session.report.recorded.append(record)
+            session.say(f"{job.model} on {job.dataset}, seed {seed}: {_scores(job, record)}.")
+    except OutputError:
+        raise  # A full disk or a forbidden folder stops every further run as well.
+    except UserError as error:
+        _fail(job, session, seed, " ".join(str(error).split()))
+    except Exception as error:
+        message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        _fail(job, session, seed, message, traceback.format_exc())
+
+
+def _fail(job: Job, session: _Session, seed: int | None, message: str, trace: str = "") -> None:
+    session.report.failures.append(Failure(job.model, job.dataset, seed, message, trace))
+    where = f"{job.model} on {job.dataset}"
+    if seed is not None:
+        where += f", seed {seed}"
+    session.say(f"{where}: failed, going on with the next dataset. {message}")
+
+
+def _scores(job: Job, record: RunRecord) -> str:
+    """The main metrics and the time of a run."""
+    benchmark = job.benchmark
+    parts = []
+    for name in benchmark.datasets[job.dataset].metrics:
+        metric = benchmark.metrics[name]
+        value = record.metrics.get(metric.part, {}).get(metric.key)
+        if value is not None:
+            parts.append(f"{metric.label} {number(value, benchmark.scale)}")
+    return ", ".join([*parts, seconds_text(sum(record.seconds.values()))])
+
+
+def _models(benchmark: Benchmark, model: str | None) -> tuple[str, ...]:
+    from hetgraph.registry import models
+
+    if model is not None:
+        models.get(model)
+        return (model,)
+    names = models.names()
+    found = tuple(row.ours for row in benchmark.published if row.ours and row.ours in names)
+    if not found:
+        raise ConfigError(f"no registered model has a published row in {benchmark.name!r}.")
+    return found
+
+
+def _seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
+    numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(dict.fromkeys(seeds))
+    if not numbers:
+        raise ConfigError(f"seeds is {seeds!r}, expected at least one seed.")
+    if negative := [seed for seed in numbers if seed < 0]:
+        raise ConfigError(f"seed {negative[0]} is negative, expected 0 or more.")
+    return numbers

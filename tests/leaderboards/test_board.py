@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hetgraph.leaderboards import load_benchmark
+from hetgraph.leaderboards.board import build_boards
+
+
+def _row(board, title: str):
+    return next(row for row in board.rows if row.title == title)
+
+
+def _records(make_record, count: int = 5, **changes):
+    return [
+        make_record(seed=s, micro=0.955 + 0.001 * (s % 3), macro=0.952 - 0.001 * (s % 2), **changes)
+        for s in range(count)
+    ]
+
+
+def test_without_records_nothing_is_run(tiny: Path):
+    boards = build_boards(load_benchmark(tiny), [])
+    assert [board.dataset.label for board in boards] == ["DBLP", "IMDB", "Freebase"]
+    for board in boards:
+        assert board.notes == ()
+        for row in board.rows:
+            assert row.verdicts["full"] == "not run"
+
+
+def test_our_runs_meet_their_published_row(tiny: Path, make_record):
+    dblp, imdb, _ = build_boards(load_benchmark(tiny), _records(make_record))
+    row = _row(dblp, "RpHGNN")
+    assert row.samples["full", "micro_f1"].n == 5
+    assert row.verdicts == {"full": "reproduced"}  # no half-test metrics in these records
+    assert row.comparisons["full", "micro_f1"].p_equivalence < 0.05
+    assert _row(dblp, "Other | one").verdicts["full"] == "not run"
+    assert _row(imdb, "RpHGNN").verdicts["full"] == "not run"
+
+
+def test_half_test_scores_get_their_own_comparison(tiny: Path, make_record):
+    def metrics(s: int) -> dict[str, dict[str, float]]:
+        low = 0.90 + 0.001 * s
+        full = {"micro_f1": 0.9555, "macro_f1": 0.9523}
+        return {"test": {**full, "micro_f1_half": low, "macro_f1_half": low}}
+
+    records = [make_record(seed=s, metrics=metrics(s)) for s in range(5)]
+    dblp = build_boards(load_benchmark(tiny), records)[0]
+    assert _row(dblp, "RpHGNN").verdicts == {"full": "reproduced", "half": "worse"}
+
+
+def test_a_full_test_row_is_not_compared_with_the_half(tiny: Path, make_record):
+    text = tiny.read_text(encoding="utf-8")
+    tiny.write_text(text.replace("labels: free", "labels: free\n    test: full"), encoding="utf-8")
+    metrics = {"test": {"micro_f1": 0.9555, "macro_f1": 0.9523, "micro_f1_half": 0.9}}
+    records = [make_record(seed=s, metrics=metrics) for s in range(5)]
+    row = _row(build_boards(load_benchmark(tiny), records)[0], "RpHGNN")
+    assert set(row.verdicts) == {"full"}
+    assert row.samples["half", "micro_f1"].mean == pytest.approx(0.9)
+
+
+def test_metrics_without_published_value_are_left_out_of_the_verdict(tiny: Path, make_record):
+    records = [
+        make_record(seed=s, dataset="hgb/IMDB", micro=0.6977 + 0.001 * s, macro=0.1)
+        for s in range(5)
+    ]
+    imdb = build_boards(load_benchmark(tiny), records)[1]
+    row = _row(imdb, "RpHGNN")
+    assert ("full", "macro_f1") not in row.comparisons
+    assert row.verdicts["full"] == "reproduced"
+
+
+def test_few_seeds_are_undecided(tiny: Path, make_record):
+    dblp = build_boards(load_benchmark(tiny), _records(make_record, count=4))[0]
+    assert _row(dblp, "RpHGNN").verdicts["full"] == "undecided"
+
+
+def test_overridden_and_unpublished_models_get_rows_without_verdict(tiny: Path, make_record):
+    records = [
+        make_record(overrides={"model": {"hidden": 8}}),
+        make_record(model="hgt"),
+    ]
+    dblp = build_boards(load_benchmark(tiny), records)[0]
+    titles = {row.title for row in dblp.rows}
+    assert {"rphgnn (model.hidden=8)", "hgt"} <= titles
+    assert _row(dblp, "hgt").verdicts == {}
+    assert _row(dblp, "rphgnn (model.hidden=8)").verdicts == {}
+    assert _row(dblp, "RpHGNN").group is None
+
+
+def test_rows_are_ranked_by_our_value_first(tiny: Path, make_record):
+    plain = build_boards(load_benchmark(tiny), [])[0]
+    assert [row.title for row in plain.rows] == ["Other | one", "RpHGNN"]
+    high = [make_record(seed=s, micro=0.99) for s in range(5)]
+    assert build_boards(load_benchmark(tiny), high)[0].rows[0].title == "RpHGNN"
+
+
+def test_notes_name_what_a_reader_must_know(tiny: Path, make_record):
+    records = _records(make_record, recorded="2026-01-03T00:00:00+00:00")
+    records.append(make_record(seed=0, recorded="2026-01-02T00:00:00+00:00"))
+    records.append(make_record(seed=0, version="0.0.9", recorded="2026-01-01T00:00:00+00:00"))
+    records[0] = make_record(
+        seed=0,
+        environment={"torch": "1"},
+        metrics={"test": {"micro_f1": 0.955}},
+        recorded="2026-01-03T00:00:00+00:00",
+    )
+    notes = "\n".join(build_boards(load_benchmark(tiny), records)[0].notes)
+    assert "seeds 0, 1, 2, 3, 4; hetgraph 0.1.0" in notes
+    assert "1 more records under another configuration" in notes
+    assert "1 earlier records of the same runs" in notes
+    assert "differ in their environment (cpu, torch)" in notes
+    assert "only 4 of 5 records report macro_f1" in notes
