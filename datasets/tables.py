@@ -1,0 +1,49 @@
+"""The user's own tables: ``tables:./folder``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hetgraph.data.collection import Collection, Files
+from hetgraph.data.dataset import Dataset
+from hetgraph.errors import ConfigError
+from hetgraph.io.folder import load_tables, table_files
+
+__all__ = ["TablesFormat"]
+
+
+class TablesFormat(Collection):
+    """A folder with one Parquet, CSV or TSV file a node type and one an edge type.
+
+    The layout and ``tables.yaml`` are described in :mod:`hetgraph.io.folder`;
+    :func:`hetgraph.io.save_tables` writes such a folder.
+    """
+
+    name = "tables"
+    version: ClassVar[int] = 1
+
+    def names(self) -> tuple[str, ...]:
+        """Returns no names: a format has no sets of its own."""
+        return ()
+
+    def load(self, name: str, files: Files, **options: Any) -> Dataset:
+        """Refuses: a format is loaded from a folder.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError(f"write tables:FOLDER, not tables/{name}.")
+
+    def load_folder(self, path: Path, **options: Any) -> Dataset:
+        """Reads a folder of tables.
+
+        Raises:
+            UserError: If a table or its declaration does not fit, naming file, column and row.
+        """
+        return load_tables(path)
+
+    def folder_files(self, path: Path) -> Sequence[Path]:
+        """Returns the tables and their declaration."""
+        return table_files(path)
