@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from hetgraph.data.schema import Schema
@@ -20,6 +19,7 @@ from hetgraph.registry import models
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict
 from hetgraph.tasks.base import Task, TaskSpec
+from hetgraph.tensorfile import load_tensors, save_tensors
 
 __all__ = ["Loss", "Model", "RelevanceRow", "Stage"]
 
@@ -175,9 +175,8 @@ class Model(nn.Module, ABC):
             "spec": self.spec.to_dict(),
             "schema": self.schema.to_dict(),
         }
-        with atomic_dir(Path(folder)) as temporary:
-            tensors = {key: value.contiguous() for key, value in self.state_dict().items()}
-            save_file(tensors, temporary / "parameters.safetensors")
+        with atomic_dir(Path(folder), marker="model.json") as temporary:
+            save_tensors(self.state_dict(), temporary / "parameters.safetensors")
             (temporary / "model.json").write_text(json.dumps(meta, indent=2), encoding="utf-8")
 
     @staticmethod
@@ -194,7 +193,9 @@ class Model(nn.Module, ABC):
             config = config_from_dict(cls.Config, meta["config"])
             schema, spec = Schema.from_dict(meta["schema"]), TaskSpec.from_dict(meta["spec"])
             model = cls(schema, spec, config)
-            model.load_state_dict(load_file(folder / "parameters.safetensors"))
+            model.load_state_dict(load_tensors(folder / "parameters.safetensors"))
+        except FileFormatError:
+            raise
         except (OSError, KeyError, json.JSONDecodeError, RuntimeError) as error:
             raise FileFormatError(f"{folder} holds no complete model: {error}") from error
         return model.eval()

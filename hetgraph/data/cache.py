@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 from torch import Tensor
 
 from hetgraph.data.dataset import Dataset, LinkSplit, NodeLabels, Split
@@ -17,6 +16,7 @@ from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import FileFormatError, UserError
 from hetgraph.files import atomic_dir
+from hetgraph.tensorfile import load_tensors, save_tensors
 
 __all__ = ["cache_key", "load_cached", "read_dataset", "store_cached", "write_dataset"]
 
@@ -55,7 +55,7 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
     with atomic_dir(folder, marker=_MARKER) as temporary:
         dataset.graph.save(temporary / "graph")
         whole = {key: value.contiguous() for key, value in tensors.items()}
-        safetensors.torch.save_file(whole, temporary / "dataset.safetensors")
+        save_tensors(whole, temporary / "dataset.safetensors")
         (temporary / _MARKER).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
@@ -72,7 +72,7 @@ def read_dataset(folder: Path) -> Dataset:
                 f"{folder} has format {content['format']}, expected {_FORMAT}: "
                 "write it again with this version of hetgraph."
             )
-        tensors = safetensors.torch.load_file(folder / "dataset.safetensors")
+        tensors = load_tensors(folder / "dataset.safetensors")
         labels = content["labels"]
         if labels is not None:
             labels = NodeLabels(

@@ -20,10 +20,9 @@ from hetgraph.data.validation import check_graph
 from hetgraph.errors import DataError, SchemaError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from hetgraph.data.metapath import MetaPath
     from hetgraph.data.operator import MetaPathOperator
+    from hetgraph.data.summary import Summary
 
 __all__ = ["HeteroGraph"]
 
@@ -144,7 +143,7 @@ class HeteroGraph:
 
         return graph_hash(self)
 
-    def summary(self) -> RenderableType:
+    def summary(self) -> Summary:
         """Returns a table for people: types, counts, features, degrees, reverses."""
         from hetgraph.data.summary import summarize
 

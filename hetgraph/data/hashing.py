@@ -174,4 +174,4 @@ def _num_blocks(array: Array, canonical: str) -> int:
 
 def _block_digest(block: tuple[Array, str]) -> bytes:
     values, canonical = block
-    return hashlib.sha256(values.astype(canonical, copy=False)).digest()
+    return hashlib.sha256(values.astype(canonical, copy=False).data).digest()

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from hetgraph.data import Dataset, HeteroGraph, NodeLabels, Split
+from hetgraph.errors import ConfigError, DataError, FileFormatError, UserError
+from hetgraph.files import OutputError
+from hetgraph.io import load_tables, save_tables
+from hetgraph.io.folder import table_files
+
+DECLARED = """
+name: shop
+nodes:
+  user: {file: nodes/user.csv, id: key, features: [age, income], text: about}
+  item: {file: nodes/item.csv}
+  brand: null
+edges:
+  - {type: [user, buys, item], file: buys.csv, src: who, dst: what, weight: times, time: when}
+  - {type: [item, of, brand], file: of.csv}
+reverses: []
+labels: {node_type: user, column: kind, classes: [young, old, robot]}
+splits: {default: part}
+metapaths: {UIU: user-item-user}
+info: {license: CC0, date: 2020-01-01}
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop"
+    (folder / "nodes").mkdir(parents=True)
+    (folder / "nodes" / "user.csv").write_text(
+        "key,age,income,about,kind,part\n"
+        'u1,20,1.5,"likes, commas",young,train\n'
+        "u2,70,2.5,,old,test\n"
+        "u3,30,0,plain,young,val\n"
+        "u4,31,0,plain,,\n"
+    )
+    (folder / "nodes" / "item.csv").write_text("id\n007\n008\n")
+    (folder / "buys.csv").write_text("who,what,times,when\nu2,007,3,2020\nu1,008,1,1999\n")
+    (folder / "of.csv").write_text("src,dst\n007,acme\n008,acme\n")
+    (folder / "tables.yaml").write_text(DECLARED)
+    return folder
+
+
+def test_declared_tables_become_a_data_set(shop: Path) -> None:
+    dataset = load_tables(shop)
+    graph = dataset.graph
+    assert graph.num_nodes == {"user": 4, "item": 2, "brand": 1}
+    assert graph.features["user"].tolist() == [[20, 1.5], [70, 2.5], [30, 0], [31, 0]]
+    assert graph.text["user"].to_pylist() == ["likes, commas", "", "plain", "plain"]
+    assert graph.ids["item"].to_pylist() == ["007", "008"]
+    assert graph.relation("buys").weight.tolist() == [3.0, 1.0]
+    assert graph.relation("buys").edge_time.tolist() == [2020, 1999]
+    assert graph.schema.reverse_of("buys") == ("item", "rev_buys", "user")
+    labels, split = dataset.labels, dataset.splits["default"]
+    assert labels is not None
+    assert labels.class_names == ("young", "old", "robot")
+    assert labels.index.tolist() == [0, 1, 2]
+    assert labels.target.tolist() == [0, 1, 0]
+    assert (split.train.tolist(), split.test.tolist()) == ([0], [1])
+    assert split.valid is not None
+    assert split.valid.tolist() == [2]
+    assert dataset.metapaths == {"UIU": "user-item-user"}
+    assert dataset.info == {"license": "CC0", "date": "2020-01-01"}
+
+
+def test_names_of_files_and_columns_are_enough(tmp_path: Path) -> None:
+    (tmp_path / "nodes").mkdir()
+    (tmp_path / "edges").mkdir()
+    paper = pa.table(
+        {
+            "id": ["p1", "p2", "p3", "p4", "p5", "p6"],
+            "features": [[1.0, 2.0]] * 6,
+            "label": ["x", "y", None, "x", "y", "y"],
+        }
+    )
+    pq.write_table(paper, tmp_path / "nodes" / "paper.parquet")
+    (tmp_path / "edges" / "author__writes__paper.csv").write_text("src,dst,weight\n5,p2,0.5\n")
+    dataset = load_tables(tmp_path)
+    assert dataset.graph.num_nodes == {"paper": 6, "author": 1}
+    assert dataset.graph.features["paper"].shape == (6, 2)
+    assert dataset.graph.ids["author"].to_pylist() == [5]
+    assert dataset.graph.relation("writes").weight.tolist() == [0.5]
+    assert dataset.labels is not None
+    assert dataset.labels.num_classes == 2
+    split = dataset.splits["random-60-20-20"]
+    parts = torch.cat([split.train, split.valid, split.test])
+    assert [len(part) for part in (split.train, split.valid, split.test)] == [3, 1, 1]
+    assert sorted(parts.tolist()) == dataset.labels.index.tolist()
+    assert [path.name for path in table_files(tmp_path)] == [
+        "author__writes__paper.csv",
+        "paper.parquet",
+    ]
+
+
+def as_dataset(graph: HeteroGraph, *, multi_label: bool) -> Dataset:
+    target = torch.tensor([2, 0, 2, 0])
+    if multi_label:
+        target = torch.tensor([[1, 0, 1], [0, 0, 0], [0, 1, 0], [1, 1, 1]], dtype=torch.bool)
+    labels = NodeLabels(
+        node_type="paper",
+        num_classes=3,
+        index=torch.tensor([0, 1, 3, 6]),
+        target=target,
+        multi_label=multi_label,
+        class_names=("ä b", "true", "3"),
+    )
+    half = Split(torch.tensor([0]), None, torch.tensor([6]))
+    full = Split(torch.tensor([0, 3]), torch.tensor([1]), torch.tensor([6]))
+    return Dataset(
+        "x", graph, labels, {"full": full, "half": half}, metapaths={"A": "paper-author"}
+    )
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+@pytest.mark.parametrize("format", ["parquet", "csv"])
+def test_a_data_set_goes_to_a_folder_and_back(
+    rich_graph: HeteroGraph, tmp_path: Path, format: Any, multi_label: bool
+) -> None:
+    if format == "csv":
+        rich_graph = rich_graph.with_features("paper", torch.randn(7, 3))
+    given = as_dataset(rich_graph, multi_label=multi_label)
+    save_tables(given, tmp_path / "t", format=format)
+    found = load_tables(tmp_path / "t")
+    assert found.graph.schema == rich_graph.schema
+    assert found.graph.content_hash == rich_graph.content_hash
+    assert found.metapaths == given.metapaths
+    for key, value in vars(given.labels).items():
+        other = getattr(found.labels, key)
+        assert torch.equal(other, value) if isinstance(value, torch.Tensor) else other == value
+    assert list(found.splits) == ["full", "half"]
+    assert found.splits["half"].valid is None
+    assert found.splits["full"].train.tolist() == [0, 3]
+
+
+def test_strange_type_names_come_back(tmp_path: Path) -> None:
+    names = ["a/b", "a b", "A-B", "../x", "__", "."]
+    graph = HeteroGraph(num_nodes=dict.fromkeys(names, 2), relations={})
+    save_tables(graph, tmp_path / "t")
+    assert load_tables(tmp_path / "t").graph.content_hash == graph.content_hash
+    assert [path.name for path in tmp_path.iterdir()] == ["t"]
+
+
+def test_numbered_classes_without_names_come_back(toy_graph: HeteroGraph, tmp_path: Path) -> None:
+    labels = NodeLabels("paper", 4, torch.arange(3), torch.tensor([3, 0, 3]))
+    save_tables(Dataset("d", toy_graph, labels, {}), tmp_path / "t", format="csv")
+    path = tmp_path / "t" / "tables.yaml"
+    path.write_text(path.read_text() + "splits: {s: part}\n")
+    path = tmp_path / "t" / "nodes" / "paper.csv"
+    lines = path.read_text().splitlines()
+    lines = [
+        f"{line},{part}" for line, part in zip(lines, ["part", "train", "test", ""], strict=True)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    found = load_tables(tmp_path / "t").labels
+    assert found is not None
+    assert (found.num_classes, found.target.tolist(), found.class_names) == (4, [3, 0, 3], ())
+
+
+def test_only_own_folders_are_replaced(shop: Path, toy_graph: HeteroGraph, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="was not written by save_tables"):
+        save_tables(toy_graph, shop)
+    assert (shop / "buys.csv").exists()
+    save_tables(toy_graph, tmp_path / "t")
+    save_tables(toy_graph.with_features("paper", None), tmp_path / "t")
+    assert "paper" not in load_tables(tmp_path / "t").graph.features
+
+
+# --------------------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("nodes:\n", "nods:\n", "unknown entry 'nods'. Did you mean 'nodes'?"),
+        ("features:", "featurs:", "unknown entry 'featurs'. Did you mean 'features'?"),
+        ("src: who", "src: whom", "no column 'whom'. Did you mean 'who'?"),
+        ("file: of.csv", "", "edges: item -of> brand has no file"),
+        ("file: of.csv", "file: off.csv", "there is no such file"),
+        ("[item, of, brand]", "[item, brand]", "expected [source, name, destination]"),
+        ("reverses: []", "reverses: [[a, b]]", "type is 'a'; expected [source, name, destination]"),
+        ("node_type: user", "node_type: usr", "Did you mean 'user'?"),
+        ("column: kind, ", "", "has no column"),
+        ("[young, old, robot]", "[young]", "class 'old' is not declared"),
+        ("default: part", "default: kind", "holds 'young'; expected train, valid, test"),
+        ("name: shop", "name: [", "is not valid YAML"),
+        ("item: {file: nodes/item.csv}", "itm: {file: nodes/item.csv}", "Did you mean 'itm'?"),
+        ("text: about", "txt: about", "Did you mean 'text'?"),
+    ],
+)
+def test_a_wrong_declaration_is_one_clear_line(
+    shop: Path, old: str, new: str, expected: str
+) -> None:
+    path = shop / "tables.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(UserError) as caught:
+        load_tables(shop)
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_tables_says_what_is_expected(tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError, match=r"expected tables\.yaml, or nodes/<type>\.parquet"):
+        load_tables(tmp_path)
+    (tmp_path / "edges").mkdir()
+    (tmp_path / "edges" / "writes.csv").write_text("src,dst\n")
+    with pytest.raises(FileFormatError, match="<source>__<name>__<destination>"):
+        load_tables(tmp_path)
+
+
+def test_two_label_columns_need_a_declaration(tmp_path: Path) -> None:
+    (tmp_path / "nodes").mkdir()
+    for name in "ab":
+        (tmp_path / "nodes" / f"{name}.csv").write_text("id,label\n1,x\n")
+    with pytest.raises(ConfigError, match="both 'a' and 'b' have a column 'label'"):
+        load_tables(tmp_path)
+
+
+def test_too_few_labels_to_split(tmp_path: Path) -> None:
+    (tmp_path / "nodes").mkdir()
+    (tmp_path / "nodes" / "a.csv").write_text("id,label\n1,x\n2,y\n")
+    with pytest.raises(DataError, match="2 labelled 'a' nodes are too few"):
+        load_tables(tmp_path)
+
+
+def test_sparse_features_need_parquet(rich_graph: HeteroGraph, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="use format='parquet'"):
+        save_tables(rich_graph, tmp_path / "t", format="csv")
+    with pytest.raises(ConfigError, match="'xml' is unknown"):
+        save_tables(rich_graph, tmp_path / "t", format="xml")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []

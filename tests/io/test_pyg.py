@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from hetgraph.data import Dataset, EdgeType, HeteroGraph, NodeLabels, Split
+from hetgraph.errors import ConfigError, DataError, SchemaError, UserError
+from hetgraph.io import from_pyg, from_pyg_dataset, to_pyg
+
+geometric = pytest.importorskip("torch_geometric.data")
+HeteroData = geometric.HeteroData
+
+
+def small() -> Any:
+    data = HeteroData()
+    data["paper"].x = torch.arange(6.0).view(3, 2)
+    data["author"].num_nodes = 4
+    data["author", "writes", "paper"].edge_index = torch.tensor([[3, 0, 3], [2, 1, 2]])
+    return data
+
+
+def test_a_graph_goes_to_pyg_and_back(rich_graph: HeteroGraph) -> None:
+    data = to_pyg(rich_graph)
+    with pytest.warns(UserWarning, match="'ghost'} are isolated"):
+        assert data.validate(raise_on_error=True)
+    assert data.metadata()[1] == [tuple(key) for key in rich_graph.edge_types]
+    assert data.num_nodes == sum(rich_graph.num_nodes.values())
+    found = from_pyg(data, name="rich")
+    assert found.schema == rich_graph.schema
+    assert found.content_hash == rich_graph.content_hash
+
+
+def test_pyg_goes_to_a_graph_and_back() -> None:
+    data = small()
+    data["author", "writes", "paper"].edge_attr = torch.rand(3, 5)
+    data["author", "writes", "paper"].edge_weight = torch.rand(3)
+    back = to_pyg(from_pyg(data))
+    assert torch.equal(back["paper"].x, data["paper"].x)
+    assert back["author"].num_nodes == 4
+    assert back.edge_types == data.edge_types
+    mine, theirs = (one["author", "writes", "paper"] for one in (back, data))
+    order = [1, 0, 2]  # Stored by destination, then source; parallel edges keep their order.
+    assert torch.equal(mine.edge_index, theirs.edge_index[:, order])
+    assert torch.equal(mine.edge_attr, theirs.edge_attr[order])
+    assert torch.equal(mine.edge_weight, theirs.edge_weight[order])
+
+
+def test_messages_flow_as_in_pyg() -> None:
+    """A sum over neighbours is the same in both libraries, so no direction is swapped."""
+    from torch_geometric.nn import SimpleConv
+
+    data = small()
+    data["author"].x = torch.randn(4, 3)
+    expected = SimpleConv("sum")(
+        (data["author"].x, data["paper"].x), data["author", "writes", "paper"].edge_index
+    )
+    relation = from_pyg(data).relation("writes")
+    assert torch.allclose(relation.to_dense() @ data["author"].x, expected)
+
+
+@pytest.mark.parametrize("layout", ["csr", "csc", "coo"])
+def test_sparse_features(layout: str) -> None:
+    dense = torch.tensor([[0.0, 2.0], [0.0, 0.0], [1.0, 0.0]])
+    data = small()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data["paper"].x = dense.to_sparse(layout=getattr(torch, f"sparse_{layout}"))
+    graph = from_pyg(data)
+    assert graph.schema.node_types["paper"].kind == "sparse"
+    assert torch.equal(graph.features["paper"].to_dense(), dense)
+
+
+def test_transposed_adjacency() -> None:
+    from torch_geometric.transforms import ToSparseTensor
+
+    expected = from_pyg(small()).relation("writes").to_dense()
+    data = ToSparseTensor(layout=torch.sparse_csr)(small())
+    assert "edge_index" not in data["author", "writes", "paper"]
+    # That transform merges parallel edges into one.
+    relation = from_pyg(data).relation("writes")
+    assert torch.equal(relation.to_dense(), expected.clamp(max=1))
+    assert relation.num_edges == 2
+
+
+@pytest.mark.parametrize(
+    ("x", "kind", "dim"),
+    [
+        (torch.tensor([2, 0, 1]), "categorical", 3),
+        (torch.tensor([0.5, 1.0, 2.0]), "dense", 1),
+        (torch.ones(3, 4, dtype=torch.long), "dense", 4),
+        (torch.ones(3, 4, dtype=torch.bool), "dense", 4),
+    ],
+)
+def test_other_features(x: torch.Tensor, kind: str, dim: int) -> None:
+    data = small()
+    data["paper"].x = x
+    spec = from_pyg(data).schema.node_types["paper"]
+    assert (spec.kind, spec.dim) == (kind, dim)
+
+
+def test_reverses_are_found_only_where_every_value_agrees() -> None:
+    data = small()
+    index = data["author", "writes", "paper"].edge_index
+    data["paper", "rev_writes", "author"].edge_index = index.flip(0)
+    data["paper", "near", "author"].edge_index = index.flip(0)[:, :2]
+    data["paper", "like", "paper"].edge_index = torch.tensor([[0, 1, 2], [1, 0, 2]])
+    schema = from_pyg(data).schema
+    writes, back = EdgeType("author", "writes", "paper"), EdgeType("paper", "rev_writes", "author")
+    assert schema.reverse_of(writes) == back
+    assert schema.reverse_of(("paper", "near", "author")) is None
+    assert schema.reverse_of(("paper", "like", "paper")) == ("paper", "like", "paper")
+    assert from_pyg(data, find_reverses=False).schema.reverses == ()
+    data["author", "writes", "paper"].edge_weight = torch.tensor([1.0, 2.0, 3.0])
+    assert from_pyg(data).schema.reverse_of(writes) is None
+
+
+def test_the_name_decides_between_equal_reverses() -> None:
+    data = small()
+    index = data["author", "writes", "paper"].edge_index.flip(0)
+    data["paper", "other", "author"].edge_index = index
+    data["paper", "rev_writes", "author"].edge_index = index
+    assert from_pyg(data).schema.reverse_of("writes") == ("paper", "rev_writes", "author")
+
+
+def labelled(multi_label: bool = False) -> Any:
+    data = small()
+    data["paper"].y = torch.tensor([1, -1, 0])
+    if multi_label:
+        data["paper"].y = torch.tensor([[1.0, 1.0], [float("nan")] * 2, [0.0, 0.0]])
+    data["paper"].train_mask = torch.tensor([True, False, False])
+    data["paper"].test_mask = torch.tensor([False, False, True])
+    return data
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_labels_and_masks_in_both_directions(multi_label: bool) -> None:
+    dataset = from_pyg_dataset(labelled(multi_label))
+    again = from_pyg_dataset(to_pyg(dataset))
+    for one in (dataset, again):
+        assert one.labels is not None
+        assert (one.labels.node_type, one.labels.num_classes) == ("paper", 2)
+        assert one.labels.index.tolist() == [0, 2]
+        assert one.labels.target.tolist() == (
+            [[True, True], [False, False]] if multi_label else [1, 0]
+        )
+        split = one.splits["default"]
+        assert (split.train.tolist(), split.valid, split.test.tolist()) == ([0], None, [2])
+
+
+def test_masks_of_several_splits() -> None:
+    data = labelled()
+    data["paper"].train_mask = torch.tensor([[1, 0], [0, 0], [0, 1]]).bool()
+    data["paper"].val_mask = torch.tensor([False, True, False])
+    splits = from_pyg_dataset(data).splits
+    assert [split.train.tolist() for split in splits.values()] == [[0], [2]]
+    assert [split.valid.tolist() for split in splits.values()] == [[1], [1]]
+
+
+def test_a_data_set_without_masks_is_split() -> None:
+    data = small()
+    data["author"].y = torch.tensor([0, 1, 0, 1])
+    data["author"].num_nodes = 4
+    with pytest.raises(DataError, match="too few to split"):
+        from_pyg_dataset(data)
+    data["paper"].y = torch.tensor([0, 1, 1])
+    with pytest.raises(SchemaError, match="several node types have y"):
+        from_pyg_dataset(data)
+    assert from_pyg_dataset(small()).labels is None
+
+
+def test_a_multi_label_data_set_goes_there_and_back(rich_graph: HeteroGraph) -> None:
+    labels = NodeLabels("paper", 2, torch.tensor([1, 4]), torch.eye(2).bool(), multi_label=True)
+    split = Split(torch.tensor([1]), torch.tensor([2]), torch.tensor([4]))
+    found = from_pyg_dataset(to_pyg(Dataset("d", rich_graph, labels, {"default": split})))
+    assert found.graph.content_hash == rich_graph.content_hash
+    assert found.splits["default"].valid.tolist() == [2]
+
+
+# --------------------------------------------------------------------------- bad input
+
+
+def change(key: Any, **values: Any) -> Any:
+    data = labelled()
+    for name, value in values.items():
+        if value is None:
+            del data[key][name]
+        else:
+            data[key][name] = value
+    return data
+
+
+W = ("author", "writes", "paper")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (geometric.Data(), "data.to_heterogeneous()"),
+        (change("author", num_nodes=None), "'author' has neither x nor num_nodes"),
+        (change(("ghost", "r", "paper"), edge_index=torch.zeros(2, 1).long()), "type 'ghost', of"),
+        (change(W, edge_index=torch.zeros(2, 3)), "expected integers of shape [2, num_edges]"),
+        (change(W, edge_index=torch.zeros(3, 2).long()), "shape [3, 2]; expected"),
+        (change(W, edge_index=torch.tensor([[4], [0]])), "column 4 is outside 0..3"),
+        (change(W, edge_index=None), "has neither edge_index nor adj_t"),
+        (change(W, edge_weight=torch.ones(2)), "weight has shape [2], expected 3 rows"),
+        (change("paper", x=torch.full((3, 2), float("nan"))), "features of 'paper' hold NaN"),
+        (change("paper", x=["a", "b", "c"]), "x of 'paper' is a list"),
+        (change("paper", y=torch.tensor([0.5, 1, 0])), "y of 'paper' holds fractions"),
+        (change("paper", y=torch.tensor([1, 2])), "y of 'paper' has 2 rows, expected 3"),
+        (change("paper", y=torch.tensor([-1, -1, -1])), "has no label"),
+        (change("paper", y=torch.tensor([[2, 0]] * 3)), "expected 0 and 1 for each class"),
+    ],
+)
+def test_bad_data_is_one_clear_line(data: Any, expected: str) -> None:
+    with pytest.raises(UserError) as caught:
+        from_pyg_dataset(data)
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_counts_can_be_given() -> None:
+    data = small()
+    del data["author"].num_nodes
+    data["x", "r", "paper"].edge_index = torch.tensor([[1], [0]])
+    graph = from_pyg(data, num_nodes={"author": 9, "x": 2})
+    assert graph.num_nodes == {"paper": 3, "author": 9, "x": 2}
+
+
+def test_a_missing_package_says_how_to_install(
+    toy_graph: HeteroGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "torch_geometric.data", None)
+    with pytest.raises(ConfigError, match=r"pip install 'hetgraph\[pyg\]'"):
+        to_pyg(toy_graph)
+
+
+def test_conversion_needs_no_files(tmp_path: Path) -> None:
+    assert from_pyg(HeteroData.from_dict(to_pyg(from_pyg(small())).to_dict())).num_edges == 3
