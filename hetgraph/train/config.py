@@ -1,0 +1,79 @@
+"""Settings of the trainer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hetgraph.errors import ConfigError
+
+__all__ = ["TrainConfig"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained; what it is belongs to its own ``Config``.
+
+    Args:
+        optimizer: Update rule.
+        lr: Learning rate at the first epoch of a stage.
+        weight_decay: L2 penalty of the optimiser (decoupled for ``"adamw"``).
+        momentum: Momentum of ``"sgd"``.
+        lr_decay: Factor of the learning rate after each epoch.
+        max_epochs: Epochs of a stage that sets none of its own.
+        patience: Epochs without a strict improvement of the monitor that are tolerated; training
+            stops at the first evaluation past them (so 0 stops at the first that does not
+            improve). ``None`` never stops early.
+        eval_every: Epochs between evaluations on the validation part; the last epoch always is.
+        monitor: What selects the weights: ``"loss"`` or a metric of the task on the validation
+            part, for node classification also ``"f1_mean"``, the mean of micro and macro F1.
+        batch_size: Samples of a batch over all processes.
+        accumulate: Batches to an optimiser step.
+        clip_norm: Greatest norm of the gradient; ``None`` does not clip.
+        precision: Arithmetic of the forward pass; parameters stay float32.
+        tf32: Whether CUDA may round the inputs of float32 products to TF32.
+        device: ``"auto"`` takes CUDA where there is one, else the CPU.
+        devices: Processes on this machine. Under ``torchrun`` its own numbers hold.
+        checkpoint_seconds: Seconds between checkpoints; ``None``: no cadence in time.
+        checkpoint_batches: Batches between checkpoints; ``None``: no cadence in batches.
+        tensorboard: Whether to write TensorBoard files; ``None``: where the package is installed.
+
+    Raises:
+        ConfigError: If a value is out of its range.
+    """
+
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+    lr_decay: float = 1.0
+    max_epochs: int = 200
+    patience: int | None = 30
+    eval_every: int = 1
+    monitor: str = "loss"
+    batch_size: int = 10_000
+    accumulate: int = 1
+    clip_norm: float | None = None
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    tf32: bool = False
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int = 1
+    checkpoint_seconds: float | None = 30.0
+    checkpoint_batches: int | None = None
+    tensorboard: bool | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_epochs", "eval_every", "batch_size", "accumulate", "devices"):
+            self._check(name, getattr(self, name) >= 1, "at least 1")
+        self._check("lr", 0 < self.lr < float("inf"), "a positive number")
+        self._check("lr_decay", 0 < self.lr_decay <= 1, "above 0 and at most 1")
+        self._check("weight_decay", self.weight_decay >= 0, "0 or more")
+        self._check("momentum", 0 <= self.momentum < 1, "at least 0 and below 1")
+        self._check("patience", self.patience is None or self.patience >= 0, "0 or more, or null")
+        for name in ("clip_norm", "checkpoint_seconds", "checkpoint_batches"):
+            value = getattr(self, name)
+            self._check(name, value is None or value > 0, "positive, or null")
+
+    def _check(self, name: str, fits: bool, expected: str) -> None:
+        if not fits:
+            raise ConfigError(f"train.{name} is {getattr(self, name)}, expected {expected}.")

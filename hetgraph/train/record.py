@@ -1,0 +1,96 @@
+"""The record of a run: what ``result.json`` holds."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from hetgraph.errors import FileFormatError
+from hetgraph.files import atomic_path
+
+__all__ = ["Record"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One finished run.
+
+    Args:
+        model: Name of the method.
+        dataset: ``"collection/name"`` or ``"format:path"``.
+        config: The effective settings by section.
+        seed: The seed of the run; ``config["seeds"]`` has the four it stands for.
+        data_sha256: Digest of graph, labels and fixed splits.
+        environment: Machine and versions.
+        metrics: Metrics by part; fractions, apart from losses and errors.
+        seconds: Wall-clock seconds of ``load``, ``prepare``, ``fit`` and ``evaluate``.
+        peak_memory_bytes: High-water mark of the resident set over the whole run.
+        parameters: Trainable parameters.
+        epochs: Epochs trained.
+        extra: Further facts, written beside the others.
+        out: Folder of the run; not part of the record's file.
+    """
+
+    model: str
+    dataset: str
+    config: Mapping[str, Any]
+    seed: int
+    data_sha256: str
+    environment: Mapping[str, Any]
+    metrics: Mapping[str, Mapping[str, float]]
+    seconds: Mapping[str, float]
+    peak_memory_bytes: int
+    parameters: int
+    epochs: int
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    out: Path | None = field(default=None, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain values for JSON; numbers that are not finite become ``None``."""
+        own = [one.name for one in fields(self) if one.name not in ("extra", "out")]
+        values = {name: _finite(getattr(self, name)) for name in own}
+        return {**values, **{k: _finite(v) for k, v in self.extra.items() if k not in values}}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], out: Path | None = None) -> Record:
+        """Reads what :meth:`to_dict` returned."""
+        own = {one.name for one in fields(cls)} - {"extra", "out"}
+        extra = {key: value for key, value in values.items() if key not in own}
+        return cls(**{name: values[name] for name in own}, extra=extra, out=out)
+
+    def save(self, path: Path) -> None:
+        """Writes the record as JSON, atomically.
+
+        Raises:
+            OutputError: If the file cannot be written.
+        """
+        text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
+        with atomic_path(path) as temporary:
+            temporary.write_text(f"{text}\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Record:
+        """Reads a record.
+
+        Raises:
+            FileFormatError: If the file is missing or holds no record.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return cls.from_dict(values, out=path.parent)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise FileFormatError(f"{path} holds no record ({error}); run it again.") from error
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from hetgraph.train.config import TrainConfig
+from hetgraph.train.optimizer import make_optimizer, set_learning_rate, trained_parameters
+
+
+def _steps(optimizer, model, count=3):
+    for _ in range(count):
+        optimizer.zero_grad()
+        model(torch.ones(2, 3)).square().sum().backward()
+        optimizer.step()
+    return [parameter.detach().clone() for parameter in model.parameters()]
+
+
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [
+        ("adam", lambda p: torch.optim.Adam(p, lr=0.1, weight_decay=0.01, foreach=False)),
+        ("adamw", lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.01, foreach=False)),
+        ("sgd", lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.5, weight_decay=0.01)),
+    ],
+)
+def test_fused_steps_equal_plain_ones(name, reference):
+    config = TrainConfig(optimizer=name, lr=0.1, weight_decay=0.01, momentum=0.5)
+    torch.manual_seed(0)
+    one, two = nn.Linear(3, 4), nn.Linear(3, 4)
+    two.load_state_dict(one.state_dict())
+    ours = _steps(make_optimizer(one, config), one)
+    theirs = _steps(reference(two.parameters()), two)
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_frozen_parameters_are_left_out():
+    model = nn.Linear(3, 4)
+    model.bias.requires_grad_(False)
+    assert len(trained_parameters(model)) == 1
+
+
+def test_the_rate_is_a_function_of_the_epoch():
+    optimizer = make_optimizer(nn.Linear(1, 1), TrainConfig(lr=0.5))
+    config = TrainConfig(lr=0.5, lr_decay=0.1)
+    assert [set_learning_rate(optimizer, config, epoch) for epoch in (0, 2, 1)] == pytest.approx(
+        [0.5, 0.005, 0.05]
+    )
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.05)
