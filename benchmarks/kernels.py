@@ -1,0 +1,183 @@
+"""Sparse kernels against gather and scatter, torch-scatter and DGL, as ratios in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from hetgraph.benchmarks._kernel_peers import (
+    PEERS,
+    Case,
+    Run,
+    attention_runs,
+    softmax_runs,
+    spmm_runs,
+)
+from hetgraph.benchmarks._timing import available_bytes, copy_bandwidth, extra_bytes, race
+
+__all__ = ["run"]
+
+HEADS, DIM = 8, 16
+BASELINES = ("PyG", "index_add")  # the first that ran stands for gather and scatter
+
+
+@dataclass
+class Row:
+    """One line of the table.
+
+    Args:
+        kernel: What is measured.
+        relation: Its size.
+        seconds: Best time of each contender.
+        moved: Bytes hetgraph must read and write at least, 0 if not counted.
+        memory: Peak extra bytes by contender, where measured.
+    """
+
+    kernel: str
+    relation: str
+    seconds: Mapping[str, float]
+    moved: int = 0
+    memory: Mapping[str, int] | None = None
+
+    def ratio(self, peer: str) -> float | None:
+        """How many times longer ``peer`` takes."""
+        if peer not in self.seconds:
+            return None
+        return self.seconds[peer] / self.seconds["hetgraph"]
+
+
+def run(console: Console, *, quick: bool = False) -> None:
+    """Measures the kernels on two relations and prints the table and the targets.
+
+    Args:
+        console: Where to print.
+        quick: Only the small relation, less time for each contender.
+    """
+    torch.manual_seed(0)
+    bandwidth = copy_bandwidth(2**24 if quick else 2**26)
+    console.print(
+        f"{torch.get_num_threads()} threads, torch {torch.__version__}; a copy moves "
+        f"{bandwidth / 1e9:.1f} GB/s (read + written). Ratios: time of the other / time of "
+        "hetgraph, best of several runs in turn."
+    )
+    sizes = [(20_000, 30_000, 200_000)]
+    if not quick:
+        sizes.append((1_000_000, 700_000, 7_000_000))
+    rows: list[Row] = []
+    for size in sizes:
+        with console.status("building a relation"):
+            case = Case.random(*size)
+        for row in _measure(case, console, seconds=0.5 if quick else 3.0):
+            rows.append(row)  # noqa: PERF402 - one by one, the status line moves on
+    console.print(_table(rows, bandwidth))
+    console.print(_memory(rows))
+    console.print(_targets(rows))
+
+
+def _measure(case: Case, console: Console, *, seconds: float) -> Iterator[Row]:
+    nnz = case.csr.nnz
+    for width in (64, 256):
+        for backward in (False, True):
+            name = f"spmm {width} {'forward + backward' if backward else 'forward'}"
+            with console.status(f"{name}, {case.name}"):
+                runs = spmm_runs(case, width, backward=backward)
+                fitting = _fitting(runs, 4 * nnz * width * (4 if backward else 2))
+                times = race(fitting, seconds=seconds)
+            # Forward reads a row an entry and writes the result; backward does so once more for
+            # x, and reads two rows an entry (one of them in order) for the weights.
+            gathers = 3 if backward else 1
+            streams = 2 * case.csr.num_rows + case.csr.num_cols if backward else case.csr.num_rows
+            moved = 4 * width * (gathers * nnz + streams) + gathers * 8 * nnz
+            yield Row(name, case.name, times, moved)
+    for heads, backward in ((1, False), (HEADS, False), (HEADS, True)):
+        kind = "forward + backward" if backward else "forward"
+        name = f"segment_softmax {heads} {kind}"
+        with console.status(f"{name}, {case.name}"):
+            times = race(softmax_runs(case, heads, backward=backward), seconds=seconds)
+        yield Row(name, case.name, times, 4 * nnz * heads * (5 if backward else 2))
+    name = f"edge_attention {HEADS} x {DIM} forward + backward"
+    with console.status(f"{name}, {case.name}"):
+        runs = attention_runs(case, HEADS, DIM)
+        runs = _fitting(runs, 4 * nnz * HEADS * DIM * 4)
+        memory = {peer: extra_bytes(go) for peer, go in runs.items()}
+        yield Row(name, case.name, race(runs, seconds=seconds), memory=memory)
+
+
+def _fitting(runs: dict[str, Run], message_bytes: int) -> dict[str, Run]:
+    """Leaves out contenders whose messages do not fit the memory."""
+    if message_bytes < available_bytes():
+        return runs
+    return {name: go for name, go in runs.items() if name in ("hetgraph", "DGL")}
+
+
+def _table(rows: list[Row], bandwidth: float) -> Table:
+    table = Table(title="time of the other / time of hetgraph", title_justify="left")
+    table.add_column("kernel")
+    table.add_column("relation (rows x columns, entries)")
+    table.add_column("hetgraph", justify="right")
+    for peer in PEERS:
+        table.add_column(peer, justify="right")
+    table.add_column("of copy", justify="right")
+    for row in rows:
+        mine = row.seconds["hetgraph"]
+        share = f"{row.moved / mine / bandwidth:.0%}" if row.moved else "-"
+        ratios = (row.ratio(peer) for peer in PEERS)
+        table.add_row(
+            row.kernel,
+            row.relation,
+            f"{mine * 1e3:.2f} ms",
+            *("-" if ratio is None else f"{ratio:.1f}x" for ratio in ratios),
+            share,
+        )
+    return table
+
+
+def _memory(rows: list[Row]) -> Table:
+    table = Table(title="peak extra memory, MiB", title_justify="left")
+    table.add_column("kernel")
+    table.add_column("relation")
+    for name in ("hetgraph", *PEERS):
+        table.add_column(name, justify="right")
+    for row in rows:
+        if row.memory:
+            taken = (row.memory.get(name) for name in ("hetgraph", *PEERS))
+            cells = ("-" if size is None else f"{size / 2**20:,.0f}" for size in taken)
+            table.add_row(row.kernel, row.relation, *cells)
+    return table
+
+
+def _targets(rows: list[Row]) -> Table:
+    table = Table(title="targets", title_justify="left")
+    table.add_column("target")
+    table.add_column("relation")
+    table.add_column("reached", justify="right")
+    table.add_column("")
+    for row in rows:
+        for goal, reached, bound in _goals(row):
+            verdict = "[green]met[/]" if reached >= bound else "[red]missed[/]"
+            table.add_row(f"{row.kernel}: {goal}", row.relation, f"{reached:.2f}x", verdict)
+    return table
+
+
+def _goals(row: Row) -> Iterator[tuple[str, float, float]]:
+    """Yields each target of a row, what was reached and what it takes."""
+    plain = next((r for r in map(row.ratio, BASELINES) if r is not None), None)
+    spmm = row.kernel.startswith("spmm") and row.kernel.endswith("backward")
+    others: list[tuple[str, float | None, float]] = []
+    if spmm:
+        slowest = row.ratio("index_add")
+        others = [(">= 5x index_add", slowest, 5.0), (">= 1x DGL", row.ratio("DGL"), 1.0)]
+    elif row.kernel.startswith("segment_softmax"):
+        others = [(">= 1x torch-scatter", row.ratio("torch-scatter"), 1.0)]
+    elif row.memory:
+        ours = max(row.memory["hetgraph"], 1)
+        theirs = next((row.memory[name] for name in BASELINES if name in row.memory), None)
+        others = [
+            (">= 3x gather and scatter", plain, 3.0),
+            ("<= 1/3 of its memory", None if theirs is None else theirs / ours, 3.0),
+        ]
+    yield from ((goal, reached, bound) for goal, reached, bound in others if reached is not None)

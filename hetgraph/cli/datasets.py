@@ -1,0 +1,112 @@
+"""`hetgraph datasets`: what there is, what is in it, and fetching it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hetgraph.cli.options import add_root
+from hetgraph.cli.parser import Commands
+
+if TYPE_CHECKING:
+    from hetgraph.data.manifest import Manifest
+
+
+def add_command(commands: Commands) -> None:
+    """Adds the command's parser and those of `info` and `fetch`."""
+    parser = commands.add_parser(
+        "datasets",
+        help="list the data sets, describe one, fetch one",
+        description="Lists the data sets and which of them are on this machine.",
+    )
+    add_root(parser)
+    parser.set_defaults(run=_list)
+    actions = parser.add_subparsers(metavar="ACTION", title="actions", parser_class=type(parser))
+    for name, run, text in (
+        ("info", _info, "show graph, licence and citation of one set"),
+        ("fetch", _fetch, "download and verify the files of one set"),
+    ):
+        action = actions.add_parser(name, help=text)
+        action.add_argument("name", metavar="NAME", help="collection/name, such as hgb/DBLP")
+        add_root(action, nested=True)
+        action.set_defaults(run=run)
+
+
+def _list(args: argparse.Namespace) -> int:
+    from hetgraph.cli.console import plain, stdout, table
+    from hetgraph.data.fetch import data_root
+    from hetgraph.data.loading import dataset_info, dataset_names
+
+    root = data_root(args.root)
+    numbers = ("nodes", "edges", "classes", "download")
+    listing = table("data set", "task", *numbers, "files", right=numbers)
+    for manifest in map(dataset_info, dataset_names()):
+        counts = (_count(manifest, "nodes"), _count(manifest, "edges"))
+        classes = str(manifest.statistics.get("classes", ""))
+        texts = (manifest.full_name, manifest.task, *counts, classes, _size(manifest))
+        listing.add_row(*map(plain, texts), _state(manifest, root))
+    console = stdout()
+    console.print(listing)
+    console.print(f"folder: {root}", markup=False, soft_wrap=True)
+    return 0
+
+
+def _info(args: argparse.Namespace) -> int:
+    from hetgraph.cli.console import pairs, stdout
+    from hetgraph.data.fetch import data_root
+    from hetgraph.data.loading import dataset_info, load_dataset
+
+    manifest = dataset_info(args.name)
+    root = data_root(args.root)
+    state = _state(manifest, root)
+    console = stdout()
+    if state in ("generated", "present"):
+        console.print(load_dataset(manifest.full_name, root).graph.summary())
+    facts = {
+        "what it is": manifest.description,
+        "task": manifest.task,
+        "files": f"{state}: {root / manifest.full_name}" if manifest.files else state,
+        "download": _size(manifest),
+        "meta-paths": "\n".join(f"{k}: {v}" for k, v in manifest.metapaths.items()),
+        "licence": manifest.licence,
+        "cite": manifest.citation,
+    }
+    shown = {key: value for key, value in facts.items() if value}
+    console.print(pairs(shown, title=manifest.full_name))
+    if state in ("missing", "incomplete"):
+        console.print(f"To get it: hetgraph datasets fetch {manifest.full_name}", markup=False)
+    return 0
+
+
+def _fetch(args: argparse.Namespace) -> int:
+    from hetgraph.cli.console import stdout
+    from hetgraph.data.loading import dataset_info, fetch_dataset
+
+    manifest = dataset_info(args.name)
+    folder = fetch_dataset(args.name, args.root)
+    found = f"verified in {folder}" if manifest.files else "generated, nothing to fetch"
+    stdout().print(f"{manifest.full_name}: {found}", markup=False, soft_wrap=True)
+    return 0
+
+
+def _count(manifest: Manifest, what: str) -> str:
+    """All nodes or all edges, as published."""
+    published = manifest.statistics
+    total = published.get(f"num_{what}") or sum(published.get(what, {}).values())
+    return f"{total:,}" if total else ""
+
+
+def _size(manifest: Manifest) -> str:
+    from hetgraph.data.sizes import format_bytes
+
+    return format_bytes(manifest.total_bytes) if manifest.files else ""
+
+
+def _state(manifest: Manifest, root: Path) -> str:
+    """Whether the files are on this machine, by their sizes; using them verifies the contents."""
+    if not manifest.files:
+        return "generated"
+    paths = [(root / manifest.full_name / entry.name, entry.bytes) for entry in manifest.files]
+    there = [path.is_file() and path.stat().st_size == size for path, size in paths]
+    return "present" if all(there) else "incomplete" if any(there) else "missing"

@@ -1,0 +1,60 @@
+"""From an exception to an exit code and one line on stderr."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import TextIO
+
+from hetgraph.errors import UserError
+from hetgraph.files import explain_os_error
+
+OK = 0
+FAULT = 1
+MISTAKE = 2
+INTERRUPTED = 130
+
+
+def report(error: BaseException, *, debug: bool = False, stream: TextIO | None = None) -> int:
+    """Tells the user what went wrong.
+
+    Args:
+        error: What a command raised.
+        debug: Whether to show the traceback of a user's mistake too.
+        stream: Where to write; default stderr.
+
+    Returns:
+        The exit code: 2 for a user's mistake, 130 for Ctrl-C, 1 for a fault of the program, whose
+        traceback is always shown.
+    """
+    stream = stream or sys.stderr
+    message = _mistake(error)
+    if isinstance(error, KeyboardInterrupt):
+        code, line = INTERRUPTED, "interrupted"
+    elif message is not None:
+        code, line = MISTAKE, f"error: {message}"
+    else:
+        code, line = FAULT, f"internal fault: {type(error).__name__}: {_one_line(error)}"
+    if debug or code == FAULT:
+        traceback.print_exception(error, file=stream)
+    stream.write(f"hetgraph: {line}\n")
+    return code
+
+
+def _mistake(error: BaseException) -> str | None:
+    """The one-line message of a failure that the user can mend, None for any other.
+
+    Besides `UserError` these are the operating system's refusals: a full disk, a folder that may
+    not be written to.
+    """
+    if isinstance(error, UserError):
+        return _one_line(error) or type(error).__name__
+    words = explain_os_error(error)
+    if words is None:
+        return None
+    path = getattr(error, "filename", None)
+    return f"{path}: {words}." if path else f"{words}."
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())

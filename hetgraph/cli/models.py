@@ -1,0 +1,73 @@
+"""`hetgraph models`: the methods at hand, their cards and what to cite."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib.resources
+import inspect
+import sys
+from typing import Any
+
+from hetgraph.cli.parser import Commands
+
+
+def add_command(commands: Commands) -> None:
+    """Adds the command's parser."""
+    parser = commands.add_parser(
+        "models",
+        help="list the models, or show the card of one",
+        description="Lists the models; with NAME, shows its card and its settings.",
+    )
+    parser.add_argument("name", metavar="NAME", nargs="?", help="for example: rphgnn")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Lists every model or shows one."""
+    return _list() if args.name is None else _show(args.name)
+
+
+def _list() -> int:
+    from hetgraph.cli.console import plain, stdout, table
+    from hetgraph.registry import models
+
+    listing = table("model", "what it is", "tasks", "cite")
+    for name in models.names():
+        model = models.get(name)
+        summary = (inspect.getdoc(model) or "").split("\n\n", 1)[0].replace("\n", " ")
+        listing.add_row(
+            plain(name), plain(summary), plain(", ".join(model.tasks)), plain(model.citation)
+        )
+    stdout().print(listing)
+    return 0
+
+
+def _show(name: str) -> int:
+    from rich.markdown import Markdown
+
+    from hetgraph.cli.console import pairs, stdout
+    from hetgraph.registry import models
+
+    model = models.get(name)
+    console = stdout()
+    if card := _card(model.__module__):
+        console.print(Markdown(card))
+    facts = {"tasks": ", ".join(model.tasks), "cite": model.citation}
+    console.print(pairs(facts, title=f"model {name}"))
+    settings = {f"model.{f.name}": _default(f) for f in dataclasses.fields(model.Config)}
+    console.print(pairs(settings, title="settings (--set KEY=VALUE) and their defaults"))
+    return 0
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return "(required)" if field.default is dataclasses.MISSING else field.default
+
+
+def _card(module: str) -> str | None:
+    """The README.md of the package that a model is defined in, if it has one."""
+    package = sys.modules[module].__package__
+    card = importlib.resources.files(package) / "README.md" if package else None
+    return card.read_text(encoding="utf-8") if card and card.is_file() else None

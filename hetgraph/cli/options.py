@@ -1,0 +1,23 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_root(parser: argparse.ArgumentParser, *, nested: bool = False) -> None:
+    """Adds `--root DIR`, the folder of the data sets.
+
+    Args:
+        parser: A command's or an action's parser.
+        nested: Whether the parser belongs to an action of a command that has the option too; the
+            action's default must then not replace what stood before the action.
+    """
+    parser.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        default=argparse.SUPPRESS if nested else None,
+        help="folder of the data sets (default: HETGRAPH_DATA, else the user's cache folder)",
+    )

@@ -1,0 +1,119 @@
+"""`hetgraph train MODEL [DATASET]`: one run, from the files to a record and a table."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hetgraph.cli.options import add_root
+from hetgraph.cli.parser import Commands
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from hetgraph.train.record import Record
+
+
+def add_command(commands: Commands) -> None:
+    """Adds the command's parser."""
+    parser = commands.add_parser(
+        "train",
+        help="train a model on a data set",
+        description="Trains MODEL on DATASET and writes DIR/result.json, the settings, the log\n"
+        "and the weights.",
+        epilog="examples:\n"
+        "  hetgraph train rphgnn\n"
+        "  hetgraph train rphgnn hgb/DBLP --seed 1 --out runs/dblp\n"
+        "  hetgraph train rphgnn tables:./my_folder --set train.max_epochs=50",
+    )
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="see `hetgraph models`")
+    add(
+        "dataset",
+        metavar="DATASET",
+        nargs="?",
+        help="collection/name, or format:path for your own files (default: the one that FILE "
+        "names, else synthetic/academic)",
+    )
+    add("--seed", type=int, default=0, metavar="N", help="seed of the run (default: 0)")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="assignments",
+        help="one setting, such as train.lr=0.01; may be repeated",
+    )
+    add(
+        "--metapath",
+        action="append",
+        default=[],
+        metavar="P",
+        dest="metapaths",
+        help="a meta-path by name or as text, such as author-paper-author; may be repeated",
+    )
+    add(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="YAML file with settings, such as the config.yaml of an earlier run",
+    )
+    add(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder of the results, new or empty (default: a new one below ./runs)",
+    )
+    add("--resume", action="store_true", help="continue the interrupted run in --out DIR")
+    add_root(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Trains and shows the outcome."""
+    from hetgraph.cli.console import pairs, stdout
+    from hetgraph.run import DEFAULT_DATASET, settings_from
+    from hetgraph.run import run as train
+
+    settings = settings_from(args.model, args.config, args.assignments)
+    record = train(
+        args.model,
+        args.dataset or settings.get("dataset") or DEFAULT_DATASET,
+        seed=args.seed,
+        settings=settings,
+        metapaths=tuple(args.metapaths),
+        root=args.root,
+        out=args.out,
+        resume=args.resume,
+    )
+    console = stdout()
+    console.print(_metrics(record))
+    console.print(pairs(_facts(record)))
+    return 0
+
+
+def _metrics(record: Record) -> Table:
+    """Metrics as columns, parts as rows; fractions as they stand in the record."""
+    from hetgraph.cli.console import plain, table
+
+    names = list(dict.fromkeys(name for part in record.metrics.values() for name in part))
+    title = f"{record.model} on {record.dataset}, seed {record.seed}"
+    shown = table("part", *names, title=title, right=tuple(names))
+    for part, values in record.metrics.items():
+        cells = ("" if values.get(name) is None else f"{values[name]:.4f}" for name in names)
+        shown.add_row(plain(part), *cells)
+    return shown
+
+
+def _facts(record: Record) -> dict[str, object]:
+    from hetgraph.data.sizes import format_bytes
+
+    phases = ", ".join(f"{phase} {seconds:.1f}" for phase, seconds in record.seconds.items())
+    return {
+        "seconds": f"{sum(record.seconds.values()):.1f} ({phases})",
+        "peak memory": format_bytes(record.peak_memory_bytes),
+        "parameters": f"{record.parameters:,}",
+        "epochs": record.epochs,
+        "result": record.out / "result.json" if record.out else "",
+    }

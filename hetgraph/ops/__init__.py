@@ -1,0 +1,27 @@
+"""Sparse kernels: differentiable, on CPU and CUDA, never a tensor of [num_edges, dim]."""
+
+from __future__ import annotations
+
+from hetgraph.ops.edge_attention import edge_attention
+from hetgraph.ops.random_matrix import gaussian_matrix, projection_matrix, sign_matrix
+from hetgraph.ops.random_projection import random_projection
+from hetgraph.ops.sddmm import sddmm
+from hetgraph.ops.segment_reduce import segment_reduce
+from hetgraph.ops.segment_softmax import segment_softmax
+from hetgraph.ops.spgemm import spgemm
+from hetgraph.ops.spmm import spmm
+from hetgraph.ops.typed_linear import typed_linear
+
+__all__ = [
+    "edge_attention",
+    "gaussian_matrix",
+    "projection_matrix",
+    "random_projection",
+    "sddmm",
+    "segment_reduce",
+    "segment_softmax",
+    "sign_matrix",
+    "spgemm",
+    "spmm",
+    "typed_linear",
+]

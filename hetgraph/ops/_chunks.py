@@ -1,0 +1,70 @@
+"""Work cut into pieces that fit the cache, so that no [num_edges, dim] tensor ever exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Chunk", "entries_within", "entry_chunks", "row_chunks"]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A run of entries and the rows they belong to; the first and last row may be cut.
+
+    Args:
+        rows: The rows, empty ones among them.
+        entries: The entries.
+        indptr: ``[rows + 1]`` int32 offsets of the rows within the run.
+    """
+
+    rows: slice
+    entries: slice
+    indptr: Tensor
+
+    def local_rows(self) -> Tensor:
+        """Returns the row of each entry, counted from the first row of the run."""
+        degree = self.indptr[1:] - self.indptr[:-1]
+        size = self.entries.stop - self.entries.start
+        return torch.repeat_interleave(degree, output_size=size)
+
+
+def entry_chunks(indptr: Tensor, size: int) -> Iterator[Chunk]:
+    """Yields runs of ``size`` entries: a row of any degree is cut, the workspace is bounded."""
+    nnz = int(indptr[-1])
+    starts = torch.arange(0, nnz, size, device=indptr.device, dtype=indptr.dtype)
+    first = torch.searchsorted(indptr, starts, right=True) - 1
+    last = torch.searchsorted(indptr, (starts + size).clamp_(max=nnz))
+    for begin, row_begin, row_end in zip(
+        starts.tolist(), first.tolist(), last.tolist(), strict=True
+    ):
+        yield _chunk(indptr, row_begin, row_end, begin, min(begin + size, nnz))
+
+
+def row_chunks(indptr: Tensor, size: int) -> Iterator[Chunk]:
+    """Yields runs of whole rows with about ``size`` entries; a larger row is a run of its own."""
+    num_rows = indptr.numel() - 1
+    nnz = int(indptr[-1])
+    goals = torch.arange(size, max(nnz, size), size, device=indptr.device, dtype=indptr.dtype)
+    cuts = torch.searchsorted(indptr, goals).clamp_(max=num_rows)
+    bounds = sorted({0, num_rows, *cuts.tolist()})
+    offsets = indptr[torch.tensor(bounds, device=indptr.device)].tolist()
+    for at in range(len(bounds) - 1):
+        yield _chunk(indptr, bounds[at], bounds[at + 1], offsets[at], offsets[at + 1])
+
+
+def entries_within(workspace: int, width: int, device: torch.device) -> int:
+    """Returns how many entries of ``width`` numbers make a workspace of so many numbers.
+
+    Accelerators get 32 times the workspace: each run is a few launches there.
+    """
+    scale = 1 if device.type == "cpu" else 32
+    return max(scale * workspace // max(width, 1), 256)
+
+
+def _chunk(indptr: Tensor, row_begin: int, row_end: int, begin: int, end: int) -> Chunk:
+    local = indptr[row_begin : row_end + 1].clamp(begin, end).sub_(begin).int()
+    return Chunk(slice(row_begin, row_end), slice(begin, end), local)

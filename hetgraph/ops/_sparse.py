@@ -1,0 +1,158 @@
+"""The CSR product and the segment sums under every kernel, on tensors without gradients."""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from hetgraph.data.csr import CSR
+from hetgraph.ops._chunks import Chunk, row_chunks
+
+__all__ = [
+    "add_segments",
+    "index32",
+    "matmul",
+    "segment_max",
+    "sparse_tensor",
+    "sub_matrix",
+    "transposed_entries",
+]
+
+_INT32_LIMIT = 2**31 - 1
+
+
+def index32(csr: CSR) -> tuple[Tensor, Tensor]:
+    """Returns ``indptr`` and ``indices`` as int32 where they fit, converted once.
+
+    MKL in torch counts in int32 and converts int64 anew at each call: 0.86 against 1.17 ms on
+    200 k entries x 64, 480 against 600 ms on 7 M x 256.
+    """
+    if csr.indptr.dtype == torch.int32 or max(csr.nnz, *csr.shape) > _INT32_LIMIT:
+        return csr.indptr, csr.indices
+    if "ops_index32" not in csr._cache:
+        csr._cache["ops_index32"] = (csr.indptr.int(), csr.indices.int())
+    narrow: tuple[Tensor, Tensor] = csr._cache["ops_index32"]
+    return narrow
+
+
+def ones_of(csr: CSR, dtype: torch.dtype) -> Tensor:
+    """Returns ``[nnz]`` ones, kept with the matrix: the values of one without weights."""
+    key = f"ops_ones_{dtype}"
+    if key not in csr._cache:
+        csr._cache[key] = torch.ones(csr.nnz, dtype=dtype, device=csr.device)
+    ones: Tensor = csr._cache[key]
+    return ones
+
+
+def transposed_entries(csr: CSR, values: Tensor) -> Tensor:
+    """Brings values of the entries (``[nnz, ...]``) into the order of the transpose."""
+    return values.index_select(0, csr.transpose_perm)
+
+
+def matmul(csr: CSR, values: Tensor | None, x: Tensor, out: Tensor) -> None:
+    """Writes ``A @ x`` to ``out`` by the platform's CSR product (MKL, cuSPARSE).
+
+    O(nnz * dim). Writing to ``out`` with ``beta=0`` saves the product a zero-filled temporary and
+    a copy: 0.93 against 1.50 ms on 200 k entries x 64, 800 against 1370 ms on 7 M x 256.
+
+    Args:
+        csr: The pattern.
+        values: ``[nnz]`` in the dtype of ``x``; ``None`` for ones.
+        x: ``[num_cols, dim]`` float32 or float64, unit column stride.
+        out: ``[num_rows, dim]``, unit column stride; what it holds is ignored.
+    """
+    if out.numel() == 0 or csr.nnz == 0:
+        out.zero_()
+        return
+    if csr.nnz > _INT32_LIMIT:
+        for chunk in row_chunks(csr.indptr, _INT32_LIMIT // 2):
+            part = None if values is None else values[chunk.entries]
+            matmul(sub_matrix(csr, chunk), part, x, out[chunk.rows])
+        return
+    torch.addmm(out, sparse_tensor(csr, values, x.dtype), x, beta=0, out=out)
+
+
+def sub_matrix(csr: CSR, chunk: Chunk) -> CSR:
+    """Returns a run of whole rows as a matrix of its own, on shared indices."""
+    _, indices = index32(csr)
+    columns = indices[chunk.entries]
+    if csr.num_cols <= _INT32_LIMIT:
+        columns = columns.int()
+    return CSR(chunk.indptr.to(columns.dtype), columns, csr.num_cols)
+
+
+def sparse_tensor(csr: CSR, values: Tensor | None, dtype: torch.dtype) -> Tensor:
+    """Returns the matrix as a torch CSR tensor on shared memory; takes 6 microseconds."""
+    indptr, indices = index32(csr)
+    values = ones_of(csr, dtype) if values is None else values.contiguous()
+    return _sparse_tensor(indptr.contiguous(), indices.contiguous(), values, csr.num_cols)
+
+
+def add_segments(indptr: Tensor, values: Tensor, out: Tensor) -> None:
+    """Adds the sum of each segment of rows to ``out``; order-fixed.
+
+    On CPU it is the CSR product with a matrix whose column indices count up: 0.22 ms on
+    [200 k, 8] against 1.8 ms of `torch.segment_reduce` and 1.6 ms of `index_add_`.
+
+    Args:
+        indptr: ``[segments + 1]`` int32 offsets into the rows of ``values``, from 0.
+        values: ``[rows, width]`` float32 or float64, contiguous.
+        out: ``[segments, width]``.
+    """
+    rows = values.shape[0]
+    if out.numel() == 0 or rows == 0:
+        return
+    if values.device.type != "cpu":
+        offsets = indptr.long()
+        out += torch.segment_reduce(values, "sum", offsets=offsets, axis=0, unsafe=True)
+        return
+    counter = torch.arange(rows, dtype=indptr.dtype)
+    ones = torch.ones(rows, dtype=values.dtype)
+    matrix = _sparse_tensor(indptr, counter, ones, rows)
+    torch.addmm(out, matrix, values, out=out)
+
+
+def segment_max(indptr: Tensor, values: Tensor, reduce: str = "max") -> Tensor:
+    """Returns the maximum (or ``"min"``) of each segment; 0 for empty ones.
+
+    On CPU it is torch's reducing CSR product: 0.81 ms on [200 k, 8] against 2.3 ms of
+    `torch.segment_reduce` and 5.0 ms of `scatter_reduce_`.
+
+    Args:
+        indptr: ``[segments + 1]`` offsets into the rows of ``values``, from 0.
+        values: ``[rows, width]`` float32 or float64.
+        reduce: ``"max"`` or ``"min"``.
+
+    Returns:
+        ``[segments, width]``.
+    """
+    segments, rows, width = indptr.numel() - 1, values.shape[0], values.shape[1]
+    if rows == 0 or segments == 0 or width == 0:
+        return values.new_zeros(segments, width)
+    if values.device.type != "cpu":
+        result = torch.segment_reduce(
+            values, reduce, offsets=indptr.long(), axis=0, unsafe=True, initial=None
+        )
+        return result.masked_fill((indptr[1:] == indptr[:-1])[:, None], 0.0)
+    counter = torch.arange(rows, dtype=indptr.dtype)
+    matrix = _sparse_tensor(indptr, counter, torch.ones(rows, dtype=values.dtype), rows)
+    extreme: Tensor = torch.sparse.mm(matrix, values, "amax" if reduce == "max" else "amin")
+    return extreme
+
+
+def _sparse_tensor(indptr: Tensor, indices: Tensor, values: Tensor, num_cols: int) -> Tensor:
+    _silence_beta_warning()
+    shape = (indptr.numel() - 1, num_cols)
+    return torch.sparse_csr_tensor(indptr, indices, values, shape, check_invariants=False)
+
+
+@cache
+def _silence_beta_warning() -> None:
+    """Makes the first CSR tensor of the process, the one torch warns about, in silence."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        zero = torch.zeros(1, dtype=torch.int32)
+        torch.sparse_csr_tensor(zero, zero[:0], torch.zeros(0), (0, 0), check_invariants=False)

@@ -1,0 +1,194 @@
+"""Multi-head attention over the entries of a sparse matrix, dot-product or additive."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, overload
+
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from hetgraph.data.csr import CSR
+from hetgraph.errors import DataError
+from hetgraph.ops._attention import FusedAttention, Operands, ScoreForm
+from hetgraph.ops._checks import check_features
+from hetgraph.ops._dispatch import apply, backend_of, compute_dtype, exact_precision
+from hetgraph.ops._sparse import transposed_entries
+from hetgraph.ops.sddmm import sddmm
+from hetgraph.ops.segment_reduce import expand_rows, segment_reduce, segment_sum
+from hetgraph.ops.segment_softmax import segment_softmax
+from hetgraph.ops.spmm import spmm
+
+__all__ = ["edge_attention"]
+
+
+@overload
+def edge_attention(
+    csr: CSR,
+    query: Tensor | None,
+    key: Tensor | None,
+    value: Tensor,
+    *,
+    row_score: Tensor | None = ...,
+    col_score: Tensor | None = ...,
+    edge_score: Tensor | None = ...,
+    negative_slope: float = ...,
+    scale: float | None = ...,
+    return_logsumexp: Literal[False] = ...,
+) -> Tensor: ...
+@overload
+def edge_attention(
+    csr: CSR,
+    query: Tensor | None,
+    key: Tensor | None,
+    value: Tensor,
+    *,
+    row_score: Tensor | None = ...,
+    col_score: Tensor | None = ...,
+    edge_score: Tensor | None = ...,
+    negative_slope: float = ...,
+    scale: float | None = ...,
+    return_logsumexp: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+def edge_attention(
+    csr: CSR,
+    query: Tensor | None,
+    key: Tensor | None,
+    value: Tensor,
+    *,
+    row_score: Tensor | None = None,
+    col_score: Tensor | None = None,
+    edge_score: Tensor | None = None,
+    negative_slope: float = 0.2,
+    scale: float | None = None,
+    return_logsumexp: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Returns for each row the mean of its columns' values, weighted by a softmax of scores.
+
+    The score of entry ``e = (i, j)`` is ``scale * <query_i, key_j>`` (transformer, HGT) plus
+    ``leaky_relu(row_score_i + col_score_j + edge_score_e)`` (GAT, HAN, Simple-HGN); either part
+    may be left out. Weights of ``csr`` are not used.
+
+    O(nnz * heads * dim) time. On CPU the weights are never stored: forward keeps the log-sum-exp
+    (``[num_rows, heads]``), backward makes them again, in runs of rows that fit the cache. The
+    largest extra tensor is one ``[nnz, heads]`` in the backward pass of query, row and edge
+    scores. On CUDA it is a chain of kernels that keeps the ``[nnz, heads]`` weights.
+
+    Args:
+        csr: ``[num_rows, num_cols]`` pattern; parallel entries count each.
+        query: ``[num_rows, heads, key_dim]`` or ``None``.
+        key: ``[num_cols, heads, key_dim]`` or ``None``.
+        value: ``[num_cols, heads, dim]``.
+        row_score: ``[num_rows, heads]``.
+        col_score: ``[num_cols, heads]``.
+        edge_score: ``[nnz, heads]``.
+        negative_slope: Of the leaky ReLU on the added scores; 1.0 leaves them as they are.
+        scale: Of the dot product; ``key_dim ** -0.5`` if not given.
+        return_logsumexp: Also return ``log sum_e exp(score_e)`` of each row, minus infinity for
+            empty ones. With it a softmax over several relations needs no joint edge list: weigh
+            the results by ``softmax`` of their log-sum-exps.
+
+    Returns:
+        ``[num_rows, heads, dim]`` in the dtype of ``value``; zeros for rows without entries. With
+        ``return_logsumexp`` also ``[num_rows, heads]`` in float32 or float64.
+
+    Raises:
+        DataError: If no score is given or shapes, dtypes or devices do not fit.
+    """
+    given = Operands(value, query, key, row_score, col_score, edge_score)
+    _check(csr, given)
+    if query is not None and scale is None:
+        scale = 1.0 / math.sqrt(max(query.shape[2], 1))
+    form = ScoreForm(1.0 if scale is None else scale, negative_slope)
+    if backend_of(value) == "triton":
+        out, lse = _chained(csr, form, given, return_logsumexp)
+    else:
+        dtype = compute_dtype(value.dtype)
+        scores = (None if s is None else s.to(dtype) for s in (row_score, col_score, edge_score))
+        with exact_precision(value.device):
+            out, lse = apply(FusedAttention, csr, form, value, query, key, *scores)
+    return (out, lse) if return_logsumexp else out
+
+
+def _check(csr: CSR, given: Operands) -> None:
+    value, query, key = given.value, given.query, given.key
+    check_features("value", value, csr.num_cols, csr)
+    if value.dim() != 3:
+        raise DataError(f"value has shape {list(value.shape)}, expected [num_cols, heads, dim].")
+    if (query is None) != (key is None):
+        raise DataError("query and key go together; pass both, or None for both.")
+    if all(tensor is None for tensor in given.tensors()[1:]):
+        raise DataError(
+            "no score is given; pass query and key, row_score, col_score or edge_score."
+        )
+    heads = value.shape[1]
+    for name, tensor, rows, dims in (
+        ("query", query, csr.num_rows, 3),
+        ("key", key, csr.num_cols, 3),
+        ("row_score", given.row_score, csr.num_rows, 2),
+        ("col_score", given.col_score, csr.num_cols, 2),
+        ("edge_score", given.edge_score, csr.nnz, 2),
+    ):
+        if tensor is None:
+            continue
+        check_features(name, tensor, rows, csr)
+        if tensor.dim() != dims or tensor.shape[1] != heads:
+            shape = "heads" if dims == 2 else "heads, key_dim"
+            raise DataError(
+                f"{name} has shape {list(tensor.shape)}, expected [{rows}, {shape}] with the "
+                f"{heads} heads of value."
+            )
+    if query is not None and key is not None and query.shape[2] != key.shape[2]:
+        raise DataError(
+            f"query has width {query.shape[2]} and key {key.shape[2]}; they must be the same."
+        )
+
+
+def _chained(csr: CSR, form: ScoreForm, given: Operands, with_lse: bool) -> tuple[Tensor, Tensor]:
+    """The attention as a chain of differentiable operations, for backends with own kernels."""
+    scores: Tensor | None = None
+    if given.row_score is not None or given.col_score is not None or given.edge_score is not None:
+        pre = given.edge_score
+        if given.row_score is not None or given.col_score is not None:
+            added: Tensor = apply(_PairSum, given.row_score, given.col_score, csr)
+            pre = added if pre is None else pre + added
+        assert pre is not None  # one of the three is there
+        scores = F.leaky_relu(pre, form.negative_slope)
+    if given.query is not None and given.key is not None:
+        dots = sddmm(csr, given.query, given.key) * form.scale
+        scores = dots if scores is None else scores + dots
+    assert scores is not None  # _check() saw one
+    out = spmm(csr, given.value, segment_softmax(csr.indptr, scores))
+    if not with_lse:
+        return out, out.new_empty(0)
+    scores = scores.to(compute_dtype(scores.dtype))
+    top = segment_reduce(csr.indptr, scores.detach(), "max")
+    shifted = (scores - expand_rows(csr.indptr, top, csr.nnz)).exp()
+    return out, segment_reduce(csr.indptr, shifted, "sum").log() + top
+
+
+class _PairSum(Function):
+    """``row[i] + col[j]`` for each entry, with sums in fixed order as gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, row: Tensor | None, col: Tensor | None, csr: CSR) -> Tensor:
+        ctx.csr = csr
+        parts = []
+        if row is not None:
+            parts.append(row.index_select(0, csr.row_ids))
+        if col is not None:
+            parts.append(col.index_select(0, csr.indices))
+        return parts[0] if len(parts) == 1 else parts[0].add(parts[1])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        csr: CSR = ctx.csr
+        row = col = None
+        if ctx.needs_input_grad[0]:
+            row = segment_sum(csr.indptr, grad).to(grad.dtype)
+        if ctx.needs_input_grad[1]:
+            col = segment_sum(csr.transpose.indptr, transposed_entries(csr, grad)).to(grad.dtype)
+        return row, col, None

@@ -1,0 +1,68 @@
+"""What propagates: given features, or Gaussian noise for types without any."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from hetgraph.data import CSR, HeteroGraph
+from hetgraph.models.rphgnn.groups import Layout
+from hetgraph.models.rphgnn.products import Matrix
+from hetgraph.seeds import Seeds
+
+__all__ = ["SPARSE_DENSITY", "input_matrices", "input_matrix", "noise"]
+
+SPARSE_DENSITY = 0.05
+"""Features with a smaller share of non-zeros are kept sparse in the first round."""
+
+
+def noise(num_nodes: int, dim: int, generator: torch.Generator) -> Tensor:
+    """Returns ``[num_nodes, dim]`` entries of N(0, 1/dim): rows of expected norm one."""
+    return torch.randn(num_nodes, dim, generator=generator).mul_(1 / math.sqrt(dim))
+
+
+def input_matrix(
+    graph: HeteroGraph, node_type: str, noise_dim: int, seeds: Seeds, *, sparse: bool = True
+) -> Matrix:
+    """Returns the input of one type as float32: its features, one-hot codes or noise.
+
+    Args:
+        graph: The graph.
+        node_type: One of its types.
+        noise_dim: Width of the noise.
+        seeds: ``seeds.projection`` draws the noise; each type has a stream of its own.
+        sparse: Whether matrices with few non-zeros are returned as :class:`CSR`.
+    """
+    kind = graph.schema.node_types[node_type].kind
+    if kind in ("none", "text"):
+        generator = seeds.generator("projection", "rphgnn", "noise", node_type)
+        return noise(graph.num_nodes[node_type], noise_dim, generator)
+    given = graph.features[node_type]
+    if kind == "categorical" and isinstance(given, Tensor):
+        given = _one_hot(given, graph.schema.node_types[node_type].dim)
+    if isinstance(given, CSR):
+        weight = None if given.weight is None else given.weight.float()
+        few = given.nnz < SPARSE_DENSITY * given.num_rows * given.num_cols
+        return given.with_weight(weight) if sparse and few else given.to_dense(torch.float32)
+    dense = given.float()
+    few = int(torch.count_nonzero(dense)) < SPARSE_DENSITY * dense.numel() if sparse else False
+    return CSR.from_dense(dense) if few else dense
+
+
+def input_matrices(
+    graph: HeteroGraph, layout: Layout, seeds: Seeds, node_types: Iterable[str]
+) -> dict[str, Matrix]:
+    """Returns the inputs of several types."""
+    config = layout.config
+    return {
+        name: input_matrix(graph, name, config.noise_dim, seeds, sparse=config.sparse_first)
+        for name in node_types
+    }
+
+
+def _one_hot(codes: Tensor, dim: int) -> CSR:
+    known = (codes >= 0).nonzero().squeeze(1)
+    return CSR.from_coo(known, codes[known].long(), (codes.numel(), dim))

@@ -1,0 +1,151 @@
+"""From a task to prepared tensors: propagation, labels, storage, cache."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from hetgraph.files import atomic_dir
+from hetgraph.models.rphgnn.features import input_matrices
+from hetgraph.models.rphgnn.groups import Layout
+from hetgraph.models.rphgnn.labels import collect_labels, label_input
+from hetgraph.models.rphgnn.products import dense_blocks, product_into
+from hetgraph.models.rphgnn.propagate import Propagation, Sink
+from hetgraph.models.rphgnn.slabs import Slabs, SlabWriter, load_slabs, slab_bytes
+from hetgraph.models.rphgnn.squash import Projector, normalize_rows_
+from hetgraph.seeds import Seeds
+from hetgraph.tasks import Task
+
+__all__ = ["Inputs", "cache_key", "fill", "prepare"]
+
+# Settings that change the prepared tensors; the others may vary without preparing again.
+_PREPARATION = ["iterations", "noise_dim", "use_input", "even_odd", "inner_hops", "squash", "projection", "sparsity", "target_dim", "edge_weights", "labels", "label_echo", "keep_rows", "storage"]
+
+
+@dataclass(eq=False)
+class Inputs:
+    """What training needs once the graph has done its part.
+
+    Args:
+        slabs: Prepared tensors of the stored target nodes.
+        rows: Slab rows of each part, in the order of the task.
+        targets: Labels by slab row; only those of training nodes are ever read.
+        train: ``[num_rows]`` bool, the training nodes.
+    """
+
+    slabs: Slabs
+    rows: dict[str, Tensor]
+    targets: Tensor
+    train: Tensor
+
+
+def prepare(task: Task, layout: Layout, seeds: Seeds, workdir: Path | None = None) -> Inputs:
+    """Computes the prepared tensors of a task, or reads them from the working folder.
+
+    Args:
+        task: Graph, labels and parts.
+        layout: Groups and widths.
+        seeds: ``seeds.projection`` draws noise features and random matrices.
+        workdir: Folder of the cache and of memory-mapped tensors.
+    """
+    parts = _parts(task)
+    if layout.config.keep_rows == "all":
+        nodes = torch.arange(task.graph.num_nodes[layout.target])
+    else:
+        nodes = torch.cat(list(parts.values())).unique()
+    slabs = _slabs(task, layout, seeds, nodes, workdir)
+    train = torch.zeros(nodes.numel(), dtype=torch.bool)
+    rows = {part: slabs.positions(ids) for part, ids in parts.items()}
+    train[rows["train"]] = True
+    return Inputs(slabs, rows, task.labels[nodes], train)
+
+
+def _parts(task: Task) -> dict[str, Tensor]:
+    """Node ids by part; a view for tuning has no test part."""
+    parts = {"train": task.index("train"), "valid": task.index("valid")}
+    try:
+        parts["test"] = task.index("test")
+    except PermissionError:
+        return parts
+    return parts
+
+
+def _slabs(task: Task, layout: Layout, seeds: Seeds, nodes: Tensor, workdir: Path | None) -> Slabs:
+    """Reads the slabs from the cache, or fills new ones in memory or in files."""
+    config = layout.config
+    size = slab_bytes(nodes.numel(), layout.shapes, config.storage)
+    in_memory = size <= config.memory_map_gib * 2**30
+    keep = config.cache == "always" or (config.cache == "mapped" and not in_memory)
+    if workdir is None or not keep:
+        if workdir is not None and not in_memory:
+            workdir.mkdir(parents=True, exist_ok=True)
+        folder = None if in_memory else Path(tempfile.mkdtemp(prefix="hetgraph-", dir=workdir))
+        writer = SlabWriter(nodes, layout.shapes, config.storage, folder)
+        if folder is not None:
+            weakref.finalize(writer.tensors[0], shutil.rmtree, folder, ignore_errors=True)
+        fill(task, layout, seeds, writer)
+        return writer.finish()
+    cached = workdir / "rphgnn" / cache_key(task, layout, seeds, nodes)
+    if not cached.is_dir():
+        with atomic_dir(cached) as folder:
+            writer = SlabWriter(nodes, layout.shapes, config.storage, folder)
+            fill(task, layout, seeds, writer)
+            writer.finish()
+    return load_slabs(cached, in_memory=in_memory)
+
+
+def fill(task: Task, layout: Layout, seeds: Seeds, sink: Sink) -> None:
+    """Runs propagation and label collection into a sink.
+
+    Args:
+        task: Graph and labels.
+        layout: Groups and widths.
+        seeds: ``seeds.projection`` draws noise features and random matrices.
+        sink: Receives every block of every group.
+    """
+    config, graph, target = layout.config, task.graph, layout.target
+    projector = Projector(seeds.projection, config.projection, config.sparsity)
+    propagation = Propagation(graph, layout, projector, sink)
+    needed = layout.required()[0] if config.skip_unused else graph.node_types
+    inputs = input_matrices(graph, layout, seeds, {*needed, target})
+    extra = len(layout.feature_groups)
+    if config.target_dim is not None:
+        raw = inputs[target]
+        for start, rows in dense_blocks(raw):
+            sink.write(extra, 0, start, rows)
+        R = projector(-1, f"input of {target}", raw.shape[1], config.target_dim)
+        out = torch.empty(raw.shape[0], config.target_dim)
+        inputs[target] = normalize_rows_(product_into(raw, R, out))
+        extra += 1
+    propagation.run(inputs)
+    if config.labels:
+        classes = layout.num_classes
+        table = label_input(task.labels, task.index("train"), classes)
+        groups, operators = layout.label_groups, propagation.operators
+        collect_labels(table, groups, operators, sink, extra, config.label_echo)
+
+
+def cache_key(task: Task, layout: Layout, seeds: Seeds, nodes: Tensor) -> str:
+    """Returns a name that changes with everything the prepared tensors depend on."""
+    config = asdict(layout.config)
+    parts = [
+        "1",
+        task.graph.content_hash,
+        layout.target,
+        str(seeds.projection),
+        *(f"{name}={config[name]}" for name in _PREPARATION),
+    ]
+    digest = sha256("\x1f".join(parts).encode())
+    digest.update(nodes.numpy().tobytes())
+    if layout.config.labels:
+        train = task.index("train")
+        digest.update(train.numpy().tobytes())
+        digest.update(task.labels[train].numpy().tobytes())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SMALL = ("--set", "data.num_nodes=400", "--set", "train.max_epochs=2", "--set", "train.device=cpu")
+
+
+def test_a_run_ends_with_its_table_and_record(hetgraph: Callable, tmp_path: Path) -> None:
+    code, out, _ = hetgraph("train", "rphgnn", *SMALL, "--seed", "3", "--out", "run")
+    assert code == 0
+    record = json.loads((tmp_path / "run/result.json").read_text())
+    assert {
+        "model": "rphgnn",
+        "dataset": "synthetic/academic",
+        "seed": 3,
+        "epochs": 2,
+    }.items() <= record.items()
+    assert {"load", "prepare", "fit", "evaluate"} == record["seconds"].keys()
+    assert record["config"]["train"]["max_epochs"] == 2
+    assert "rphgnn on synthetic/academic, seed 3" in out
+    heading = next(line for line in out.splitlines() if "micro_f1" in line)
+    for part in ("train", "valid", "test"):
+        (row,) = (line for line in out.splitlines() if line.startswith(f"│ {part} "))
+        column = [cell.strip() for cell in heading.split("┃")].index("micro_f1")
+        assert row.split("│")[column].strip() == f"{record['metrics'][part]['micro_f1']:.4f}"
+    assert f"{record['parameters']:,}" in out
+    assert "run/result.json" in out
+
+
+def test_the_settings_of_a_run_repeat_it(hetgraph: Callable, tmp_path: Path) -> None:
+    assert hetgraph("train", "rphgnn", *SMALL, "--out", "one").code == 0
+    code, _, _ = hetgraph("train", "rphgnn", "--config", "one/config.yaml", "--out", "two")
+    assert code == 0
+    one, two = (json.loads((tmp_path / run / "result.json").read_text()) for run in ("one", "two"))
+    assert one["config"] == two["config"]
+    assert one["metrics"] == two["metrics"]
+
+
+def test_a_finished_run_is_not_trained_again(hetgraph: Callable, tmp_path: Path) -> None:
+    words = ("train", "rphgnn", *SMALL, "--out", "run")
+    assert hetgraph(*words).code == 0
+    before = (tmp_path / "run/result.json").stat().st_mtime_ns
+    assert hetgraph(*words, "--resume").code == 0
+    assert (tmp_path / "run/result.json").stat().st_mtime_ns == before
+    code, _, err = hetgraph(*words)
+    assert code == 2
+    assert "finished run" in err
+
+
+def test_without_out_every_run_gets_a_new_folder(hetgraph: Callable, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert hetgraph("train", "rphgnn", *SMALL).code == 0
+    assert len(list(tmp_path.glob("runs/*/result.json"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("rphgn",), "unknown model 'rphgn'. Did you mean 'rphgnn'?"),
+        (("rphgnn", "hgb/DBPL"), "unknown data set 'hgb/DBPL'. Did you mean 'hgb/DBLP'?"),
+        (("rphgnn", "hbg:./x"), "unknown format 'hbg'. Did you mean 'hgb'?"),
+        (("rphgnn", "tables:./none"), "does not exist"),
+        (("rphgnn", "--set", "train.max_epoch=3"), "Did you mean 'max_epochs'?"),
+        (("rphgnn", "--set", "train.lr=fast"), "expected a number"),
+        (("rphgnn", "--set", "train.lr=-1"), "expected a positive number"),
+        (("rphgnn", "--set", "train.lr"), "key=value"),
+        (("rphgnn", "--set", "data.num_node=3"), "Did you mean 'num_nodes'?"),
+        (("rphgnn", "--config", "none.yaml"), "none.yaml cannot be read"),
+        (("rphgnn", "--metapath", "author-paper-author"), "takes no meta-paths"),
+        (("rphgnn", "--resume"), "--resume needs --out"),
+        (("rphgnn", "--resume", "--out", "none"), "no run to resume"),
+        (("rphgnn", "--seed", "one"), "invalid int value: 'one'"),
+        (("rphgnn", "--seeds", "1"), "unknown option '--seeds'. Did you mean '--seed'?"),
+    ],
+)
+def test_a_mistake_is_one_line_and_2_and_leaves_nothing(
+    hetgraph: Callable, tmp_path: Path, words: tuple[str, ...], expected: str
+) -> None:
+    code, out, err = hetgraph("train", *words)
+    assert (code, out) == (2, "")
+    assert err.startswith("hetgraph: error: ")
+    assert err.count("\n") == 1
+    assert expected in err
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_an_out_that_is_a_file(hetgraph: Callable, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine")
+    for out in ("taken", "taken/run"):
+        code, _, err = hetgraph("train", "rphgnn", *SMALL, "--out", out)
+        assert code == 2
+        assert err.count("\n") == 1
+    assert (tmp_path / "taken").read_text() == "mine"

@@ -1,0 +1,188 @@
+"""RpHGNN under the common contract: batches, losses, training, relevance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from hetgraph.data import Dataset, EdgeType, HeteroGraph, NodeLabels, Relation, Split
+from hetgraph.errors import ConfigError, SchemaError
+from hetgraph.model import Stage
+from hetgraph.models.rphgnn import RpHGNN, RpHGNNConfig
+from hetgraph.seeds import Seeds
+from hetgraph.tasks import Task, TaskSpec, make_task
+
+CONFIG = RpHGNNConfig(iterations=2, noise_dim=8, hidden_dim=16, input_dropout=0.0, dropout=0.0)
+STAGE = Stage()
+
+
+def wrap(graph: HeteroGraph, *, multi: bool = False, target: torch.Tensor | None = None) -> Task:
+    generator = torch.Generator().manual_seed(0)
+    classes = torch.randint(3, (64,), generator=generator) if target is None else target
+    if multi:
+        classes = torch.nn.functional.one_hot(classes, 3).bool()
+    labels = NodeLabels("paper", 3, torch.arange(64), classes, multi)
+    split = Split(torch.arange(30), torch.arange(30, 40), torch.arange(40, 64))
+    return make_task(Dataset("toy/m", graph, labels, {"fixed": split}))
+
+
+@pytest.fixture
+def task(random_graph) -> Task:
+    return wrap(random_graph(2, num_nodes=60, num_edges=200))
+
+
+def build(task: Task, config: RpHGNNConfig = CONFIG) -> tuple[RpHGNN, object]:
+    torch.manual_seed(1)
+    model = RpHGNN(task.graph.schema, task.spec, config)
+    return model, model.prepare(task, seeds=Seeds())
+
+
+def fit(model, inputs, steps, lr=1e-2):
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    for _ in range(steps):
+        for batch in model.batches(inputs, "train", stage=STAGE, batch_size=100):
+            optimizer.zero_grad()
+            model.training_step(batch, stage=STAGE).total.backward()
+            optimizer.step()
+    return model.eval()
+
+
+def test_batches_cover_the_part_in_a_seeded_order(task):
+    model, inputs = build(task)
+
+    def rows(part="train", seed=None, **options):
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        options = {"batch_size": 8, **options}
+        batches = model.batches(inputs, part, stage=STAGE, generator=generator, **options)
+        return [batch.rows.tolist() for batch in batches]
+
+    assert sum(rows(), []) == list(range(30))
+    assert [len(batch) for batch in rows()] == [8, 8, 8, 6]
+    assert rows(seed=1) == rows(seed=1)
+    assert rows(seed=1) != rows(seed=2)
+    assert sorted(sum(rows(seed=1), [])) == list(range(30))
+    shares = [rows(seed=3, shard=(rank, 2)) for rank in range(2)]
+    assert [a + b for a, b in zip(*shares, strict=True)] == rows(seed=3)
+
+
+def test_64_nodes_can_be_learnt_by_heart(random_graph):
+    task = wrap(random_graph(3, num_nodes=80, num_edges=300))
+    model, inputs = build(task, replace(CONFIG, hidden_dim=64))
+    fit(model, inputs, 200)
+    predicted = model.predict(inputs, "train").argmax(dim=1)
+    assert torch.equal(predicted, task.labels[task.index("train")])
+
+
+@pytest.mark.parametrize("multi", [False, True])
+def test_loss_of_a_step_is_the_loss_of_the_task(random_graph, multi):
+    task = wrap(random_graph(2, num_nodes=60, num_edges=200), multi=multi)
+    model, inputs = build(task)
+    (batch,) = model.batches(inputs, "train", stage=STAGE, batch_size=100)
+    loss = model.training_step(batch, stage=STAGE)
+    expected = task.loss(model.predict(inputs, "train"), task.labels[task.index("train")])
+    torch.testing.assert_close(loss.total.detach(), expected)
+    assert loss.count == 30
+
+
+def test_predictions_are_the_same_in_blocks_of_any_size(task, monkeypatch):
+    model, inputs = build(task)
+    model.eval()
+    whole = model.predict(inputs, "test")
+    monkeypatch.setattr("hetgraph.models.rphgnn.model.PREDICT_ROWS", 5)
+    torch.testing.assert_close(model.predict(inputs, "test"), whole)
+    assert model.embed(inputs, "test").shape == (24, 16 * 6)
+    torch.testing.assert_close(model.encoder.head(model.embed(inputs, "test")), whole)
+
+
+def test_consistency_recipe_trains_on_all_nodes_without_their_labels(task):
+    config = replace(CONFIG, labels=True, consistency_views=3, input_dropout=0.3, dropout=0.3)
+    model, inputs = build(task, config)
+    batches = list(model.batches(inputs, "train", stage=STAGE, batch_size=100))
+    assert batches[0].rows.numel() == 64
+    assert int(batches[0].labelled.sum()) == 30
+    torch.manual_seed(0)
+    loss = model.training_step(batches[0], stage=STAGE)
+    assert set(loss.terms) == {"supervised", "consistency"}
+    assert loss.count == 64
+    torch.manual_seed(0)
+    batches[0].target[~batches[0].labelled] = 2
+    other = model.training_step(batches[0], stage=STAGE)
+    assert torch.equal(loss.total, other.total)
+    fit(model, inputs, 30)
+    assert model.predict(inputs, "valid").shape == (10, 3)
+    assert len(list(model.batches(inputs, "valid", stage=STAGE, batch_size=100))[0].rows) == 10
+
+
+def test_consistency_with_several_labels_a_node(random_graph):
+    task = wrap(random_graph(2, num_nodes=60, num_edges=200), multi=True)
+    for loss in ("bce", "kl"):
+        model, inputs = build(task, replace(CONFIG, consistency_views=2, loss=loss, labels=True))
+        (batch,) = model.batches(inputs, "train", stage=STAGE, batch_size=100)
+        assert bool(torch.isfinite(model.training_step(batch, stage=STAGE).total))
+
+
+def test_relevance_has_a_row_for_each_group_and_slot(task):
+    model, _ = build(task)
+    rows = model.relevance()
+    assert len(rows) == sum(slots for slots, _ in model.layout.shapes)
+    weight = model.encoder.filters[1].weight.detach().abs()
+    of_second = [row for row in rows if row.relation == model.layout.names[1]]
+    assert [row.order for row in of_second] == [0, 1, 2]
+    assert of_second[2].weight == pytest.approx(float(weight[:, 2].mean()))
+    assert {row.node_type for row in rows} == {"paper"}
+
+
+def test_valid_and_test_labels_change_no_step(task):
+    changed = task.labels.clone().clamp(min=0)
+    changed[30:] = (changed[30:] + 1) % 3
+    other = wrap(task.graph, target=changed[:64])
+    losses = []
+    for one in (task, other):
+        model, inputs = build(one, replace(CONFIG, labels=True))
+        (batch,) = model.batches(inputs, "train", stage=STAGE, batch_size=100)
+        losses.append(model.training_step(batch, stage=STAGE).total.detach())
+    assert torch.equal(*losses)
+
+
+def test_impossible_choices_are_refused():
+    alone = HeteroGraph(
+        num_nodes={"a": 2, "b": 2},
+        relations={
+            EdgeType("b", "to", "b"): Relation.from_edges(
+                torch.tensor([0]), torch.tensor([1]), 2, 2
+            )
+        },
+    )
+    with pytest.raises(SchemaError, match="no relation touches 'a'"):
+        RpHGNN(alone.schema, TaskSpec("node-classification", "a", 2), CONFIG)
+    with pytest.raises(SchemaError, match="unknown node type 'c'"):
+        RpHGNN(alone.schema, TaskSpec("node-classification", "c", 2), CONFIG)
+    with pytest.raises(ConfigError, match="does not fit several labels"):
+        RpHGNN(
+            alone.schema,
+            TaskSpec("node-classification", "b", 2, multi_label=True),
+            replace(CONFIG, loss="cross_entropy"),
+        )
+
+
+def test_bf16_autocast_trains(task):
+    model, inputs = build(task)
+    (batch,) = model.batches(inputs, "train", stage=STAGE, batch_size=100)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = model.training_step(batch, stage=STAGE).total
+    loss.backward()
+    assert loss.dtype == torch.float32
+    assert all(bool(torch.isfinite(p.grad).all()) for p in model.parameters())
+
+
+def test_models_are_found_by_class_name():
+    import hetgraph.models as models
+
+    assert models.RpHGNN is RpHGNN
+    assert models.rphgnn.RpHGNN is RpHGNN
+    with pytest.raises(AttributeError):
+        _ = models.RPHGNN
+    with pytest.raises(AttributeError):
+        _ = models.Nothing

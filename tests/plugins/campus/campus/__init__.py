@@ -1,0 +1,1 @@
+"""A package of somebody else: one model and two meta-paths for hetgraph."""
