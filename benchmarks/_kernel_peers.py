@@ -38,8 +38,8 @@ class Case:
     def random(cls, rows: int, cols: int, nnz: int) -> Case:
         """Draws a relation with uniform ends, its edges sorted by row."""
         generator = torch.Generator().manual_seed(0)
-        ends = (torch.randint(n, (nnz,), generator=generator) for n in (rows, cols))
-        csr = CSR.from_coo(*ends, (rows, cols))
+        row, col = (torch.randint(n, (nnz,), generator=generator) for n in (rows, cols))
+        csr = CSR.from_coo(row, col, (rows, cols))
         dst, src = csr.coo()
         return cls(csr, src, dst, csr.indptr.long())
 
@@ -53,7 +53,7 @@ class Case:
         """Returns the relation as a DGL graph."""
         counts = {"src": self.csr.num_cols, "dst": self.csr.num_rows}
         edges = {("src", "edge", "dst"): (self.src, self.dst)}
-        return _module("dgl").heterograph(edges, num_nodes_dict=counts)
+        return importlib.import_module("dgl").heterograph(edges, num_nodes_dict=counts)
 
     __hash__ = object.__hash__
 
@@ -144,8 +144,9 @@ def softmax_runs(case: Case, heads: int, *, backward: bool) -> dict[str, Run]:
         def by_segments() -> Tensor:
             top = scatter.segment_csr(scores.detach(), indptr, reduce="max")
             part = (scores - scatter.gather_csr(top, indptr)).exp()
-            total = scatter.segment_csr(part, indptr)
-            return part / scatter.gather_csr(total, indptr)
+            total: Tensor = scatter.gather_csr(scatter.segment_csr(part, indptr), indptr)
+            weights: Tensor = part / total
+            return weights
 
         forms["torch-scatter"] = by_segments
     if dgl := _module("dgl"):

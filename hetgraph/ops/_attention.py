@@ -88,7 +88,7 @@ class FusedAttention(Function):
                 run, form, _at(given.query, rows), key,
                 _at(given.row_score, rows), given.col_score, edge,
             )  # fmt: skip
-            top, total = softmax_rows_(chunk, scores)
+            top, total = softmax_rows_(chunk.indptr, run.row_ids, scores)
             total.clamp_(min=tiny)  # a row without entries: 0 / tiny
             spmm_kernel(run, scores, given.value, out[rows])
             out[rows] /= total.unsqueeze(-1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
-__all__ = ["Chunk", "entries_within", "entry_chunks", "row_chunks"]
+__all__ = ["Chunk", "entries_within", "entry_chunks", "row_chunks", "row_index"]
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,14 @@ class Chunk:
     entries: slice
     indptr: Tensor
 
-    def local_rows(self) -> Tensor:
-        """Returns the row of each entry, counted from the first row of the run."""
-        degree = self.indptr[1:] - self.indptr[:-1]
-        size = self.entries.stop - self.entries.start
-        return torch.repeat_interleave(degree, output_size=size)
+    def local_rows(self, index: Tensor) -> Tensor:
+        """Returns the row of each entry, counted from the first row of the run.
+
+        Args:
+            index: The row of each entry of the whole matrix, from :func:`row_index`.
+        """
+        part = index[self.entries]
+        return part - self.rows.start if self.rows.start else part
 
 
 def entry_chunks(indptr: Tensor, size: int) -> Iterator[Chunk]:
@@ -54,6 +58,24 @@ def row_chunks(indptr: Tensor, size: int) -> Iterator[Chunk]:
     offsets = indptr[torch.tensor(bounds, device=indptr.device)].tolist()
     for at in range(len(bounds) - 1):
         yield _chunk(indptr, bounds[at], bounds[at + 1], offsets[at], offsets[at + 1])
+
+
+def row_index(indptr: Tensor) -> Tensor:
+    """Returns the int32 row of each entry (int64 beyond its range), kept while ``indptr`` lives.
+
+    Counting it anew takes as long as a whole softmax of one head (0.66 ms for 200 k entries).
+    """
+    known = _row_index.get(indptr)
+    if known is None or known[0] != indptr._version:
+        nnz = int(indptr[-1])
+        index = torch.repeat_interleave((indptr[1:] - indptr[:-1]), output_size=nnz)
+        fits = max(nnz, indptr.numel()) < 2**31
+        known = (indptr._version, index.int() if fits else index.long())
+        _row_index[indptr] = known
+    return known[1]
+
+
+_row_index: MutableMapping[Tensor, tuple[int, Tensor]] = WeakTensorKeyDictionary()
 
 
 def entries_within(workspace: int, width: int, device: torch.device) -> int:

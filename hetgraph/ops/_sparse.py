@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 _INT32_LIMIT = 2**31 - 1
+_SHARED_ROWS = 2**20
 
 
 def index32(csr: CSR) -> tuple[Tensor, Tensor]:
@@ -109,17 +110,15 @@ def add_segments(indptr: Tensor, values: Tensor, out: Tensor) -> None:
         offsets = indptr.long()
         out += torch.segment_reduce(values, "sum", offsets=offsets, axis=0, unsafe=True)
         return
-    counter = torch.arange(rows, dtype=indptr.dtype)
-    ones = torch.ones(rows, dtype=values.dtype)
-    matrix = _sparse_tensor(indptr, counter, ones, rows)
-    torch.addmm(out, matrix, values, out=out)
+    torch.addmm(out, _runs(indptr, rows, values.dtype), values, out=out)
 
 
 def segment_max(indptr: Tensor, values: Tensor, reduce: str = "max") -> Tensor:
     """Returns the maximum (or ``"min"``) of each segment; 0 for empty ones.
 
     On CPU it is torch's reducing CSR product: 0.81 ms on [200 k, 8] against 2.3 ms of
-    `torch.segment_reduce` and 5.0 ms of `scatter_reduce_`.
+    `torch.segment_reduce` and 5.0 ms of `scatter_reduce_`. On one column `segment_reduce` is the
+    faster: 0.53 against 1.2 ms on 200 k rows, 17 against 43 ms on 7 M.
 
     Args:
         indptr: ``[segments + 1]`` offsets into the rows of ``values``, from 0.
@@ -132,13 +131,12 @@ def segment_max(indptr: Tensor, values: Tensor, reduce: str = "max") -> Tensor:
     segments, rows, width = indptr.numel() - 1, values.shape[0], values.shape[1]
     if rows == 0 or segments == 0 or width == 0:
         return values.new_zeros(segments, width)
-    if values.device.type != "cpu":
+    if values.device.type != "cpu" or width == 1:
         result = torch.segment_reduce(
             values, reduce, offsets=indptr.long(), axis=0, unsafe=True, initial=None
         )
         return result.masked_fill((indptr[1:] == indptr[:-1])[:, None], 0.0)
-    counter = torch.arange(rows, dtype=indptr.dtype)
-    matrix = _sparse_tensor(indptr, counter, torch.ones(rows, dtype=values.dtype), rows)
+    matrix = _runs(indptr, rows, values.dtype)
     extreme: Tensor = torch.sparse.mm(matrix, values, "amax" if reduce == "max" else "amin")
     return extreme
 
@@ -147,6 +145,22 @@ def _sparse_tensor(indptr: Tensor, indices: Tensor, values: Tensor, num_cols: in
     _silence_beta_warning()
     shape = (indptr.numel() - 1, num_cols)
     return torch.sparse_csr_tensor(indptr, indices, values, shape, check_invariants=False)
+
+
+def _runs(indptr: Tensor, rows: int, dtype: torch.dtype) -> Tensor:
+    """Returns the matrix that adds runs of rows: its columns count up, its values are ones."""
+    if rows <= _SHARED_ROWS and indptr.dtype == torch.int32:
+        counter, ones = _counter(dtype)
+        counter, ones = counter[:rows], ones[:rows]
+    else:
+        counter, ones = torch.arange(rows, dtype=indptr.dtype), torch.ones(rows, dtype=dtype)
+    return _sparse_tensor(indptr, counter, ones, rows)
+
+
+@cache
+def _counter(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Returns the columns and values of the largest matrix of :func:`_runs`, made once."""
+    return torch.arange(_SHARED_ROWS, dtype=torch.int32), torch.ones(_SHARED_ROWS, dtype=dtype)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 # Triton takes the annotations of a kernel for types of its own, so its arguments have none.
 # ruff: noqa: ANN001, ANN202
-# mypy: allow-untyped-defs
+# mypy: allow-untyped-defs, allow-incomplete-defs
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _launch(kernel: Any, indptr: Tensor, tensors: tuple[Tensor, ...]) -> None:
     if tensors[0].numel() == 0 or segments == 0:
         return
     block = min(triton.next_power_of_2(heads), _MAX_BLOCK_HEADS)
-    with torch.cuda.device_of(indptr):
+    with torch.cuda.device_of(indptr):  # type: ignore[no-untyped-call]
         kernel[(segments, triton.cdiv(heads, block))](
             indptr, *tensors, heads, block_entries=_BLOCK_ENTRIES, block_heads=block
         )

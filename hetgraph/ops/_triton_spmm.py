@@ -2,7 +2,7 @@
 
 # Triton takes the annotations of a kernel for types of its own, so its arguments have none.
 # ruff: noqa: ANN001, ANN202
-# mypy: allow-untyped-defs
+# mypy: allow-untyped-defs, allow-incomplete-defs
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def spmm_triton(csr: CSR, values: Tensor | None, x: Tensor, out: Tensor) -> None
     mode = 0 if values is None else min(values.dim(), 2)
     block = min(triton.next_power_of_2(width), _MAX_BLOCK_FEATURES)
     source = x.contiguous()
-    with torch.cuda.device_of(x):
+    with torch.cuda.device_of(x):  # type: ignore[no-untyped-call]
         _spmm_jit[(rows, triton.cdiv(width, block))](
             csr.indptr,
             csr.indices,

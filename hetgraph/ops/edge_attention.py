@@ -165,7 +165,7 @@ def _chained(csr: CSR, form: ScoreForm, given: Operands, with_lse: bool) -> tupl
         return out, out.new_empty(0)
     scores = scores.to(compute_dtype(scores.dtype))
     top = segment_reduce(csr.indptr, scores.detach(), "max")
-    shifted = (scores - expand_rows(csr.indptr, top, csr.nnz)).exp()
+    shifted = (scores - expand_rows(csr.indptr, top)).exp()
     return out, segment_reduce(csr.indptr, shifted, "sum").log() + top
 
 

@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from hetgraph.errors import ConfigError, suggest
 from hetgraph.ops._checks import check_indptr
-from hetgraph.ops._chunks import entries_within, entry_chunks, row_chunks
+from hetgraph.ops._chunks import entries_within, entry_chunks, row_chunks, row_index
 from hetgraph.ops._dispatch import apply, compute_dtype, exact_precision
 from hetgraph.ops._sparse import add_segments, segment_max
 
@@ -67,13 +67,9 @@ def segment_sum(indptr: Tensor, values: Tensor) -> Tensor:
     return total
 
 
-def expand_rows(indptr: Tensor, rows: Tensor, nnz: int) -> Tensor:
+def expand_rows(indptr: Tensor, rows: Tensor) -> Tensor:
     """Returns the segment's row of ``rows`` (``[num_segments, width]``) for each entry."""
-    result = rows.new_empty(nnz, rows.shape[1])
-    for chunk in row_chunks(indptr, entries_within(_WORKSPACE, rows.shape[1], rows.device)):
-        local = chunk.local_rows()
-        torch.index_select(rows[chunk.rows], 0, local, out=result[chunk.entries])
-    return result
+    return rows.index_select(0, row_index(indptr))
 
 
 def _inverse_count(indptr: Tensor, dtype: torch.dtype) -> Tensor:
@@ -84,7 +80,7 @@ class _Sum(Function):
     @staticmethod
     def forward(ctx: Any, indptr: Tensor, values: Tensor, mean: bool) -> Tensor:
         ctx.save_for_backward(indptr)
-        ctx.mean, ctx.nnz = mean, values.shape[0]
+        ctx.mean = mean
         total = segment_sum(indptr, values)
         if mean:
             total *= _inverse_count(indptr, total.dtype)
@@ -96,7 +92,7 @@ class _Sum(Function):
         (indptr,) = ctx.saved_tensors
         if ctx.mean:
             grad = grad * _inverse_count(indptr, grad.dtype)
-        return None, expand_rows(indptr, grad, ctx.nnz), None
+        return None, expand_rows(indptr, grad), None
 
 
 class _Extreme(Function):
@@ -115,9 +111,9 @@ class _Extreme(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, None]:
         indptr, values, result = ctx.saved_tensors
         grad_values = torch.empty_like(values, memory_format=torch.contiguous_format)
-        width = values.shape[1]
+        width, index = values.shape[1], row_index(indptr)
         for chunk in row_chunks(indptr, entries_within(_WORKSPACE, width, values.device)):
-            local, part = chunk.local_rows(), values[chunk.entries]
+            local, part = chunk.local_rows(index), values[chunk.entries]
             reached = (part == result[chunk.rows][local]).to(compute_dtype(values.dtype))
             count = reached.new_zeros(chunk.indptr.numel() - 1, width)
             add_segments(chunk.indptr, reached, count)

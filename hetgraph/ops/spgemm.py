@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from hetgraph.data.csr import CSR
 from hetgraph.errors import DataError
-from hetgraph.ops._chunks import row_chunks
+from hetgraph.ops._chunks import row_chunks, row_index
 from hetgraph.ops._dispatch import apply
 from hetgraph.ops._sparse import add_segments, transposed_entries
 
@@ -170,8 +170,9 @@ def _left_gradient(a: CSR, b: CSR, b_weight: Tensor | None, c: CSR, grad: Tensor
     ends = torch.cat([terms.new_zeros(1), terms.cumsum(0)])
     c_keys = c.row_ids * c.num_cols + c.indices.long()
     result = grad.new_zeros(a.nnz, 1)
+    owner = row_index(ends)
     for chunk in row_chunks(ends, _BLOCK_TERMS):
-        entry = chunk.local_rows()
+        entry = chunk.local_rows(owner)
         count = torch.arange(entry.numel(), device=grad.device)
         within = count - chunk.indptr.long()[entry]
         b_entry = b.indptr.long()[columns[chunk.rows]][entry] + within

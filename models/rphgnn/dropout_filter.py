@@ -77,7 +77,9 @@ def dropout_filter(
         seed = int(torch.randint(2**62, ()).item()) if dropout else 0
         index = torch.arange(slab.shape[0]) if rows is None else rows
         keep = (buffers or HalfBuffers()) if torch.is_grad_enabled() else None
-        filtered: Tensor = _DropoutFilter.apply(slab, index, weight, bias, dropout, seed, keep)
+        filtered: Tensor = _DropoutFilter.apply(  # type: ignore[no-untyped-call]
+            slab, index, weight, bias, dropout, seed, keep
+        )
         return filtered
     values = slab if rows is None else slab[rows]
     values = F.dropout(values.to(weight.dtype), dropout)

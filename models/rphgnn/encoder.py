@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -63,7 +64,7 @@ class IterationFilter(nn.Module):
 def mlp(dims: Sequence[int], dropout: float, *, plain_last: bool) -> nn.Sequential:
     """Returns Linear -> PReLU -> Dropout layers; the last one is a plain Linear if asked for."""
     layers: list[nn.Module] = []
-    for i, (before, after) in enumerate(zip(dims, dims[1:], strict=False)):
+    for i, (before, after) in enumerate(pairwise(dims)):
         linear = nn.Linear(before, after)
         nn.init.xavier_normal_(linear.weight)
         nn.init.zeros_(linear.bias)

@@ -44,7 +44,12 @@ def choose_loss(name: str, spec: TaskSpec) -> LossFunction:
         kind = "several labels" if spec.multi_label else "one label"
         fitting = "'bce' or 'kl'" if spec.multi_label else "'cross_entropy'"
         raise ConfigError(f"loss={name!r} does not fit {kind} a node; use {fitting} or 'auto'.")
-    return {"cross_entropy": F.cross_entropy, "bce": _bce, "kl": multi_hot_kl}[name]
+    functions: dict[str, LossFunction] = {
+        "cross_entropy": F.cross_entropy,
+        "bce": _bce,
+        "kl": multi_hot_kl,
+    }
+    return functions[name]
 
 
 def pseudo_labels(views: Sequence[Tensor], spec: TaskSpec, *, independent: bool) -> Tensor:

@@ -156,12 +156,10 @@ class RpHGNN(Model):
         return rows
 
     def _in_blocks(self, inputs: Inputs, part: str, function: Any, width: int) -> Tensor:
-        rows = inputs.rows[part]
-        result = [torch.empty(0, width, device=self.device)]
+        parts = row_batches(inputs.rows[part], PREDICT_ROWS)
         with torch.no_grad():
-            for chosen in rows.split(PREDICT_ROWS) if rows.numel() else ():
-                result.append(function(*self._fetch(inputs, chosen)))
-        return torch.cat(result)
+            blocks = [function(*self._fetch(inputs, rows)) for rows in parts]
+        return torch.cat(blocks) if blocks else torch.empty(0, width, device=self.device)
 
     def _fetch(self, inputs: Inputs, rows: Tensor) -> tuple[Sequence[Tensor], Tensor | None]:
         """Returns tensors and rows on the model's device; on the CPU nothing is copied."""

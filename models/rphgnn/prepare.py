@@ -26,7 +26,10 @@ from hetgraph.tasks import Task
 __all__ = ["Inputs", "cache_key", "fill", "prepare"]
 
 # Settings that change the prepared tensors; the others may vary without preparing again.
-_PREPARATION = ["iterations", "noise_dim", "use_input", "even_odd", "inner_hops", "squash", "projection", "sparsity", "target_dim", "edge_weights", "labels", "label_echo", "keep_rows", "storage"]
+_PREPARATION = (
+    *("iterations", "noise_dim", "use_input", "even_odd", "inner_hops", "squash", "projection"),
+    *("sparsity", "target_dim", "edge_weights", "labels", "label_echo", "keep_rows", "storage"),
+)
 
 
 @dataclass(eq=False)
@@ -59,7 +62,7 @@ def prepare(task: Task, layout: Layout, seeds: Seeds, workdir: Path | None = Non
     if layout.config.keep_rows == "all":
         nodes = torch.arange(task.graph.num_nodes[layout.target])
     else:
-        nodes = torch.cat(list(parts.values())).unique()
+        nodes = torch.unique(torch.cat(list(parts.values())))
     slabs = _slabs(task, layout, seeds, nodes, workdir)
     train = torch.zeros(nodes.numel(), dtype=torch.bool)
     rows = {part: slabs.positions(ids) for part, ids in parts.items()}

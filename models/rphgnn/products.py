@@ -65,7 +65,7 @@ def dense_blocks(matrix: Matrix) -> Iterator[tuple[int, Tensor]]:
             yield start, matrix[start:stop]
 
 
-def product_into(matrix: Matrix, R: Tensor, out: Tensor) -> Tensor:
+def product_into(matrix: Matrix, R: Tensor, out: Tensor) -> Tensor:  # noqa: N803
     """Writes ``matrix @ R`` to ``out`` and returns it."""
     if isinstance(matrix, CSR):
         return spmm(matrix, R, out=out)
@@ -104,11 +104,12 @@ def take_hop(
 def _fill(
     step: CSR, before: Matrix, pool: Pool, buffer: Tensor, whole: bool
 ) -> Iterator[tuple[int, Tensor]]:
-    dense = before
     if isinstance(before, CSR):
         dense = pool.take(*before.shape)
         for start, rows in dense_blocks(before):
             dense[start : start + rows.shape[0]] = rows
+    else:
+        dense = before
     for start, stop in row_blocks(step.num_rows, before.shape[1]):
         rows = buffer[start:stop] if whole else buffer[: stop - start]
         spmm(row_slice(step, start, stop), dense, out=rows)

@@ -180,9 +180,7 @@ class Propagation:
             points = cheapest_points(walk, widths)
         return _Chain(steps, collected, squashed, points)
 
-    def _walk(
-        self, rounds: int, chain: _Chain, x: Matrix, following: Mapping[str, Tensor]
-    ) -> None:
+    def _walk(self, rounds: int, chain: _Chain, x: Matrix, following: Mapping[str, Tensor]) -> None:
         """Computes the messages of a chain; hands each to the sink and to the squash."""
         message = x
         for hop in range(chain.deepest + 1):

@@ -7,7 +7,7 @@ import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -147,7 +147,7 @@ def load_slabs(folder: Path, *, in_memory: bool) -> Slabs:
     try:
         meta = json.loads((folder / _META).read_text(encoding="utf-8"))
         nodes = torch.from_numpy(np.load(folder / "nodes.npy", allow_pickle=False))
-        mode = None if in_memory else "c"
+        mode: Literal["c"] | None = None if in_memory else "c"
         arrays = [
             np.load(_file(folder, i), mmap_mode=mode, allow_pickle=False)
             for i in range(len(meta["sizes"]))

@@ -99,7 +99,7 @@ def test_removing_all_echoes_covers_self_loops(random_graph, collect):
     node = int(src[src == dst][0])
     flipped = labels.clone()
     flipped[node] = (labels[node] + 1) % 3
-    groups, before = collect(graph, "paper", labels, train, 3, "all")
+    _, before = collect(graph, "paper", labels, train, 3, "all")
     _, after = collect(graph, "paper", flipped, train, 3, "all")
     for one, other in zip(before, after, strict=True):
         torch.testing.assert_close(one[node], other[node])

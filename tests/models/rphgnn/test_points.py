@@ -26,7 +26,9 @@ def test_narrowing_projections_happen_before_the_first_hop():
 
 
 def test_very_sparse_features_are_projected_at_once():
-    sparse = Walk(rows=[14_000, 4_000, 14_000], edges=[20_000] * 2, width=4000, nnz=50_000, sparse_hops=1)
+    sparse = Walk(
+        rows=[14_000, 4_000, 14_000], edges=[20_000] * 2, width=4000, nnz=50_000, sparse_hops=1
+    )
     dense = Walk(rows=[14_000, 4_000, 14_000], edges=[20_000] * 2, width=4000)
     widths = {2: 4000}
     assert sparse.cost({2: 0}, widths) < dense.cost({2: 1}, widths) / 3

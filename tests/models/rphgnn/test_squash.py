@@ -53,7 +53,7 @@ def test_messages_are_normalised_before_the_sum_and_never_after():
 
 def test_sparse_entries_have_the_three_values_at_their_frequencies():
     R = Projector(0)(0, "g", 600, 500)
-    low, zero, high = (int((R == value).sum()) / R.numel() for value in (-1, 0, 1))
+    low, zero, high = (int(R.eq(value).sum()) / R.numel() for value in (-1, 0, 1))
     assert low + zero + high == pytest.approx(1)  # times sqrt(3); the norm behind removes it
     for found, share in ((low, 1 / 6), (zero, 2 / 3), (high, 1 / 6)):
         sigma = math.sqrt(share * (1 - share) / R.numel())
