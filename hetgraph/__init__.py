@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hetgraph.data.loading import load_dataset
     from hetgraph.data.metapath_registry import register_metapath
     from hetgraph.model import Model
-    from hetgraph.run import run
+    from hetgraph.runs import run
     from hetgraph.tasks import audit, make_task
     from hetgraph.train import TrainConfig, Trainer
 
@@ -29,7 +29,7 @@ _HOME = {
     "load_dataset": "hetgraph.data.loading",
     "make_task": "hetgraph.tasks",
     "register_metapath": "hetgraph.data.metapath_registry",
-    "run": "hetgraph.run",
+    "run": "hetgraph.runs",
 }
 
 __all__ = [

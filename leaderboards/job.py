@@ -83,7 +83,7 @@ class Job:
             UserError: If the run cannot be done.
             DataError: If its outcome is no valid record, for example diverged.
         """
-        from hetgraph.run import run
+        from hetgraph.runs import run
 
         folder = self.folder(hashes, seed, fresh=fresh)
         result = run(

@@ -73,8 +73,8 @@ def add_command(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Trains and shows the outcome."""
     from hetgraph.cli.console import pairs, stdout
-    from hetgraph.run import DEFAULT_DATASET, settings_from
-    from hetgraph.run import run as train
+    from hetgraph.runs import DEFAULT_DATASET, settings_from
+    from hetgraph.runs import run as train
 
     settings = settings_from(args.model, args.config, args.assignments)
     record = train(

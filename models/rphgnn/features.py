@@ -55,10 +55,11 @@ def input_matrix(
 def input_matrices(
     graph: HeteroGraph, layout: Layout, seeds: Seeds, node_types: Iterable[str]
 ) -> dict[str, Matrix]:
-    """Returns the inputs of several types."""
-    config = layout.config
+    """Returns the inputs of several types on the device of the graph; sparse ones on the CPU."""
+    config, device = layout.config, graph.device
+    sparse = config.sparse_first and device.type == "cpu"
     return {
-        name: input_matrix(graph, name, config.noise_dim, seeds, sparse=config.sparse_first)
+        name: input_matrix(graph, name, config.noise_dim, seeds, sparse=sparse).to(device)
         for name in node_types
     }
 

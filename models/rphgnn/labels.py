@@ -101,6 +101,7 @@ def collect_labels(
         own_share = torch.zeros(table.shape[0], dtype=torch.float64)
         if corrected:
             own_share = _own_share(steps)
+        own_share = own_share.to(table.device)
         message = table
         for step in steps[:-1]:
             message = spmm(step, message)
@@ -115,7 +116,7 @@ def _own_share(steps: list[CSR]) -> Tensor:
         return return_probability(*steps)
     rows, cols = steps[0].coo()
     loop = rows == cols
-    share = torch.zeros(steps[0].num_rows, dtype=torch.float64)
+    share = torch.zeros(steps[0].num_rows, dtype=torch.float64, device=rows.device)
     weight = steps[0].weight
-    value = torch.ones(steps[0].nnz) if weight is None else weight
+    value = torch.ones_like(rows) if weight is None else weight
     return share.index_add_(0, rows[loop], value[loop].double())

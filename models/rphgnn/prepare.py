@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -49,7 +50,13 @@ class Inputs:
     train: Tensor
 
 
-def prepare(task: Task, layout: Layout, seeds: Seeds, workdir: Path | None = None) -> Inputs:
+def prepare(
+    task: Task,
+    layout: Layout,
+    seeds: Seeds,
+    workdir: Path | None = None,
+    device: torch.device | None = None,
+) -> Inputs:
     """Computes the prepared tensors of a task, or reads them from the working folder.
 
     Args:
@@ -57,13 +64,22 @@ def prepare(task: Task, layout: Layout, seeds: Seeds, workdir: Path | None = Non
         layout: Groups and widths.
         seeds: ``seeds.projection`` draws noise features and random matrices.
         workdir: Folder of the cache and of memory-mapped tensors.
+        device: Where to propagate; the stored tensors are in main memory either way.
     """
     parts = _parts(task)
     if layout.config.keep_rows == "all":
         nodes = torch.arange(task.graph.num_nodes[layout.target])
     else:
         nodes = torch.unique(torch.cat(list(parts.values())))
-    slabs = _slabs(task, layout, seeds, nodes, workdir)
+
+    def fill_into(writer: SlabWriter) -> Slabs:
+        fill(task, layout, seeds, writer, device)
+        return writer.finish()
+
+    def key() -> str:
+        return cache_key(task, layout, seeds, nodes)
+
+    slabs = _store(layout, nodes, workdir, key, fill_into)
     train = torch.zeros(nodes.numel(), dtype=torch.bool)
     rows = {part: slabs.positions(ids) for part, ids in parts.items()}
     train[rows["train"]] = True
@@ -80,31 +96,37 @@ def _parts(task: Task) -> dict[str, Tensor]:
     return parts
 
 
-def _slabs(task: Task, layout: Layout, seeds: Seeds, nodes: Tensor, workdir: Path | None) -> Slabs:
+def _store(
+    layout: Layout,
+    nodes: Tensor,
+    workdir: Path | None,
+    key: Callable[[], str],
+    fill_into: Callable[[SlabWriter], Slabs],
+) -> Slabs:
     """Reads the slabs from the cache, or fills new ones in memory or in files."""
     config = layout.config
     size = slab_bytes(nodes.numel(), layout.shapes, config.storage)
     in_memory = size <= config.memory_map_gib * 2**30
     keep = config.cache == "always" or (config.cache == "mapped" and not in_memory)
-    if workdir is None or not keep:
-        if workdir is not None and not in_memory:
-            workdir.mkdir(parents=True, exist_ok=True)
-        folder = None if in_memory else Path(tempfile.mkdtemp(prefix="hetgraph-", dir=workdir))
-        writer = SlabWriter(nodes, layout.shapes, config.storage, folder)
-        if folder is not None:
-            weakref.finalize(writer.tensors[0], shutil.rmtree, folder, ignore_errors=True)
-        fill(task, layout, seeds, writer)
-        return writer.finish()
-    cached = workdir / "rphgnn" / cache_key(task, layout, seeds, nodes)
-    if not cached.is_dir():
-        with atomic_dir(cached) as folder:
-            writer = SlabWriter(nodes, layout.shapes, config.storage, folder)
-            fill(task, layout, seeds, writer)
-            writer.finish()
-    return load_slabs(cached, in_memory=in_memory)
+    if workdir is not None and keep:
+        cached = workdir / "rphgnn" / key()
+        if not cached.is_dir():
+            with atomic_dir(cached) as folder:
+                fill_into(SlabWriter(nodes, layout.shapes, config.storage, folder))
+        return load_slabs(cached, in_memory=in_memory)
+    if in_memory:
+        return fill_into(SlabWriter(nodes, layout.shapes, config.storage))
+    if workdir is not None:
+        workdir.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix="hetgraph-", dir=workdir))
+    writer = SlabWriter(nodes, layout.shapes, config.storage, scratch)
+    weakref.finalize(writer.tensors[0], shutil.rmtree, scratch, ignore_errors=True)
+    return fill_into(writer)
 
 
-def fill(task: Task, layout: Layout, seeds: Seeds, sink: Sink) -> None:
+def fill(
+    task: Task, layout: Layout, seeds: Seeds, sink: Sink, device: torch.device | None = None
+) -> None:
     """Runs propagation and label collection into a sink.
 
     Args:
@@ -112,25 +134,27 @@ def fill(task: Task, layout: Layout, seeds: Seeds, sink: Sink) -> None:
         layout: Groups and widths.
         seeds: ``seeds.projection`` draws noise features and random matrices.
         sink: Receives every block of every group.
+        device: Where to propagate; ``None``: where the graph is.
     """
-    config, graph, target = layout.config, task.graph, layout.target
+    config, target = layout.config, layout.target
+    graph = task.graph if device is None else task.graph.to(device)
     projector = Projector(seeds.projection, config.projection, config.sparsity)
     propagation = Propagation(graph, layout, projector, sink)
     needed = layout.required()[0] if config.skip_unused else graph.node_types
-    inputs = input_matrices(graph, layout, seeds, {*needed, target})
+    inputs = input_matrices(graph, layout, seeds, sorted({*needed, target}))
     extra = len(layout.feature_groups)
     if config.target_dim is not None:
         raw = inputs[target]
         for start, rows in dense_blocks(raw):
             sink.write(extra, 0, start, rows)
-        R = projector(-1, f"input of {target}", raw.shape[1], config.target_dim)
-        out = torch.empty(raw.shape[0], config.target_dim)
+        R = projector(-1, f"input of {target}", raw.shape[1], config.target_dim).to(raw.device)
+        out = torch.empty(raw.shape[0], config.target_dim, device=raw.device)
         inputs[target] = normalize_rows_(product_into(raw, R, out))
         extra += 1
     propagation.run(inputs)
     if config.labels:
         classes = layout.num_classes
-        table = label_input(task.labels, task.index("train"), classes)
+        table = label_input(task.labels, task.index("train"), classes).to(graph.device)
         groups, operators = layout.label_groups, propagation.operators
         collect_labels(table, groups, operators, sink, extra, config.label_echo)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from hetgraph.errors import DataError, FileFormatError
+from hetgraph.files import OutputError, explain_os_error
 
 __all__ = ["SlabWriter", "Slabs", "load_slabs", "slab_bytes"]
 
@@ -100,7 +102,6 @@ class SlabWriter:
     ) -> None:
         self.nodes = nodes
         self._dtype = _DTYPES[storage]
-        self._folder = folder
         sizes = [(nodes.numel(), slots, dim) for slots, dim in shapes]
         self._maps: list[np.memmap[Any, Any]] = []
         if folder is None:
@@ -110,9 +111,7 @@ class SlabWriter:
         meta = {"storage": storage, "sizes": sizes}
         (folder / _META).write_text(json.dumps(meta), encoding="utf-8")
         np.save(folder / "nodes.npy", nodes.numpy(), allow_pickle=False)
-        for i, size in enumerate(sizes):
-            array = np.lib.format.open_memmap(_file(folder, i), "w+", storage, size)
-            self._maps.append(array)
+        self._maps = [_create(_file(folder, i), size, storage) for i, size in enumerate(sizes)]
         self.tensors = [torch.from_numpy(array) for array in self._maps]
 
     def write(self, group: int, slot: int, start: int, rows: Tensor) -> None:
@@ -157,6 +156,21 @@ def load_slabs(folder: Path, *, in_memory: bool) -> Slabs:
     if [list(array.shape) for array in arrays] != [list(size) for size in meta["sizes"]]:
         raise FileFormatError(f"{folder} holds slabs of other shapes; remove it.")
     return Slabs(tuple(torch.from_numpy(array) for array in arrays), nodes)
+
+
+def _create(path: Path, size: tuple[int, int, int], storage: str) -> np.memmap[Any, Any]:
+    """Maps a new file whose space on the disk is reserved: a full disk would kill the process."""
+    try:
+        array = np.lib.format.open_memmap(path, "w+", storage, size)
+        if hasattr(os, "posix_fallocate"):
+            with path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        reason = explain_os_error(error) or str(error)
+        raise OutputError(
+            f"cannot store the prepared tensors in {path.parent}: {reason}."
+        ) from error
+    return array
 
 
 def _file(folder: Path, group: int) -> Path:

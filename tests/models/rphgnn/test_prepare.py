@@ -162,3 +162,14 @@ def test_noise_and_projections_follow_the_projection_seed_only(task):
 def test_workdir_is_made_when_needed(task, tmp_path):
     config = replace(CONFIG, memory_map_gib=0.0, cache="never")
     prepare(task, layout(task, config), Seeds(), Path(tmp_path) / "new")
+
+
+@pytest.mark.gpu
+def test_propagation_on_the_gpu_gives_the_same(task):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    on_cpu = prepare(task, layout(task), Seeds())
+    on_gpu = prepare(task, layout(task), Seeds(), device=torch.device("cuda"))
+    for one, other in zip(on_cpu.slabs.tensors, on_gpu.slabs.tensors, strict=True):
+        assert other.device.type == "cpu"
+        torch.testing.assert_close(one.float(), other.float(), atol=2e-3, rtol=2e-3)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 import torch
 
 from hetgraph.errors import DataError, FileFormatError
+from hetgraph.files import OutputError
 from hetgraph.models.rphgnn.slabs import SlabWriter, load_slabs, slab_bytes
 
 SHAPES = [(2, 3), (1, 4)]
@@ -63,3 +66,12 @@ def test_positions_are_rows_and_missing_nodes_are_named(values):
     for node in (0, 5, 9):
         with pytest.raises(DataError, match=f"target node {node} was not prepared"):
             slabs.positions(torch.tensor([1, node]))
+
+
+def test_a_full_disk_is_told_before_anything_is_written(tmp_path, monkeypatch):
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr("os.posix_fallocate", full, raising=False)
+    with pytest.raises(OutputError, match="the disk is full"):
+        SlabWriter(torch.arange(10), SHAPES, "float16", tmp_path / "s")

@@ -16,7 +16,7 @@ from hetgraph.errors import ConfigError, FileFormatError, MetaPathError
 from hetgraph.files import OutputError
 from hetgraph.model import Model
 from hetgraph.registry import models
-from hetgraph.run import Record, run, settings_from
+from hetgraph.runs import Record, run, settings_from
 
 CONTRACT = {
     *("model", "dataset", "config", "seed", "data_sha256", "environment", "metrics"),
