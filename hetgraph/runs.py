@@ -189,7 +189,6 @@ def _write(folder: Path, record: Record, model: Model, task: Task, result: FitRe
     tensors = dict(result.predictions)
     tensors |= {f"{part}.index": task.index(part) for part in ("train", "valid", "test")}
     save_tensors(tensors, folder / "predictions.safetensors")
-    shutil.rmtree(folder / "model", ignore_errors=True)  # Of a session killed right here.
     model.save(folder / "model")
     record.save(folder / RESULT)
     (folder / CHECKPOINT).unlink(missing_ok=True)
