@@ -23,6 +23,7 @@ __all__ = [
 
 _INT32_LIMIT = 2**31 - 1
 _SHARED_ROWS = 2**20
+_BLOCK_COLS = 512
 
 
 def index32(csr: CSR) -> tuple[Tensor, Tensor]:
@@ -73,7 +74,20 @@ def matmul(csr: CSR, values: Tensor | None, x: Tensor, out: Tensor) -> None:
             part = None if values is None else values[chunk.entries]
             matmul(sub_matrix(csr, chunk), part, x, out[chunk.rows])
         return
-    torch.addmm(out, sparse_tensor(csr, values, x.dtype), x, beta=0, out=out)
+    matrix, width = sparse_tensor(csr, values, x.dtype), x.shape[1]
+    step = _BLOCK_COLS if width > _BLOCK_COLS and _reuses_rows(csr) else width
+    for start in range(0, width, step):
+        cols = slice(start, start + step)
+        torch.addmm(out[:, cols], matrix, x[:, cols], beta=0, out=out[:, cols])
+
+
+def _reuses_rows(csr: CSR) -> bool:
+    """Whether rows of ``x`` are read so often that blocks of columns should stay in the cache.
+
+    3,025 x 1,902 with 256 k entries, on 1,902 columns: 400 ms whole, 93 ms in blocks of 512; the
+    transpose 141 and 82 ms. With two entries a column blocks are the slower: 6 and 12 ms.
+    """
+    return csr.device.type == "cpu" and csr.nnz >= 16 * csr.num_cols
 
 
 def sub_matrix(csr: CSR, chunk: Chunk) -> CSR:

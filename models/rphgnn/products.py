@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
 from hetgraph.data import CSR
 from hetgraph.models.rphgnn.pool import Pool
+from hetgraph.ops.dense import matmul_into
 from hetgraph.ops.spmm import spmm
 
 __all__ = [
@@ -69,7 +69,7 @@ def product_into(matrix: Matrix, R: Tensor, out: Tensor) -> Tensor:  # noqa: N80
     """Writes ``matrix @ R`` to ``out`` and returns it."""
     if isinstance(matrix, CSR):
         return spmm(matrix, R, out=out)
-    return torch.mm(matrix, R, out=out)
+    return matmul_into(matrix, R, out)
 
 
 def stays_sparse(step: CSR, matrix: CSR) -> bool:
