@@ -3,12 +3,16 @@
 ``edges.pkl`` lists square matrices over all nodes, each followed by its transpose,
 ``node_features.pkl`` is one array for all nodes, ``labels.pkl`` lists ``[node, class]`` pairs for
 training, validation and test. Nodes of a type are one range of ids.
+
+DBLP leaves out the terms of the papers. HeCo's DBLP has the same papers in the same order, so they
+can be taken from there (option ``terms``).
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,11 +25,14 @@ from hetgraph.data.collection import Collection, Files
 from hetgraph.data.csr import CSR
 from hetgraph.data.dataset import Dataset, NodeLabels, Split
 from hetgraph.data.graph import HeteroGraph
+from hetgraph.data.loading import load_dataset
+from hetgraph.data.manifest import Manifest
 from hetgraph.data.naming import complete_reverses, relation_name
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
 from hetgraph.data.unpickle import load_pickle
-from hetgraph.errors import FileFormatError
+from hetgraph.errors import ConfigError, DataError, FileFormatError
+from hetgraph.settings import merge
 
 Ints = npt.NDArray[np.int64]
 
@@ -37,11 +44,36 @@ class GTN(Collection):
 
     name = "gtn"
     version: ClassVar[int] = 1
+    options: ClassVar[Mapping[str, Any]] = {"terms": False}
 
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
-        """Reads a set of the collection; see :meth:`load_folder` for the format."""
-        names = files.manifest.loader["node_types"]
-        return _load(files.path(files.manifest.files[0].name), files.manifest.full_name, names)
+        """Reads a set of the collection; see :meth:`load_folder` for the format.
+
+        With the option ``terms`` the papers of DBLP get their terms, from ``heco/dblp`` in the same
+        folder of data sets.
+
+        Raises:
+            ConfigError: If a set has no terms.
+            DataError: If the papers of the two sets are not the same.
+        """
+        manifest = files.manifest
+        dataset = _load(
+            files.path(manifest.files[0].name),
+            manifest.full_name,
+            manifest.loader["node_types"],
+        )
+        if not _flag(options):
+            return dataset
+        if "terms" not in manifest.loader:
+            raise ConfigError(f"{manifest.full_name} has no terms; only gtn/DBLP has.")
+        source = load_dataset(manifest.loader["terms"]["source"], files.folder.parents[1])
+        return replace(dataset, graph=_with_terms(dataset.graph, source.graph))
+
+    def statistics(self, manifest: Manifest, **options: Any) -> Mapping[str, Any]:
+        """Returns what must be found; with ``terms`` more than is published."""
+        if not _flag(options):
+            return manifest.statistics
+        return merge(manifest.statistics, manifest.loader["terms"]["statistics"])
 
     def load_folder(self, path: Path, **options: Any) -> Dataset:
         """Reads a folder with the three pickles, or with one zip of them, or the zip.
@@ -50,7 +82,10 @@ class GTN(Collection):
 
         Raises:
             FileFormatError: If a file is missing, damaged or contradicts another one.
+            ConfigError: If terms are asked for.
         """
+        if _flag(options):
+            raise ConfigError("data.terms is for gtn/DBLP; a folder of this format has no terms.")
         return _load(path, f"gtn:{path}", ())
 
     def folder_files(self, path: Path) -> Sequence[Path]:
@@ -95,6 +130,32 @@ def _load(path: Path, full_name: str, names: Sequence[str]) -> Dataset:
     )
     labels, split = _labels(pickles["labels.pkl"], ranges, f"{path}: labels.pkl")
     return Dataset(full_name, graph, labels=labels, splits={"default": split})
+
+
+def _flag(options: Mapping[str, Any]) -> bool:
+    """Returns the option ``terms``, which the command line gives as text."""
+    given = options.get("terms", False)
+    known = {"true": True, "false": False}
+    if str(given).lower() not in known:
+        raise ConfigError(f"data.terms is {given!r}, expected true or false.")
+    return known[str(given).lower()]
+
+
+def _with_terms(graph: HeteroGraph, source: HeteroGraph) -> HeteroGraph:
+    """Adds the terms of another graph with the same papers, told by their conferences."""
+    mentions = EdgeType("paper", "mentions", "term")
+    mentioned = EdgeType("term", "mentioned_in", "paper")
+    held = EdgeType("paper", "published_in", "conference")
+    ours, theirs = graph.relation(held), source.relation(held)
+    if not (torch.equal(ours.indptr, theirs.indptr) and torch.equal(ours.indices, theirs.indices)):
+        raise DataError(f"the papers of {graph.name} and {source.name} are not the same.")
+    new = {key: source.relation(key) for key in (mentions, mentioned)}
+    return graph.replace(
+        num_nodes={**graph.num_nodes, "term": source.num_nodes["term"]},
+        relations={**graph.relations, **new},
+        features={**graph.features, "term": source.features["term"]},
+        reverses=(*graph.schema.reverses, (mentions, mentioned)),
+    )
 
 
 def _read_pickles(path: Path) -> dict[str, Any]:

@@ -67,6 +67,8 @@ class RelevanceRow:
         order: Hop, iteration or layer it belongs to, from 0.
         weight: Mean weight.
         spread: Standard deviation of the weight over nodes, heads or filters.
+        label: Class of the nodes the weight is a mean over; ``None`` for all nodes.
+        source: Type that the messages start from; ``None``: the far end of ``relation``.
     """
 
     node_type: str
@@ -74,6 +76,8 @@ class RelevanceRow:
     order: int
     weight: float
     spread: float = 0.0
+    label: int | None = None
+    source: str | None = None
 
 
 class Model(nn.Module, ABC):
@@ -93,6 +97,8 @@ class Model(nn.Module, ABC):
     citation: ClassVar[str] = ""
     search_space: ClassVar[Mapping[str, Any]] = {}
     tasks: ClassVar[tuple[str, ...]] = ("node-classification",)
+    no_decay: ClassVar[tuple[str, ...]] = ()
+    """Parameters whose name contains one of these words are left out of weight decay."""
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: Any) -> None:
         super().__init__()
@@ -158,8 +164,14 @@ class Model(nn.Module, ABC):
     def embed(self, inputs: Any, part: str) -> Tensor:
         """Returns ``[num_nodes of the part, dim]`` representations in the order of the task."""
 
-    def relevance(self) -> list[RelevanceRow]:
-        """Returns the weight of each relation or meta-path; empty if the method has none."""
+    def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
+        """Returns the weight of each relation or meta-path; empty if the method has none.
+
+        Args:
+            inputs: What :meth:`prepare` returned.
+            classes: ``[num_target_nodes]`` classes, -1 for nodes to leave out. Given, there is a
+                further row for each class where a weight belongs to a node of the target.
+        """
         return []
 
     def num_parameters(self) -> int:

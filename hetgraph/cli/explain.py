@@ -1,24 +1,23 @@
-"""`hetgraph explain RUN_DIR`: what a trained model relied on, as a table and a CSV file."""
+"""`hetgraph explain RUN_DIR`: what a trained model relied on, as a table and as pictures."""
 
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from hetgraph.cli.options import add_root
 from hetgraph.cli.parser import Commands
-from hetgraph.errors import ConfigError, FileFormatError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from hetgraph.explain import Explanation
     from hetgraph.model import RelevanceRow
 
-_COLUMNS = ("node_type", "relation", "order", "weight", "spread")
 _BAR = 24
+_MAX_CLASSES = 8
 
 
 def add_command(commands: Commands) -> None:
@@ -26,77 +25,90 @@ def add_command(commands: Commands) -> None:
     parser = commands.add_parser(
         "explain",
         help="show which relations and meta-paths a trained model relied on",
-        description="Prints the relevance of every relation to the model in RUN_DIR and writes it "
-        "to RUN_DIR/relevance.csv.",
+        description="Prints the relevance of every relation to the model in RUN_DIR, writes it to\n"
+        "RUN_DIR/relevance.csv and draws pictures into RUN_DIR/explain.",
+        epilog="examples:\n"
+        "  hetgraph explain runs/dblp\n"
+        "  hetgraph explain runs/dblp --by-class --format pdf",
     )
-    parser.add_argument(
-        "folder", metavar="RUN_DIR", type=Path, help="folder written by `hetgraph train --out`"
+    add = parser.add_argument
+    add("folder", metavar="RUN_DIR", type=Path, help="folder written by `hetgraph train --out`")
+    add("--by-class", action="store_true", help="also the weights for the nodes of each class")
+    add(
+        "--format",
+        nargs="+",
+        default=["png", "svg"],
+        metavar="KIND",
+        dest="formats",
+        help="kinds of picture files: png, svg, pdf (default: png svg)",
     )
+    add_root(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints and writes the relevance table of one run."""
+    """Prints the table, and where the files are."""
     from hetgraph.cli.console import stdout
-    from hetgraph.files import atomic_path
-    from hetgraph.model import Model
+    from hetgraph.explain import explain
 
-    record = _read_record(args.folder)
-    rows = Model.load(args.folder / "model").relevance()
-    if not rows:
-        raise ConfigError(f"the model {record['model']!r} has no relevance to report.")
-    target = args.folder / "relevance.csv"
-    with atomic_path(target) as path:
-        path.write_text(_csv(rows), encoding="utf-8")
+    made = explain(args.folder, args.root, by_class=args.by_class, formats=args.formats)
     console = stdout()
-    console.print(_table(rows, title=f"{record['model']} on {record['dataset']}"))
-    console.print(f"written to {target}", markup=False)
+    if made.rows:
+        console.print(_table(made))
+    for note in made.notes:
+        console.print(note, markup=False)
+    for line in _written(made.files):
+        console.print(line, markup=False, soft_wrap=True)
     return 0
 
 
-def _read_record(folder: Path) -> dict[str, Any]:
-    path = folder / "result.json"
-    if not path.is_file():
-        raise ConfigError(
-            f"{folder} holds no result.json; expected the folder of a finished run, "
-            "as written by `hetgraph train --out DIR`."
-        )
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FileFormatError(f"{path} is not valid JSON ({error}); train again.") from error
-    if not isinstance(record, dict) or not {"model", "dataset"} <= record.keys():
-        raise FileFormatError(f"{path} names no model and dataset; train again.")
-    return record
+def _written(files: Sequence[Path]) -> list[str]:
+    """One line for the table, one for all pictures."""
+    tables = [path for path in files if path.suffix == ".csv"]
+    pictures = [path for path in files if path.suffix != ".csv"]
+    lines = [f"written to {path}" for path in tables]
+    if pictures:
+        names = ", ".join(dict.fromkeys(path.stem for path in pictures))
+        kinds = ", ".join(dict.fromkeys(path.suffix[1:] for path in pictures))
+        lines.append(f"pictures in {pictures[0].parent}: {names} ({kinds})")
+    return lines
 
 
-def _csv(rows: list[RelevanceRow]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows([getattr(row, column) for column in _COLUMNS] for row in rows)
-    return text.getvalue()
+def _table(made: Explanation) -> Table:
+    """The rows grouped by node type, the most relevant first, with a bar a glance can compare.
 
-
-def _table(rows: list[RelevanceRow], title: str) -> Table:
-    """The rows grouped by node type, the most relevant first, with a bar a glance can compare."""
+    Where there are weights by class, they stand in the place of the bar.
+    """
     from hetgraph.cli.console import plain, table
+    from hetgraph.explain.table import class_name, largest_first, split_classes
 
-    made = table(
-        "node type", "relation", "order", "weight", "±", "", title=title, right=("order", "weight")
+    everyone, of_class = split_classes(made.rows)
+    labels = sorted({row.label for row in of_class if row.label is not None})
+    names = [class_name(made.class_names, one) for one in labels[:_MAX_CLASSES]]
+    shown = table(
+        *("node type", "relation", "order", "weight", "±", *(names or [""])),
+        title=f"{made.model} on {made.dataset}",
+        right=("order", "weight", *names),
     )
-    largest = max(abs(row.weight) for row in rows) or 1.0
+    single = {(row.node_type, row.relation, row.order, row.label): row for row in of_class}
+    largest = max((abs(row.weight) for row in everyone), default=0.0) or 1.0
     previous = None
-    for row in sorted(rows, key=lambda row: (row.node_type, -row.weight)):
+    for row in largest_first(everyone):
         if previous not in (None, row.node_type):
-            made.add_section()
-        made.add_row(
+            shown.add_section()
+        key = (row.node_type, row.relation, row.order)
+        cells = [_weight(single.get((*key, one))) for one in labels[:_MAX_CLASSES]]
+        shown.add_row(
             plain(row.node_type if row.node_type != previous else ""),
             plain(row.relation),
             str(row.order),
             f"{row.weight:.4f}",
             f"{row.spread:.4f}" if row.spread else "",
-            "━" * round(_BAR * abs(row.weight) / largest),
+            *(cells or ["━" * round(_BAR * abs(row.weight) / largest)]),
         )
         previous = row.node_type
-    return made
+    return shown
+
+
+def _weight(row: RelevanceRow | None) -> str:
+    return "" if row is None else f"{row.weight:.4f}"

@@ -78,6 +78,10 @@ class Collection(ABC):
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
         """Reads the set ``name`` from its verified files."""
 
+    def statistics(self, manifest: Manifest, **options: Any) -> Mapping[str, Any]:
+        """Returns what must be found in a set that was loaded with these options."""
+        return manifest.statistics
+
     def load_folder(self, path: Path, **options: Any) -> Dataset:
         """Reads a set in this collection's format from the user's own folder or file.
 

@@ -63,7 +63,7 @@ def load_dataset(
     if dataset is None:
         dataset = collection.load(manifest.name, Files(folder, manifest), **settings)
         dataset = _describe(dataset, manifest, digests)
-        check_statistics(dataset, manifest.statistics)
+        check_statistics(dataset, collection.statistics(manifest, **settings))
         if stored:
             store_cached(dataset, stored)
     return dataset

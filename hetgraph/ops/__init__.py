@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from hetgraph.ops.dropout import dropout
 from hetgraph.ops.edge_attention import edge_attention
+from hetgraph.ops.pair_sum import pair_sum
 from hetgraph.ops.random_matrix import gaussian_matrix, projection_matrix, sign_matrix
 from hetgraph.ops.random_projection import random_projection
 from hetgraph.ops.sddmm import sddmm
@@ -13,8 +15,10 @@ from hetgraph.ops.spmm import spmm
 from hetgraph.ops.typed_linear import typed_linear
 
 __all__ = [
+    "dropout",
     "edge_attention",
     "gaussian_matrix",
+    "pair_sum",
     "projection_matrix",
     "random_projection",
     "sddmm",

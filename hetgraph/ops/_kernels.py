@@ -89,7 +89,7 @@ def by_head(x: Tensor) -> Tensor:
     Worth it for a tensor that many runs of rows are multiplied with.
     """
     heads, dim = x.shape[1:]
-    if x.device.type != "cpu" or heads == 1 or dim < 16 or x.nbytes > _NEAR:
+    if x.device.type != "cpu" or heads == 1 or dim < 8 or x.nbytes > _NEAR:
         return x
     return x.to(compute_dtype(x.dtype)).transpose(0, 1).contiguous().transpose(0, 1)
 
@@ -111,10 +111,10 @@ def _spmm_heads(csr: CSR, values: Tensor, x: Tensor, out: Tensor) -> None:
     A product a head fetches a row of ``x`` once a head, the gather once. CPU time in ns an entry,
     product : gather, on 20 k x 30 k, 200 k entries and on 70 k x 1 M, 700 k entries:
     4 x 64: 79:239 and 201:344; 4 x 32: 58:125 and 138:158; 8 x 16: 72:115 and 200:158;
-    16 x 8: 143:174 and 487:245.
+    16 x 8: 143:174 and 487:245. On 3 k x 1.9 k, 256 k entries 8 x 8: 39:162; 16 x 4 is the same.
     """
     heads, dim = x.shape[1:]
-    if dim >= 32 or (dim >= 16 and x.nbytes <= _NEAR):
+    if dim >= 32 or (dim >= 8 and x.nbytes <= _NEAR):
         by_head = values.t().contiguous()
         wide = x.to(out.dtype)
         for head in range(heads):
@@ -137,7 +137,8 @@ def _sddmm_sampled_pays(csr: CSR, heads: int, b: Tensor) -> bool:
 
     CPU time in ns an entry, sampled : gather, on the relations of :func:`_spmm_heads`, the copy of
     the columns included: 1 x 64: 23:109 and 82:113; 4 x 64: 129:381, then 1407:475 (of it 1100 for
-    the copies); 8 x 16: 125:182 and 734:240; 16 x 8: 268:242 and 1382:393.
+    the copies); 8 x 16: 125:182 and 734:240; 16 x 8: 268:242 and 1382:393. On 14 k x 8 k, 86 k
+    entries 8 x 8: 187:254; 4 x 8: 101:160.
     """
     dim = b.shape[2]
     if csr.nnz > csr.num_rows * csr.num_cols:
@@ -147,7 +148,8 @@ def _sddmm_sampled_pays(csr: CSR, heads: int, b: Tensor) -> bool:
     copied = not b[:, 0].is_contiguous()
     if copied and csr.nnz < 8 * csr.num_cols and (b.nbytes > _NEAR or csr.nnz < csr.num_cols):
         return False
-    return dim >= 64 or (dim >= 16 and b.nbytes <= _NEAR)
+    wide = dim >= 16 or (dim >= 8 and heads <= 8)
+    return dim >= 64 or (wide and b.nbytes <= _NEAR)
 
 
 def _sddmm_sampled(csr: CSR, a: Tensor, b: Tensor, out: Tensor) -> None:

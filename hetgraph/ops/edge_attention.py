@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, overload
+from typing import Literal, overload
 
 from torch import Tensor
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from hetgraph.data.csr import CSR
@@ -15,9 +13,9 @@ from hetgraph.errors import DataError
 from hetgraph.ops._attention import FusedAttention, Operands, ScoreForm
 from hetgraph.ops._checks import check_features
 from hetgraph.ops._dispatch import apply, backend_of, compute_dtype, exact_precision
-from hetgraph.ops._sparse import transposed_entries
+from hetgraph.ops.pair_sum import pair_sum
 from hetgraph.ops.sddmm import sddmm
-from hetgraph.ops.segment_reduce import expand_rows, segment_reduce, segment_sum
+from hetgraph.ops.segment_reduce import expand_rows, segment_reduce
 from hetgraph.ops.segment_softmax import segment_softmax
 from hetgraph.ops.spmm import spmm
 
@@ -152,7 +150,7 @@ def _chained(csr: CSR, form: ScoreForm, given: Operands, with_lse: bool) -> tupl
     if given.row_score is not None or given.col_score is not None or given.edge_score is not None:
         pre = given.edge_score
         if given.row_score is not None or given.col_score is not None:
-            added: Tensor = apply(_PairSum, given.row_score, given.col_score, csr)
+            added = pair_sum(csr, given.row_score, given.col_score)
             pre = added if pre is None else pre + added
         assert pre is not None  # one of the three is there
         scores = F.leaky_relu(pre, form.negative_slope)
@@ -167,28 +165,3 @@ def _chained(csr: CSR, form: ScoreForm, given: Operands, with_lse: bool) -> tupl
     top = segment_reduce(csr.indptr, scores.detach(), "max")
     shifted = (scores - expand_rows(csr.indptr, top)).exp()
     return out, segment_reduce(csr.indptr, shifted, "sum").log() + top
-
-
-class _PairSum(Function):
-    """``row[i] + col[j]`` for each entry, with sums in fixed order as gradients."""
-
-    @staticmethod
-    def forward(ctx: Any, row: Tensor | None, col: Tensor | None, csr: CSR) -> Tensor:
-        ctx.csr = csr
-        parts = []
-        if row is not None:
-            parts.append(row.index_select(0, csr.row_ids))
-        if col is not None:
-            parts.append(col.index_select(0, csr.indices))
-        return parts[0] if len(parts) == 1 else parts[0].add(parts[1])
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        csr: CSR = ctx.csr
-        row = col = None
-        if ctx.needs_input_grad[0]:
-            row = segment_sum(csr.indptr, grad).to(grad.dtype)
-        if ctx.needs_input_grad[1]:
-            col = segment_sum(csr.transpose.indptr, transposed_entries(csr, grad)).to(grad.dtype)
-        return row, col, None

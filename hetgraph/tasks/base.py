@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor
@@ -27,12 +27,15 @@ class TaskSpec:
         target: Node type the predictions are for.
         num_outputs: Width of the predictions, for example the number of classes.
         multi_label: Whether the outputs are independent of each other.
+        num_nodes: Number of nodes by type, for methods that learn one vector a node; types that
+            are left out may have other nodes when the model is used.
     """
 
     kind: str
     target: str
     num_outputs: int
     multi_label: bool = False
+    num_nodes: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as a dict for JSON."""
@@ -68,6 +71,10 @@ class Task(ABC):
     @abstractmethod
     def index(self, part: Part) -> Tensor:
         """Returns the int64 node ids of a part; predictions are given in this order."""
+
+    def open_parts(self) -> dict[str, Tensor]:
+        """Returns the node ids of each part that this view has."""
+        return {part: self.index(part) for part in PARTS if part != "test" or self._test_open}
 
     @property
     @abstractmethod

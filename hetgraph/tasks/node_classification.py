@@ -75,7 +75,11 @@ class NodeClassification(Task):
             raise DataError(f"{dataset.name} has no node labels, so nodes cannot be classified.")
         labels = dataset.labels
         spec = TaskSpec(
-            "node-classification", labels.node_type, labels.num_classes, labels.multi_label
+            "node-classification",
+            labels.node_type,
+            labels.num_classes,
+            labels.multi_label,
+            dict(dataset.graph.num_nodes),
         )
         super().__init__(dataset.graph, spec, dataset.name)
         self.options = options or NodeClassificationOptions()

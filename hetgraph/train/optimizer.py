@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -24,17 +26,23 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
     undo gradient scaling inside the step, which Fabric cannot combine with clipping.
     """
     parameters = trained_parameters(model)
+    groups = _groups(model, config.weight_decay)
     fused = config.precision != "16-mixed" and all(p.is_floating_point() for p in parameters)
     if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters,
-            lr=config.lr,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            fused=fused,
-        )
+        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, fused=fused)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return kind(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=fused)
+    return kind(groups, lr=config.lr, fused=fused)
+
+
+def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameters with weight decay, then those that the model exempts; empty groups left out."""
+    exempt: tuple[str, ...] = getattr(model, "no_decay", ())
+    groups: dict[float, list[Tensor]] = {weight_decay: [], 0.0: []}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            free = any(word in name for word in exempt)
+            groups[0.0 if free else weight_decay].append(parameter)
+    return [{"params": given, "weight_decay": decay} for decay, given in groups.items() if given]
 
 
 def set_learning_rate(optimizer: Optimizer, config: TrainConfig, epoch: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -117,8 +117,9 @@ def make_plan(
 def bind_metapaths(plan: Plan, dataset: Dataset) -> Plan:
     """Puts the meta-paths into the configuration of a model that takes some.
 
-    Without a request the data set's customary ones are taken. Names that only the data set knows,
-    and files, are replaced by texts; names that are registered stay, as their meaning may be a
+    Without a request the data set's customary ones are taken, unless the field's metadata say
+    ``customary=False``: such a model then finds its own. Names that only the data set knows, and
+    files, are replaced by texts; names that are registered stay, as their meaning may be a
     function.
 
     Raises:
@@ -128,6 +129,8 @@ def bind_metapaths(plan: Plan, dataset: Dataset) -> Plan:
         return plan
     requested: tuple[str, ...] = tuple(plan.config.metapaths or ())
     declared = dataset.metapaths
+    if not requested and not _takes_customary(plan.model.Config):
+        return plan
     resolve_metapaths(dataset.graph, dataset.name, requested, declared=declared)
     registered = metapath_names(dataset.name)
     bound: list[str] = []
@@ -141,6 +144,12 @@ def bind_metapaths(plan: Plan, dataset: Dataset) -> Plan:
         else:
             bound.append(request)
     return replace(plan, config=replace(plan.config, metapaths=tuple(bound)))
+
+
+def _takes_customary(config: type[Any]) -> bool:
+    """Whether a model without requested meta-paths takes those of the data set."""
+    found = next(field for field in fields(config) if field.name == "metapaths")
+    return bool(found.metadata.get("customary", True))
 
 
 def _scalar(value: Any) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from hetgraph.errors import ConfigError, suggest
+from hetgraph.nn.losses import LossName
 
 __all__ = ["EvenOdd", "Merge", "Projection", "RpHGNNConfig", "Squash", "Storage"]
 
@@ -21,7 +22,6 @@ Squash = Literal[
     "norm_mean",
     "norm_mean_norm",
 ]
-LossName = Literal["auto", "cross_entropy", "bce", "kl"]
 EchoRemoval = Literal["even", "all", "none"]
 Storage = Literal["float16", "float32"]
 KeepRows = Literal["split", "all"]

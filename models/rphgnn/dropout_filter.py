@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hetgraph.models.rphgnn.dropout import random_words
 from hetgraph.models.rphgnn.workers import run_blocks
+from hetgraph.ops.dropout import random_words
 
 __all__ = ["HalfBuffers", "dropout_filter"]
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from hetgraph.models.rphgnn.config import Merge
-from hetgraph.models.rphgnn.dropout import Dropout
 from hetgraph.models.rphgnn.dropout_filter import HalfBuffers, dropout_filter
+from hetgraph.nn.dropout import Dropout
 
 __all__ = ["Encoder", "IterationFilter", "mlp"]
 

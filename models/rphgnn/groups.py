@@ -180,6 +180,12 @@ class Layout:
             names.append("self")
         return (*names, *(f"label: {group}" for group in self.label_groups))
 
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """Type that every encoder input starts from, in the order of :attr:`shapes`."""
+        starts = tuple(group.start for group in self.feature_groups)
+        return starts + (self.target,) * (len(self.shapes) - len(starts))
+
     def required(self) -> list[frozenset[str]]:
         """Types whose representation is needed in each round, for the target's groups.
 

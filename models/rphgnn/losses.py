@@ -1,55 +1,17 @@
-"""Losses by name, and the consistency recipe over several dropout views."""
+"""The consistency recipe over several dropout views."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hetgraph.errors import ConfigError
+from hetgraph.nn.losses import LossFunction
 from hetgraph.tasks import TaskSpec
 
-__all__ = ["choose_loss", "consistency_terms", "multi_hot_kl", "pseudo_labels"]
-
-LossFunction = Callable[[Tensor, Tensor], Tensor]
-
-
-def multi_hot_kl(logits: Tensor, target: Tensor) -> Tensor:
-    """Returns the mean over nodes of ``-sum_c y_c log softmax(logits)_c`` with plain 0/1 ``y``.
-
-    A node with m classes weighs m times; up to a constant this is KL(y || softmax).
-    """
-    return -(target.to(logits.dtype) * F.log_softmax(logits, dim=1)).sum(dim=1).mean()
-
-
-def _bce(logits: Tensor, target: Tensor) -> Tensor:
-    return F.binary_cross_entropy_with_logits(logits, target.to(logits.dtype))
-
-
-def choose_loss(name: str, spec: TaskSpec) -> LossFunction:
-    """Returns the mean loss over the rows of a batch.
-
-    Args:
-        name: ``"auto"``, ``"cross_entropy"``, ``"bce"`` or ``"kl"``.
-        spec: What is predicted.
-
-    Raises:
-        ConfigError: If the loss does not fit the task.
-    """
-    if name == "auto":
-        name = "bce" if spec.multi_label else "cross_entropy"
-    if (name == "cross_entropy") == spec.multi_label:
-        kind = "several labels" if spec.multi_label else "one label"
-        fitting = "'bce' or 'kl'" if spec.multi_label else "'cross_entropy'"
-        raise ConfigError(f"loss={name!r} does not fit {kind} a node; use {fitting} or 'auto'.")
-    functions: dict[str, LossFunction] = {
-        "cross_entropy": F.cross_entropy,
-        "bce": _bce,
-        "kl": multi_hot_kl,
-    }
-    return functions[name]
+__all__ = ["consistency_terms", "pseudo_labels"]
 
 
 def pseudo_labels(views: Sequence[Tensor], spec: TaskSpec, *, independent: bool) -> Tensor:

@@ -16,8 +16,9 @@ from hetgraph.model import Loss, Model, RelevanceRow, Stage
 from hetgraph.models.rphgnn.config import RpHGNNConfig
 from hetgraph.models.rphgnn.encoder import Encoder, IterationFilter
 from hetgraph.models.rphgnn.groups import Layout
-from hetgraph.models.rphgnn.losses import choose_loss, consistency_terms, pseudo_labels
+from hetgraph.models.rphgnn.losses import consistency_terms, pseudo_labels
 from hetgraph.models.rphgnn.prepare import Inputs, prepare
+from hetgraph.nn.losses import choose_loss
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec
 from hetgraph.train.batching import row_batches
@@ -141,18 +142,20 @@ class RpHGNN(Model):
         """Returns the merged representations ``[num_nodes of the part, merged_dim]``."""
         return self._in_blocks(inputs, part, self.encoder.embed, self.encoder.merged_dim)
 
-    def relevance(self) -> list[RelevanceRow]:
-        """Returns the mean ``|filter|`` of every group and slot, with its spread over filters."""
+    def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
+        """Returns the mean ``|filter|`` of every group and slot, with its spread over filters.
+
+        Filters are the same for all nodes, so neither argument changes the result.
+        """
         rows = []
-        for name, module in zip(self.layout.names, self.encoder.filters, strict=True):
+        inputs_of = zip(self.layout.names, self.layout.sources, self.encoder.filters, strict=True)
+        for name, source, module in inputs_of:
             if not isinstance(module, IterationFilter):
                 continue
             size = module.weight.detach().abs()
             for slot, weights in enumerate(size.unbind(dim=1)):
-                spread = float(weights.std(unbiased=False))
-                rows.append(
-                    RelevanceRow(self.spec.target, name, slot, float(weights.mean()), spread)
-                )
+                mean, spread = float(weights.mean()), float(weights.std(unbiased=False))
+                rows.append(RelevanceRow(self.spec.target, name, slot, mean, spread, source=source))
         return rows
 
     def _in_blocks(self, inputs: Inputs, part: str, function: Any, width: int) -> Tensor:

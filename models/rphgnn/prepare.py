@@ -66,7 +66,7 @@ def prepare(
         workdir: Folder of the cache and of memory-mapped tensors.
         device: Where to propagate; the stored tensors are in main memory either way.
     """
-    parts = _parts(task)
+    parts = task.open_parts()
     if layout.config.keep_rows == "all":
         nodes = torch.arange(task.graph.num_nodes[layout.target])
     else:
@@ -84,16 +84,6 @@ def prepare(
     rows = {part: slabs.positions(ids) for part, ids in parts.items()}
     train[rows["train"]] = True
     return Inputs(slabs, rows, task.labels[nodes], train)
-
-
-def _parts(task: Task) -> dict[str, Tensor]:
-    """Node ids by part; a view for tuning has no test part."""
-    parts = {"train": task.index("train"), "valid": task.index("valid")}
-    try:
-        parts["test"] = task.index("test")
-    except PermissionError:
-        return parts
-    return parts
 
 
 def _store(

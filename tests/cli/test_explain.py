@@ -1,65 +1,102 @@
 from __future__ import annotations
 
-import csv
-import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from hetgraph.model import Model, RelevanceRow
+import hetgraph as package
+from hetgraph import explain
+from hetgraph.explain import Explanation
+from hetgraph.model import RelevanceRow
 
-ROWS = [
+ROWS = (
     RelevanceRow("author", "author -writes> paper", 0, 0.25),
     RelevanceRow("author", "author[x]", 1, 0.75, 0.1),
     RelevanceRow("paper", "paper-venue", 0, 1.0),
-]
-
-
-class Told(Model):
-    """A model that is not built, only asked for its relevance."""
-
-    name = "told"
-
-    def __init__(self, rows: list[RelevanceRow]) -> None:
-        self.rows = rows
-
-    def relevance(self) -> list[RelevanceRow]:
-        return self.rows
-
-
-Told.__abstractmethods__ = frozenset()
+)
 
 
 @pytest.fixture
-def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "result.json").write_text(json.dumps({"model": "told", "dataset": "toy/set"}))
-    monkeypatch.setattr(Model, "load", staticmethod(lambda path: Told(ROWS)))
+def told(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list]:
+    """Makes the command show an explanation that is not computed; returns what it asked for."""
+
+    def install(rows: tuple[RelevanceRow, ...] = ROWS, **facts: tuple) -> list:
+        asked: list = []
+        given = {"class_names": (), "files": (), "notes": ()} | facts
+
+        def answer(*words: object, **options: object) -> Explanation:
+            asked.append((words, options))
+            return Explanation("told", "toy/set", rows, **given)
+
+        monkeypatch.setattr(explain, "explain", answer)
+        return asked
+
+    return install
+
+
+def test_the_table_has_the_largest_first(hetgraph: Callable, told: Callable) -> None:
+    asked = told()
+    code, out, _ = hetgraph("explain", "run")
+    assert code == 0
+    assert asked == [((Path("run"), None), {"by_class": False, "formats": ["png", "svg"]})]
+    assert "told on toy/set" in out
+    assert out.index("author[x]") < out.index("author -writes> paper")
+    assert "0.7500 │ 0.1000" in out
+
+
+def test_classes_are_columns(hetgraph: Callable, told: Callable) -> None:
+    of_class = (
+        RelevanceRow("author", "author[x]", 1, 0.125, label=1),
+        RelevanceRow("author", "author[x]", 1, 0.625, label=0),
+    )
+    asked = told((*ROWS, *of_class), class_names=("theory",))
+    code, out, _ = hetgraph("explain", "run", "--by-class", "--format", "pdf", "--root", "data")
+    assert code == 0
+    assert asked[0] == ((Path("run"), Path("data")), {"by_class": True, "formats": ["pdf"]})
+    (heading,) = [line for line in out.split("\n") if "node type" in line]
+    assert heading.index("theory") < heading.index("class 1")
+    (row,) = [line for line in out.split("\n") if "author[x]" in line]
+    assert row.index("0.6250") < row.index("0.1250")
+
+
+def test_notes_and_files_are_named(hetgraph: Callable, told: Callable) -> None:
+    pictures = tuple(Path(f"run/explain/{one}") for one in ("a.png", "a.svg", "b.png", "b.svg"))
+    told((), notes=("told is [silent].",), files=(Path("run/relevance.csv"), *pictures))
+    code, out, _ = hetgraph("explain", "run")
+    assert code == 0
+    assert out.split("\n")[:3] == [
+        "told is [silent].",
+        "written to run/relevance.csv",
+        "pictures in run/explain: a, b (png, svg)",
+    ]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    settings = {"train": {"max_epochs": 1, "device": "cpu"}, "data": {"scale": 0.05}}
+    package.run("mlp", out=folder, settings=settings, progress=False)
     return folder
 
 
-def test_table_and_csv(hetgraph: Callable, run_folder: Path) -> None:
-    code, out, _ = hetgraph("explain", str(run_folder))
-    assert code == 0
-    assert "told on toy/set" in out
-    assert out.index("author[x]") < out.index("author -writes> paper"), "the largest comes first"
-    with (run_folder / "relevance.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["relation"] for row in rows] == [row.relation for row in ROWS]
-    assert [float(row["weight"]) for row in rows] == [0.25, 0.75, 1.0]
-    assert [float(row["spread"]) for row in rows] == [0.0, 0.1, 0.0]
+def test_a_model_without_relevance_is_no_error(hetgraph: Callable, trained: Path) -> None:
+    code, out, err = hetgraph("explain", str(trained))
+    assert (code, err) == (0, "")
+    assert out.startswith("mlp weighs no relations")
+    assert "embedding, schema (png, svg)" in out
+    assert (trained / "explain/schema.svg").is_file()
 
 
-def test_a_model_without_relevance_is_said_so(
-    hetgraph: Callable, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_matplotlib_one_line_says_how_to_get_it(
+    hetgraph: Callable, trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Model, "load", staticmethod(lambda path: Told([])))
-    code, _, err = hetgraph("explain", str(run_folder))
-    assert code == 2
-    assert "'told' has no relevance" in err
-    assert not (run_folder / "relevance.csv").exists()
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, out, _ = hetgraph("explain", str(trained))
+    assert code == 0
+    (line,) = [line for line in out.split("\n") if "matplotlib" in line]
+    assert line.endswith("pip install 'hetgraph[plot]'")
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", "{}"])
@@ -70,3 +107,9 @@ def test_a_folder_that_is_no_run(hetgraph: Callable, tmp_path: Path, content: st
     assert code == 2
     assert "result.json" in err
     assert err.count("\n") == 1
+
+
+def test_an_unknown_format(hetgraph: Callable, tmp_path: Path) -> None:
+    code, _, err = hetgraph("explain", str(tmp_path), "--format", "svgg")
+    assert code == 2
+    assert "Did you mean 'svg'?" in err

@@ -11,8 +11,9 @@ import scipy.sparse as sp
 import torch
 
 from hetgraph import load_dataset
-from hetgraph.data import CSR, EdgeType
-from hetgraph.errors import FileFormatError
+from hetgraph.data import CSR, EdgeType, HeteroGraph, Relation
+from hetgraph.datasets.gtn import _with_terms
+from hetgraph.errors import ConfigError, DataError, FileFormatError
 
 
 def write(folder: Path, **changes: Any) -> Path:
@@ -97,3 +98,53 @@ def test_missing_and_truncated_files_give_one_clear_line(tmp_path: Path) -> None
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileFormatError, match=r"neither edges.pkl nor exactly one zip"):
         load_dataset(f"gtn:{tmp_path / 'empty'}")
+
+
+def test_terms_of_dblp_come_with_everything_else_as_it_is(data_root: Path) -> None:
+    plain = load_dataset("gtn/DBLP", root=data_root, cache=False)
+    dataset = load_dataset("gtn/DBLP", root=data_root, cache=False, terms="true")
+    graph, mentions = dataset.graph, EdgeType("paper", "mentions", "term")
+    assert graph.num_nodes["term"] == 7_723
+    assert graph.relation(mentions).num_edges == 85_810
+    assert graph.schema.reverse_of(mentions) == EdgeType("term", "mentioned_in", "paper")
+    rest = graph.without_relation(mentions)
+    for key, relation in plain.graph.relations.items():
+        assert torch.equal(rest.relations[key].indices, relation.indices)
+    assert torch.equal(dataset.splits["default"].test, plain.splits["default"].test)
+
+
+def test_terms_belong_to_dblp_alone(tmp_path: Path, data_root: Path) -> None:
+    with pytest.raises(ConfigError, match="gtn/ACM has no terms"):
+        load_dataset("gtn/ACM", root=data_root, cache=False, terms=True)
+    with pytest.raises(ConfigError, match="a folder of this format has no terms"):
+        load_dataset(f"gtn:{write(tmp_path / 'tiny')}", terms=True)
+    with pytest.raises(ConfigError, match="expected true or false"):
+        load_dataset("gtn/DBLP", root=data_root, cache=False, terms="yes")
+
+
+def test_terms_of_other_papers_are_refused() -> None:
+    def graph(conference: list[int]) -> HeteroGraph:
+        held = Relation.from_edges(torch.arange(2), torch.tensor(conference), 2, 2)
+        said = Relation.from_edges(torch.tensor([0, 1]), torch.tensor([2, 0]), 2, 3)
+        return HeteroGraph(
+            num_nodes={"paper": 2, "conference": 2, "term": 3},
+            relations={
+                EdgeType("paper", "published_in", "conference"): held,
+                EdgeType("paper", "mentions", "term"): said,
+                EdgeType("term", "mentioned_in", "paper"): said.transpose,
+            },
+            features={"term": torch.eye(3)},
+            name="small",
+        )
+
+    base = graph([0, 1])
+    bare = base.replace(
+        num_nodes={"paper": 2, "conference": 2},
+        relations={key: one for key, one in base.relations.items() if "term" not in key},
+        features={},
+    )
+    wide = _with_terms(bare, base)
+    assert wide.num_nodes["term"] == 3
+    assert wide.relation("mentions").to_dense().tolist() == [[0, 1], [0, 0], [1, 0]]
+    with pytest.raises(DataError, match="not the same"):
+        _with_terms(bare, graph([1, 0]))

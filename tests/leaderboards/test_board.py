@@ -111,3 +111,35 @@ def test_notes_name_what_a_reader_must_know(tiny: Path, make_record):
     assert "1 earlier records of the same runs" in notes
     assert "differ in their environment (cpu, torch)" in notes
     assert "only 4 of 5 records report macro_f1" in notes
+
+
+@pytest.mark.parametrize("name", ["hgb-node-classification", "gtn-node-classification"])
+def test_models_without_a_published_row_have_one_of_their_own(name: str, make_record):
+    benchmark = load_benchmark(name)
+    dataset = next(iter(benchmark.datasets))
+    unpaired = ("mlp", "latte" if name.startswith("hgb") else "rgcn")
+    records = [
+        make_record(benchmark=name, model=model, dataset=dataset, seed=seed, macro=0.9 + seed / 1e3)
+        for model in unpaired
+        for seed in range(5)
+    ]
+    board = build_boards(benchmark, records)[0]
+    for model in unpaired:
+        row = _row(board, model)
+        assert row.published is None
+        assert row.samples["full", "macro_f1"].mean == pytest.approx(0.902)
+        assert row.verdicts == {}
+
+
+def test_runs_meet_a_published_row_without_numbers(make_record):
+    name = "gtn-node-classification"
+    records = [
+        make_record(benchmark=name, model="latte", dataset="gtn/ACM", seed=seed, macro=0.92)
+        for seed in range(5)
+    ]
+    board = build_boards(load_benchmark(name), records)[0]
+    row = _row(board, "LATTE")
+    assert row.samples["full", "macro_f1"].n == 5
+    assert row.comparisons == {}
+    assert row.verdicts == {}
+    assert board.rows.index(row) < board.rows.index(_row(board, "GTN (CogDL)"))

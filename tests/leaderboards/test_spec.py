@@ -9,7 +9,8 @@ from hetgraph.leaderboards import available, load_benchmark
 
 
 def test_available_lists_the_shipped_benchmarks():
-    assert {"hgb-node-classification", "large-graphs"} <= set(available())
+    shipped = {"gtn-node-classification", "hgb-node-classification", "large-graphs"}
+    assert shipped <= set(available())
 
 
 @pytest.mark.parametrize("name", available())
@@ -73,6 +74,37 @@ def test_hgb_has_all_published_rows():
     # 16 in the main table, SeHGNN with labels (multi-stage on two sets), two later ones.
     assert counts == {"hgb/DBLP": 19, "hgb/ACM": 17, "hgb/IMDB": 20, "hgb/Freebase": 20}
     assert sum(row.labels == "used" for row in benchmark.published) == 4
+
+
+def test_gtn_has_all_published_rows_and_latte_without_numbers():
+    name = "gtn-node-classification"
+    benchmark = load_benchmark(name)
+    counts = {
+        dataset: sum(dataset in row.results for row in benchmark.published)
+        for dataset in benchmark.datasets
+    }
+    assert counts == {"gtn/ACM": 11, "gtn/IMDB": 11, "gtn/DBLP": 10}
+    cogdl = _published(name, "GTN (CogDL)", "gtn/DBLP")
+    assert cogdl == {"macro_f1": (pytest.approx(0.9203), None)}
+    fast = _published(name, "fastGTN (OpenHGNN)", "gtn/IMDB")
+    assert fast["micro_f1"][0] == pytest.approx(0.6259)
+    assert _published(name, "LATTE", "gtn/ACM") == dict.fromkeys(benchmark.metrics, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("name", "paired"),
+    [
+        (
+            "hgb-node-classification",
+            {"rgcn", "han", "hgt", "simple_hgn", "sehgnn", "rphgnn"},
+        ),
+        ("gtn-node-classification", {"latte", "han"}),
+    ],
+)
+def test_published_rows_of_our_models_are_paired(name: str, paired: set[str]):
+    rows = {row.ours: row for row in load_benchmark(name).published if row.ours}
+    assert set(rows) == paired
+    assert all(row.labels == "free" for row in rows.values())
 
 
 def test_label_free_and_label_using_sehgnn_are_apart():

@@ -82,7 +82,7 @@ def test_shapes_and_description(name: str, dataset: Dataset) -> None:
         assert embedded.shape[0] == size
         assert bool(torch.isfinite(embedded).all())
     assert model.citation
-    for row in model.relevance():
+    for row in model.relevance(model.prepare(task, seeds=SEEDS)):
         assert row.node_type in task.graph.num_nodes
         assert row.weight == row.weight
 

@@ -48,3 +48,43 @@ def test_the_rate_is_a_function_of_the_epoch():
         [0.5, 0.005, 0.05]
     )
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.05)
+
+
+class Exempting(nn.Module):
+    no_decay = ("bias", "gate")
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(3, 4)
+        self.gate = nn.Linear(3, 4)
+        self.frozen = nn.Parameter(torch.ones(2), requires_grad=False)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_exempt_parameters_do_not_decay(name):
+    model = Exempting()
+    optimizer = make_optimizer(model, TrainConfig(optimizer=name, lr=0.1, weight_decay=0.5))
+    decay = {
+        id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]
+    }
+    found = {key: decay.get(id(p)) for key, p in model.named_parameters()}
+    assert found == {
+        "body.weight": 0.5,
+        "body.bias": 0.0,
+        "gate.weight": 0.0,
+        "gate.bias": 0.0,
+        "frozen": None,
+    }
+    before = {key: p.detach().clone() for key, p in model.named_parameters()}
+    for parameter in trained_parameters(model):
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()  # Without a gradient only decay moves a parameter.
+    moved = {key for key, p in model.named_parameters() if not torch.equal(p, before[key])}
+    assert moved == {"body.weight"}
+
+
+def test_groups_without_parameters_are_left_out():
+    plain = make_optimizer(nn.Linear(3, 4), TrainConfig(weight_decay=0.5))
+    assert [group["weight_decay"] for group in plain.param_groups] == [0.5]
+    none = make_optimizer(Exempting(), TrainConfig(weight_decay=0.0))
+    assert [len(group["params"]) for group in none.param_groups] == [4]

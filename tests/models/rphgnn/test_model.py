@@ -126,14 +126,16 @@ def test_consistency_with_several_labels_a_node(random_graph):
 
 
 def test_relevance_has_a_row_for_each_group_and_slot(task):
-    model, _ = build(task)
-    rows = model.relevance()
+    model, inputs = build(task)
+    rows = model.relevance(inputs)
     assert len(rows) == sum(slots for slots, _ in model.layout.shapes)
     weight = model.encoder.filters[1].weight.detach().abs()
     of_second = [row for row in rows if row.relation == model.layout.names[1]]
     assert [row.order for row in of_second] == [0, 1, 2]
     assert of_second[2].weight == pytest.approx(float(weight[:, 2].mean()))
     assert {row.node_type for row in rows} == {"paper"}
+    starts = [group.start for group in model.layout.feature_groups]
+    assert [row.source for row in rows if row.order == 0] == starts
 
 
 def test_valid_and_test_labels_change_no_step(task):

@@ -78,7 +78,7 @@ class Campus(Model):
     def embed(self, inputs: Inputs, part: str) -> Tensor:
         return inputs.features[inputs.task.index(part)]
 
-    def relevance(self) -> list[RelevanceRow]:
+    def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
         weights = self.linear.weight.detach().abs().split(self.dim, dim=1)
         names = ("itself", *self.config.metapaths)
         return [

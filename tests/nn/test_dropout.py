@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hetgraph.models.rphgnn.dropout import Dropout, random_words
+from hetgraph.nn import Dropout
 
 
 @pytest.mark.parametrize("p", [0.05, 0.5, 0.8])
@@ -39,11 +39,3 @@ def test_draws_follow_the_default_generator():
 def test_other_types_take_the_plain_path():
     assert Dropout(0.5)(torch.ones(10, dtype=torch.bfloat16)).dtype == torch.bfloat16
     assert Dropout(0.5)(torch.empty(0, 4)).shape == (0, 4)
-
-
-def test_words_use_every_bit():
-    words = random_words(1 << 18, 3, 4)
-    bits = torch.stack([(words.int() >> i) & 1 for i in range(16)]).float().mean(dim=1)
-    assert float((bits - 0.5).abs().max()) < 5 * 0.5 / 512
-    assert torch.equal(words[:9], random_words(9, 3, 4))
-    assert not torch.equal(words[:9], random_words(9, 3, 5))

@@ -1,0 +1,181 @@
+"""Everything `hetgraph explain` makes of a run: the table, its file and the pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from hetgraph.errors import ConfigError, suggest
+from hetgraph.explain import style
+from hetgraph.explain.flow import flow_data
+from hetgraph.explain.heatmap import class_heat_data, heat_data, heat_figure
+from hetgraph.explain.scatter import Scatter, scatter_data, scatter_figure
+from hetgraph.explain.schema import schema_data
+from hetgraph.explain.table import split_classes, to_csv
+from hetgraph.files import atomic_path
+from hetgraph.model import RelevanceRow
+from hetgraph.reopen import OpenRun, reopen
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Explanation", "embedding_data", "explain", "relevance_rows"]
+
+TABLE = "relevance.csv"
+PICTURES = "explain"
+
+ORDERS_DIFFER = "Weights of different orders are not comparable unless the method says so."
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a run relied on, and the files that show it.
+
+    Args:
+        model: Name of the method.
+        dataset: Name of the data set.
+        rows: Relevance, in the order of the model; empty if the method has none.
+        class_names: Names of the classes, empty if the data set has none.
+        files: Paths written, the table first.
+        notes: Sentences on what is missing, and why.
+    """
+
+    model: str
+    dataset: str
+    rows: tuple[RelevanceRow, ...]
+    class_names: tuple[str, ...]
+    files: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def explain(
+    run_dir: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None = None,
+    *,
+    by_class: bool = False,
+    formats: Sequence[str] = ("png", "svg"),
+) -> Explanation:
+    """Writes ``relevance.csv`` and the folder ``explain`` of pictures into the folder of a run.
+
+    Without matplotlib there are no pictures, and a note says so; a method without relevance has no
+    table, heat map and flow.
+
+    Args:
+        run_dir: Folder of a finished run.
+        root: Folder of the data sets.
+        by_class: Whether to ask for weights by class, of training and validation nodes.
+        formats: Kinds of picture files: ``"png"``, ``"svg"``, ``"pdf"``; none for no pictures.
+
+    Raises:
+        ConfigError: If the folder holds no run, or a format is unknown.
+        OutputError: If a file cannot be written.
+    """
+    for kind in formats:
+        if kind not in style.FORMATS:
+            raise ConfigError(f"unknown picture format {kind!r}.{suggest(kind, style.FORMATS)}")
+    run = reopen(run_dir, root)
+    rows = relevance_rows(run, by_class=by_class)
+    notes, files = _remarks(run, rows, by_class), []
+    if rows:
+        files.append(run.folder / TABLE)
+        with atomic_path(files[0]) as path:
+            path.write_text(to_csv(rows), encoding="utf-8")
+    if formats:
+        try:
+            style.require_matplotlib()
+        except ConfigError as error:
+            notes.append(f"No pictures: {error}")
+        else:
+            files += _write_pictures(run, rows, formats)
+    return Explanation(
+        run.record.model,
+        run.record.dataset,
+        tuple(rows),
+        _class_names(run),
+        tuple(files),
+        tuple(notes),
+    )
+
+
+def relevance_rows(run: OpenRun, *, by_class: bool = False) -> list[RelevanceRow]:
+    """Asks the model for its relevance; classes are those of the labels the task shows."""
+    model, labels = run.model, run.task.labels
+    with torch.no_grad():
+        if not by_class:
+            return model.relevance(run.inputs)
+        if labels.dim() == 1:
+            return model.relevance(run.inputs, labels)
+        # A node may have several labels: each is asked for apart.
+        rows = model.relevance(run.inputs)
+        for label in range(labels.shape[1]):
+            classes = torch.where(labels[:, label] > 0, label, -1)
+            rows += split_classes(model.relevance(run.inputs, classes))[1]
+    return rows
+
+
+def embedding_data(run: OpenRun) -> Scatter:
+    """Brings the representations of all parts into the plane, with the labels the task shows."""
+    parts = run.task.open_parts()
+    with torch.no_grad():
+        vectors = {part: run.model.embed(run.inputs, part) for part in parts}
+    labels = {part: run.task.labels[ids] for part, ids in parts.items()}
+    return scatter_data(vectors, labels, seed=run.record.seed)
+
+
+def _write_pictures(
+    run: OpenRun, rows: Sequence[RelevanceRow], formats: Sequence[str]
+) -> list[Path]:
+    from hetgraph.explain.flow_picture import flow_figure
+    from hetgraph.explain.schema_picture import schema_figure
+
+    about = f"{run.record.model} on {run.record.dataset}"
+    several = len({row.order for row in rows}) > 1
+    notes = [ORDERS_DIFFER] if several else []
+    graph, target, names = run.task.graph, run.task.spec.target, _class_names(run)
+    made: dict[str, Callable[[], Figure]] = {}
+    if rows:
+        made["relevance"] = lambda: heat_figure(
+            heat_data(rows),
+            f"Relevance: {about}",
+            axis="order (hop, iteration or layer)",
+            notes=notes,
+        )
+        made["flow"] = lambda: flow_figure(
+            flow_data(rows, graph.schema),
+            f"Relation flow: {about}",
+            types=graph.node_types,
+            notes=notes,
+        )
+    if by_class := class_heat_data(rows, names):
+        made["relevance-by-class"] = lambda: heat_figure(
+            by_class, f"Relevance by class: {about}", axis="class", notes=notes
+        )
+    made["embedding"] = lambda: scatter_figure(
+        embedding_data(run), f"Representations of {target}: {about}", names
+    )
+    made["schema"] = lambda: schema_figure(
+        schema_data(graph), f"Schema of {run.record.dataset}", target=target
+    )
+    paths = []
+    with style.look():
+        for name, draw in made.items():
+            paths += style.save(draw(), run.folder / PICTURES, name, formats)
+    return paths
+
+
+def _remarks(run: OpenRun, rows: Sequence[RelevanceRow], by_class: bool) -> list[str]:
+    name = run.record.model
+    if not rows:
+        return [f"{name} weighs no relations: there is no relevance table."]
+    if by_class and not split_classes(rows)[1]:
+        return [f"{name} has the same weights for all nodes: there are none by class."]
+    return []
+
+
+def _class_names(run: OpenRun) -> tuple[str, ...]:
+    return run.dataset.labels.class_names if run.dataset.labels else ()

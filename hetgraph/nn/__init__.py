@@ -1,0 +1,31 @@
+"""Blocks that at least two models use."""
+
+from __future__ import annotations
+
+from hetgraph.nn.dropout import Dropout
+from hetgraph.nn.features import FeatureEncoder, InputKind, feature_matrix, id_types
+from hetgraph.nn.full_graph import FullGraphModel, GraphBatch, GraphInputs
+from hetgraph.nn.layers import LayerPlan, layer_plans
+from hetgraph.nn.losses import choose_loss, multi_hot_kl
+from hetgraph.nn.metapaths import metapath_labels, metapath_relations, metapath_requests
+from hetgraph.nn.type_dict import TypeDict, type_key
+
+__all__ = [
+    "Dropout",
+    "FeatureEncoder",
+    "FullGraphModel",
+    "GraphBatch",
+    "GraphInputs",
+    "InputKind",
+    "LayerPlan",
+    "TypeDict",
+    "choose_loss",
+    "feature_matrix",
+    "id_types",
+    "layer_plans",
+    "metapath_labels",
+    "metapath_relations",
+    "metapath_requests",
+    "multi_hot_kl",
+    "type_key",
+]

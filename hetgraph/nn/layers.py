@@ -1,0 +1,60 @@
+"""Which types and relations a layer must compute, from the schema alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hetgraph.data.schema import EdgeType, Schema
+from hetgraph.errors import SchemaError
+
+__all__ = ["LayerPlan", "layer_plans"]
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """What one layer of message passing reads and writes.
+
+    Args:
+        inputs: Node types whose representations it reads, in schema order.
+        outputs: Node types whose representations it writes.
+        edge_types: Relations into ``outputs``.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    edge_types: tuple[EdgeType, ...]
+
+    def into(self, node_type: str) -> tuple[EdgeType, ...]:
+        """Returns the relations that arrive at a node type."""
+        return tuple(one for one in self.edge_types if one.dst == node_type)
+
+
+def layer_plans(schema: Schema, target: str, num_layers: int) -> tuple[LayerPlan, ...]:
+    """Plans the layers so that only what can reach the target is computed and has parameters.
+
+    The last layer writes the target alone, the one before what the last one reads, and so on.
+
+    Args:
+        schema: Types and relations.
+        target: Node type whose representation is wanted.
+        num_layers: Number of layers.
+
+    Returns:
+        One plan a layer, the first layer first.
+
+    Raises:
+        SchemaError: If the target is unknown or no relation arrives at it.
+    """
+    wanted = {schema.node_type(target)}
+    if not any(one.dst == target for one in schema.edge_types):
+        raise SchemaError(
+            f"no relation arrives at {target!r}; add reverses with graph.with_reverses()."
+        )
+    plans: list[LayerPlan] = []
+    for _ in range(num_layers):
+        edges = tuple(one for one in schema.edge_types if one.dst in wanted)
+        outputs = tuple(name for name in schema.node_types if name in wanted)
+        wanted = wanted | {one.src for one in edges}
+        inputs = tuple(name for name in schema.node_types if name in wanted)
+        plans.append(LayerPlan(inputs, outputs, edges))
+    return tuple(reversed(plans))

@@ -1,0 +1,71 @@
+"""The meta-paths of a model's configuration, from their texts to relations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hetgraph.data.compose import compose_many
+from hetgraph.data.metapath import MetaPath
+from hetgraph.data.metapath_registry import resolve_metapaths
+from hetgraph.data.relation import Relation
+from hetgraph.data.schema import Schema
+from hetgraph.errors import MetaPathError
+from hetgraph.tasks.base import Task
+
+__all__ = ["metapath_labels", "metapath_relations", "metapath_requests"]
+
+
+def metapath_requests(schema: Schema, target: str, configured: Sequence[str]) -> tuple[str, ...]:
+    """Returns the configured meta-paths; without any, all round trips of two steps.
+
+    Args:
+        schema: What the graph is made of.
+        target: Node type the paths begin and end at.
+        configured: The field ``metapaths`` of a configuration.
+
+    Raises:
+        MetaPathError: If there is none.
+    """
+    if configured:
+        return tuple(configured)
+    paths = MetaPath.enumerate(schema, target, 2, target)
+    found = tuple(str(path) for path in paths if path.is_symmetric or len(path) == 1)
+    if not found:
+        raise MetaPathError(
+            f"no meta-path of at most two steps leads from {target!r} to itself; "
+            "give some with --metapath."
+        )
+    return found
+
+
+def metapath_labels(requests: Sequence[str]) -> tuple[str, ...]:
+    """Returns what the requests are called: ``name`` of ``name=text``, else the request."""
+    return tuple(one.partition("=")[0].strip() if "=" in one else one for one in requests)
+
+
+def metapath_relations(task: Task, requests: Sequence[str], **options: Any) -> dict[str, Relation]:
+    """Composes meta-paths together; see :func:`compose_many` for the options and the cost.
+
+    Args:
+        task: Its graph, and its data set's name for registered paths.
+        requests: Names, texts, or ``name=text``.
+        **options: ``weighting``, ``keep_self_loops``, ``memory_budget``.
+
+    Returns:
+        Relation by name, in the order of the requests.
+
+    Raises:
+        MetaPathError: If a request is unknown or does not begin and end at the target.
+        BudgetError: If the products together do not fit the memory budget.
+    """
+    target = task.spec.target
+    found = resolve_metapaths(task.graph, task.dataset_name, requests)
+    for name, path in found.items():
+        if (path.start, path.end) != (target, target):
+            raise MetaPathError(
+                f"the meta-path {name!r} leads from {path.start!r} to {path.end!r}; "
+                f"this model needs paths from {target!r} to {target!r}."
+            )
+    relations = compose_many(task.graph, list(found.values()), **options)
+    return dict(zip(found, relations, strict=True))

@@ -1,0 +1,155 @@
+"""One layer of the heterogeneous graph transformer."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hetgraph.data import CSR, EdgeType
+from hetgraph.models.hgt.merge import merge_attention
+from hetgraph.nn import LayerPlan, TypeDict
+from hetgraph.ops import edge_attention
+
+__all__ = ["HGTLayer"]
+
+
+class HGTLayer(nn.Module):
+    """Mutual attention of the nodes and all their neighbours, over all relations at once.
+
+    The score of an edge is ``prior_r <q_i, k_j A_r> / sqrt(head_dim)``, its message ``v_j M_r``;
+    keys, queries and values are typed by node, the head-wise matrices ``A_r`` and ``M_r`` by
+    relation. The softmax runs over the edges of all relations into a node; each relation is
+    attended to by itself and the results are merged by their log-sum-exps.
+
+    Args:
+        plan: Relations and types of the layer.
+        dim: Width of inputs and outputs.
+        num_heads: Attention heads, a divisor of ``dim``.
+        dropout: Share of the output that is dropped.
+        norm: Whether the output is layer-normalised, by type.
+    """
+
+    def __init__(
+        self,
+        plan: LayerPlan,
+        dim: int,
+        num_heads: int,
+        *,
+        dropout: float = 0.0,
+        norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.plan, self.num_heads, self.dropout = plan, num_heads, dropout
+        self._sent = Counter(one.src for one in plan.edge_types)
+        self._received = Counter(one.dst for one in plan.edge_types)
+        sources = [name for name in plan.inputs if name in self._sent]
+        receivers = [name for name in plan.outputs if name in self._received]
+        self.key = TypeDict({t: nn.Linear(dim, dim, bias=_needs_bias(plan, t)) for t in sources})
+        self.value = TypeDict({t: nn.Linear(dim, dim) for t in sources})
+        self.query = TypeDict({t: nn.Linear(dim, dim) for t in receivers})
+        self.out = TypeDict({t: nn.Linear(dim, dim) for t in receivers})
+        self.norm = TypeDict({t: nn.LayerNorm(dim) for t in receivers}) if norm else None
+        count, width = len(plan.edge_types), dim // num_heads
+        self.attend = nn.Parameter(torch.empty(count, num_heads, width, width))
+        self.send = nn.Parameter(torch.empty(count, num_heads, width, width))
+        self.prior = nn.Parameter(torch.ones(count, num_heads))
+        self.skip = nn.Parameter(torch.ones(len(receivers)))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws Xavier-uniform matrices."""
+        for matrix in (*self.attend.flatten(0, 1), *self.send.flatten(0, 1)):
+            nn.init.xavier_uniform_(matrix)
+
+    def forward(
+        self,
+        x: Mapping[str, Tensor],
+        relations: Mapping[EdgeType, CSR],
+        shares: dict[EdgeType, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Returns ``[num_nodes, dim]`` of the plan's output types.
+
+        Args:
+            x: ``[num_nodes, dim]`` of its input types.
+            relations: Its relations.
+            shares: Filled, if given, with the part of a node's attention that goes to each
+                relation, ``[num_dst, heads]``; all zero for nodes without neighbours.
+        """
+        attended = self._attended(x, relations)
+        out = {name: x[name] for name in self.plan.outputs}  # types without messages stay
+        for gate, name in zip(self.skip.sigmoid(), self.query, strict=True):
+            assert isinstance(name, str)  # node types
+            arriving = self.plan.into(name)
+            message, parts = merge_attention([attended.pop(one) for one in arriving])
+            if shares is not None:
+                shares.update(zip(arriving, parts.unbind(), strict=True))
+            mapped = self.out[name](F.gelu(message.flatten(1)))
+            # Under autocast the dtypes differ, which lerp does not allow.
+            mixed = torch.lerp(x[name].to(mapped.dtype), mapped, gate.to(mapped.dtype))
+            if self.norm is not None:
+                mixed = self.norm[name](mixed)
+            out[name] = F.dropout(mixed, self.dropout, self.training)
+        return out
+
+    def _attended(
+        self, x: Mapping[str, Tensor], relations: Mapping[EdgeType, CSR]
+    ) -> dict[EdgeType, tuple[Tensor, Tensor]]:
+        """Returns the attention over each relation alone and its log-sum-exp."""
+        shared: dict[nn.Module, Tensor] = {}
+
+        def plain(linear: nn.Linear, given: Tensor) -> Tensor:
+            if linear not in shared:
+                shared[linear] = linear(given).view(len(given), self.num_heads, -1)
+            return shared[linear]
+
+        out = {}
+        scale = self.prior / math.sqrt(self.attend.shape[-1])
+        scaled = self.attend * scale[..., None, None]
+        for one, attend, send in zip(self.plan.edge_types, scaled, self.send, strict=True):
+            relation, source, target = relations[one], x[one.src], x[one.dst]
+            key, query, value = self.key[one.src], self.query[one.dst], self.value[one.src]
+            if self._maps_source(one, relation):
+                q, k = plain(query, target), _mapped(key, attend, source)
+            else:
+                q, k = _mapped(query, attend.mT, target), plain(key, source)
+            if self._sent[one.src] == 1 or relation.num_cols < relation.num_rows:
+                v = _mapped(value, send, source)
+                out[one] = edge_attention(relation, q, k, v, scale=1.0, return_logsumexp=True)
+            else:
+                v = plain(value, source)
+                mean, lse = edge_attention(relation, q, k, v, scale=1.0, return_logsumexp=True)
+                out[one] = torch.einsum("nhi,hio->nho", mean, send), lse
+        return out
+
+    def _maps_source(self, one: EdgeType, relation: CSR) -> bool:
+        """Whether ``A_r`` goes to the keys: where nothing else shares them, or nodes are fewer."""
+        if self._sent[one.src] == 1 or self._received[one.dst] == 1:
+            return self._sent[one.src] == 1
+        return relation.num_cols < relation.num_rows
+
+
+def _mapped(linear: nn.Linear, maps: Tensor, x: Tensor) -> Tensor:
+    """Returns ``linear(x)`` with each head multiplied by its matrix, ``[num_nodes, heads, width]``.
+
+    The matrices are multiplied into the weight, which is small, not into the result.
+    """
+    heads, width, _ = maps.shape
+    weight = (maps.mT @ linear.weight.view(heads, width, -1)).flatten(0, 1)
+    bias: Tensor | None = linear.bias
+    if bias is not None:
+        bias = (maps.mT @ bias.view(heads, width, 1)).flatten()
+    return F.linear(x, weight, bias).view(len(x), heads, width)
+
+
+def _needs_bias(plan: LayerPlan, source: str) -> bool:
+    """Whether a constant in the keys of a type can change anything.
+
+    It shifts all scores of a relation into a node alike, which the softmax removes unless edges
+    of another relation arrive there too.
+    """
+    return any(one.src == source and len(plan.into(one.dst)) > 1 for one in plan.edge_types)

@@ -1,0 +1,138 @@
+"""HGT for a whole graph: encoders, transformer layers, a linear head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from hetgraph.data import EdgeType, Schema
+from hetgraph.errors import ConfigError
+from hetgraph.model import RelevanceRow
+from hetgraph.models.hgt.layer import HGTLayer
+from hetgraph.models.hgt.relevance import relevance_rows
+from hetgraph.nn import (
+    FeatureEncoder,
+    FullGraphModel,
+    GraphInputs,
+    InputKind,
+    id_types,
+    layer_plans,
+)
+from hetgraph.tasks import TaskSpec
+
+__all__ = ["HGT", "HGTConfig"]
+
+
+@dataclass(frozen=True)
+class HGTConfig:
+    """Settings of HGT.
+
+    Args:
+        hidden_dim: Width of the encoded features and of every layer.
+        num_layers: Transformer layers.
+        num_heads: Attention heads, a divisor of ``hidden_dim``.
+        dropout: Share of the output of each layer that is dropped.
+        norm: Whether the output of each layer is layer-normalised; worth it with several layers.
+        inputs: ``"features"`` takes what the types have; ``"target"`` the features of the target
+            and one learned vector a node for the other types; ``"ids"`` a learned vector for all.
+
+    Raises:
+        ConfigError: If a value is out of its range.
+    """
+
+    hidden_dim: int = 64
+    num_layers: int = 2
+    num_heads: int = 8
+    dropout: float = 0.2
+    norm: bool = False
+    inputs: InputKind = "features"
+
+    def __post_init__(self) -> None:
+        if min(self.hidden_dim, self.num_layers, self.num_heads) < 1:
+            raise ConfigError("model.hidden_dim, num_layers and num_heads must be at least 1.")
+        if self.hidden_dim % self.num_heads:
+            raise ConfigError(
+                f"model.hidden_dim is {self.hidden_dim}, expected a multiple of the "
+                f"{self.num_heads} heads."
+            )
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"model.dropout is {self.dropout}, expected 0 or more, below 1.")
+
+
+class HGT(FullGraphModel):
+    """Attends to all neighbours at once, with weights typed by node and relation.
+
+    Args:
+        schema: What the graph is made of.
+        spec: What is to be predicted.
+        config: The hyper-parameters.
+    """
+
+    name: ClassVar[str] = "hgt"
+    Config: ClassVar[type[Any]] = HGTConfig
+    citation: ClassVar[str] = (
+        "Hu, Dong, Wang, Sun. Heterogeneous Graph Transformer. WWW 2020. arXiv:2003.01332"
+    )
+    search_space: ClassVar[Mapping[str, Any]] = {
+        "hidden_dim": [64, 128, 256],
+        "num_layers": [1, 2, 3],
+        "num_heads": [1, 4, 8],
+        "dropout": {"low": 0.0, "high": 0.7},
+        "norm": [True, False],
+        "inputs": ["features", "target", "ids"],
+    }
+
+    config: HGTConfig
+
+    def __init__(self, schema: Schema, spec: TaskSpec, config: HGTConfig) -> None:
+        super().__init__(schema, spec, config)
+        width = config.hidden_dim
+        self.plans = layer_plans(schema, spec.target, config.num_layers)
+        types = self.plans[0].inputs
+        ids = id_types(config.inputs, types, spec.target)
+        self.features = FeatureEncoder(schema, spec, types, width, ids=ids)
+        self.layers = nn.ModuleList(
+            HGTLayer(plan, width, config.num_heads, dropout=config.dropout, norm=config.norm)
+            for plan in self.plans
+        )
+        self.make_head(width)
+
+    def encode(self, inputs: GraphInputs) -> Tensor:
+        """Returns the output of the last layer, ``[num_target_nodes, hidden_dim]``."""
+        return self._run(inputs)
+
+    def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
+        """Returns the attention that the nodes of a type give to each relation, by layer.
+
+        The shares of one node add up to one; a row holds the mean and the deviation, over the
+        nodes that have a neighbour, of the mean over heads.
+        """
+        shares: list[dict[EdgeType, Tensor]] = []
+        training = self.training
+        self.eval()
+        with torch.no_grad():
+            self._run(inputs, shares)
+        self.train(training)
+        labels = {} if classes is None else {self.spec.target: classes}
+        return [
+            row
+            for order, plan in enumerate(self.plans)
+            for node_type in plan.outputs
+            for row in relevance_rows(order, node_type, shares[order], labels.get(node_type))
+        ]
+
+    def _run(
+        self, inputs: GraphInputs, shares: list[dict[EdgeType, Tensor]] | None = None
+    ) -> Tensor:
+        """Runs the layers; collects the attention to each relation if a list is given."""
+        x = {name: value.tanh() for name, value in self.features(inputs.features).items()}
+        for layer in self.layers:
+            if shares is not None:
+                shares.append({})
+            x = layer(x, inputs.relations, None if shares is None else shares[-1])
+        hidden: Tensor = x[self.spec.target]
+        return hidden

@@ -1,0 +1,141 @@
+"""RGCN for a whole graph: encoders, relational convolutions, a linear head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hetgraph.data import Schema
+from hetgraph.errors import ConfigError
+from hetgraph.model import RelevanceRow
+from hetgraph.models.rgcn.layer import RGCNLayer
+from hetgraph.nn import (
+    FeatureEncoder,
+    FullGraphModel,
+    GraphInputs,
+    InputKind,
+    id_types,
+    layer_plans,
+)
+from hetgraph.seeds import Seeds
+from hetgraph.tasks import Task, TaskSpec
+
+__all__ = ["RGCN", "RGCNConfig"]
+
+
+@dataclass(frozen=True)
+class RGCNConfig:
+    """Settings of RGCN.
+
+    Args:
+        hidden_dim: Width of the encoded features and of every layer.
+        num_layers: Relational convolutions.
+        num_bases: Matrices of which the relations of a layer mix theirs; ``None`` learns one a
+            relation. Fewer than relations saves parameters on graphs with many of them.
+        root_weight: Whether a node keeps its own representation besides its neighbours'.
+        dropout: Share of hidden values that are dropped before each layer and the head.
+        inputs: ``"features"`` takes what the types have; ``"target"`` the features of the target
+            and one learned vector a node for the other types; ``"ids"`` a learned vector for all.
+
+    Raises:
+        ConfigError: If a value is out of its range.
+    """
+
+    hidden_dim: int = 64
+    num_layers: int = 2
+    num_bases: int | None = None
+    root_weight: bool = True
+    dropout: float = 0.5
+    inputs: InputKind = "features"
+
+    def __post_init__(self) -> None:
+        if self.hidden_dim < 1 or self.num_layers < 1:
+            raise ConfigError("model.hidden_dim and model.num_layers must be at least 1.")
+        if self.num_bases is not None and self.num_bases < 1:
+            raise ConfigError(f"model.num_bases is {self.num_bases}, expected 1 or more, or null.")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"model.dropout is {self.dropout}, expected 0 or more, below 1.")
+
+
+class RGCN(FullGraphModel):
+    """Averages the neighbours of each relation and maps each mean by the relation's own matrix.
+
+    Args:
+        schema: What the graph is made of.
+        spec: What is to be predicted.
+        config: The hyper-parameters.
+    """
+
+    name: ClassVar[str] = "rgcn"
+    Config: ClassVar[type[Any]] = RGCNConfig
+    citation: ClassVar[str] = (
+        "Schlichtkrull, Kipf, Bloem, van den Berg, Titov, Welling. Modeling Relational Data with "
+        "Graph Convolutional Networks. ESWC 2018. arXiv:1703.06103"
+    )
+    search_space: ClassVar[Mapping[str, Any]] = {
+        "hidden_dim": [16, 32, 64, 128],
+        "num_layers": [1, 2, 3],
+        "num_bases": [None, 2, 4],
+        "root_weight": [True, False],
+        "dropout": {"low": 0.0, "high": 0.8},
+        "inputs": ["features", "target", "ids"],
+    }
+
+    config: RGCNConfig
+
+    def __init__(self, schema: Schema, spec: TaskSpec, config: RGCNConfig) -> None:
+        super().__init__(schema, spec, config)
+        width = config.hidden_dim
+        self.plans = layer_plans(schema, spec.target, config.num_layers)
+        types = self.plans[0].inputs
+        ids = id_types(config.inputs, types, spec.target)
+        self.features = FeatureEncoder(schema, spec, types, width, ids=ids)
+        self.layers = nn.ModuleList(
+            RGCNLayer(
+                plan, width, width, num_bases=config.num_bases, root_weight=config.root_weight
+            )
+            for plan in self.plans
+        )
+        self.make_head(width, config.dropout)
+
+    def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> GraphInputs:
+        """Brings the inputs to the device, the rows of every relation scaled to add up to one."""
+        inputs = super().prepare(task, seeds=seeds, workdir=workdir)
+        used = self.plans[0].edge_types
+        means = {one: inputs.relations[one].normalized("row") for one in used}
+        return replace(inputs, relations=means)
+
+    def encode(self, inputs: GraphInputs) -> Tensor:
+        """Returns the output of the last layer, ``[num_target_nodes, hidden_dim]``."""
+        x = self.features(inputs.features)
+        for depth, layer in enumerate(self.layers):
+            if depth:
+                x = {name: value.relu_() for name, value in x.items()}
+            x = {name: self._dropped(value) for name, value in x.items()}
+            x = layer(x, inputs.relations)
+        hidden: Tensor = x[self.spec.target]
+        return hidden
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.config.dropout, self.training)
+
+    def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
+        """Returns the share of each relation in the Frobenius norms of what arrives at a type.
+
+        The weights of one node type and layer add up to one; ``self`` is the weight of the node's
+        own representation. They are the same for all nodes, so neither argument changes them.
+        """
+        rows = []
+        for order, (plan, layer) in enumerate(zip(self.plans, self.layers, strict=True)):
+            assert isinstance(layer, RGCNLayer)
+            rows += [
+                RelevanceRow(node_type, name, order, share)
+                for node_type in plan.outputs
+                for name, share in layer.weight_shares(node_type).items()
+            ]
+        return rows

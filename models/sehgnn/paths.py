@@ -1,0 +1,127 @@
+"""Which meta-paths are read: what a schema holds, or what the user asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hetgraph.data import MetaPath, Schema
+from hetgraph.data.metapath_registry import resolve_metapaths
+from hetgraph.errors import MetaPathError, SchemaError
+from hetgraph.models.sehgnn.config import SeHGNNConfig
+from hetgraph.nn import metapath_labels
+from hetgraph.tasks import Task
+
+__all__ = ["Channels", "channels", "feature_paths", "label_paths"]
+
+
+@dataclass(frozen=True)
+class Channels:
+    """What the network reads of a target node, known without the graph.
+
+    Args:
+        features: Label and source type of each feature path; the first is the target itself.
+        labels: Label of each label path.
+    """
+
+    features: tuple[tuple[str, str], ...]
+    labels: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the channels are called, features first."""
+        return (*(name for name, _ in self.features), *(f"label: {name}" for name in self.labels))
+
+
+def channels(schema: Schema, target: str, config: SeHGNNConfig) -> Channels:
+    """Returns the channels of a configuration.
+
+    Raises:
+        SchemaError: If no relation touches the target.
+        MetaPathError: If a meta-path is given twice.
+    """
+    if config.metapaths:
+        requests = _requests(config)
+        starts = [_start(schema, target, one) for one in config.metapaths]
+        features = tuple(zip(metapath_labels(requests), starts, strict=True))
+        round_trips = tuple(name for name, start in features if start == target)
+    else:
+        found = enumerate_paths(schema, target, config)
+        features = tuple((str(path), path.start) for path in found)
+        round_trips = tuple(map(str, label_sequences(schema, target, config)))
+    return Channels(((target, target), *features), round_trips if config.labels else ())
+
+
+def feature_paths(task: Task, config: SeHGNNConfig) -> tuple[MetaPath, ...]:
+    """Returns the paths that features are carried along, in the order of the channels.
+
+    Raises:
+        MetaPathError: If a requested path is unknown or does not lead to the target from where
+            the channels say.
+    """
+    schema, target = task.graph.schema, task.spec.target
+    if not config.metapaths:
+        return enumerate_paths(schema, target, config)
+    requests = _requests(config)
+    found = resolve_metapaths(task.graph, task.dataset_name, requests)
+    if len(found) != len(requests):
+        raise MetaPathError(
+            f"{len(requests)} meta-paths are given but only {len(found)} of them differ; "
+            "give each once."
+        )
+    for request, (name, path) in zip(requests, found.items(), strict=True):
+        expected = _start(schema, target, request)
+        if (path.start, path.end) != (expected, target):
+            raise MetaPathError(
+                f"the meta-path {name!r} leads from {path.start!r} to {path.end!r}; "
+                f"this model needs it from {expected!r} to {target!r}."
+            )
+    return tuple(found.values())
+
+
+def label_paths(task: Task, config: SeHGNNConfig) -> tuple[MetaPath, ...]:
+    """Returns the paths that labels are carried along, in the order of the channels."""
+    if not config.labels:
+        return ()
+    schema, target = task.graph.schema, task.spec.target
+    if config.metapaths:
+        return tuple(path for path in feature_paths(task, config) if path.start == target)
+    return label_sequences(schema, target, config)
+
+
+def enumerate_paths(schema: Schema, target: str, config: SeHGNNConfig) -> tuple[MetaPath, ...]:
+    """Returns every path of at most ``num_hops`` steps that ends at the target, short ones first.
+
+    Raises:
+        SchemaError: If there is none.
+    """
+    skipped = {schema.node_type(name) for name in config.skip_types}
+    leaving = MetaPath.enumerate(schema, target, config.num_hops)
+    found = tuple(~path for path in leaving if not skipped.intersection(path.node_types))
+    if not found:
+        raise SchemaError(f"no relation of an allowed type touches {target!r}; SeHGNN needs one.")
+    return found
+
+
+def label_sequences(schema: Schema, target: str, config: SeHGNNConfig) -> tuple[MetaPath, ...]:
+    """Returns every path of at most ``label_hops`` steps from the target to itself."""
+    skipped = {schema.node_type(name) for name in config.skip_types}
+    found = MetaPath.enumerate(schema, target, config.label_hops, target)
+    return tuple(path for path in found if not skipped.intersection(path.node_types))
+
+
+def _requests(config: SeHGNNConfig) -> tuple[str, ...]:
+    if len(set(config.metapaths)) < len(config.metapaths):
+        raise MetaPathError("a meta-path is given twice; give each once.")
+    return config.metapaths
+
+
+def _start(schema: Schema, target: str, request: str) -> str:
+    """Returns where a request begins; what is no text is a registered name, from the target."""
+    return _parsed(schema, request) or _parsed(schema, request.partition("=")[2]) or target
+
+
+def _parsed(schema: Schema, text: str) -> str | None:
+    try:
+        return MetaPath.parse(text, schema).start
+    except MetaPathError:
+        return None

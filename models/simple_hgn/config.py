@@ -1,0 +1,56 @@
+"""Settings of Simple-HGN."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hetgraph.errors import ConfigError
+
+__all__ = ["SimpleHGNConfig"]
+
+
+@dataclass(frozen=True)
+class SimpleHGNConfig:
+    """Settings of the network; the defaults are the published ones, but for ``normalize``.
+
+    Args:
+        hidden_dim: Width of a head.
+        num_heads: Heads of the hidden layers; the output layer has one.
+        num_layers: Hidden layers; the output layer comes on top.
+        edge_dim: Width of the embedding of an edge type.
+        negative_slope: Of the leaky ReLU on the attention scores.
+        dropout: Share of the inputs of each layer that are dropped.
+        attention_dropout: Share of the attention weights that are dropped.
+        attention_residual: Share of a hidden layer's attention weights that are those of the
+            layer before (beta).
+        node_residual: Whether the inputs of the second and later layers are added to the outputs.
+        normalize: Whether logits are scaled to length one.
+        inputs: ``"features"`` takes what the types have; ``"target"`` the features of the target
+            and one learned vector a node for the other types; ``"ids"`` a learned vector for all.
+
+    Raises:
+        ConfigError: If a value is out of its range.
+    """
+
+    hidden_dim: int = 64
+    num_heads: int = 8
+    num_layers: int = 2
+    edge_dim: int = 64
+    negative_slope: float = 0.05
+    dropout: float = 0.5
+    attention_dropout: float = 0.5
+    attention_residual: float = 0.05
+    node_residual: bool = True
+    normalize: bool = False
+    inputs: Literal["features", "target", "ids"] = "features"
+
+    def __post_init__(self) -> None:
+        for name in ("hidden_dim", "num_heads", "num_layers", "edge_dim"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"model.{name} is {getattr(self, name)}, expected at least 1.")
+        for name in ("dropout", "attention_dropout", "attention_residual"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(
+                    f"model.{name} is {getattr(self, name)}, expected 0 or more, below 1."
+                )

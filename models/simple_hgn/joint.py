@@ -1,0 +1,71 @@
+"""All nodes and edges that can reach the target, as one matrix: one softmax over all relations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+import torch
+from torch import Tensor
+from typing_extensions import Self
+
+from hetgraph.data import CSR, EdgeType
+from hetgraph.nn import LayerPlan
+
+__all__ = ["JointGraph"]
+
+
+@dataclass(frozen=True, eq=False)
+class JointGraph:
+    """A graph of several types with its nodes numbered through, type after type.
+
+    Args:
+        csr: ``[num_nodes, num_nodes]`` pattern; rows are destinations. Every node has a self-loop.
+        types: ``[nnz, num_edge_types]``: row e has one entry, at the type of entry e of ``csr``.
+            Scores by type times it are scores by entry, and its transpose sums their gradient.
+        spans: Rows of each node type.
+    """
+
+    csr: CSR
+    types: CSR
+    spans: Mapping[str, slice]
+
+    @property
+    def edge_type(self) -> Tensor:
+        """``[nnz]`` position of each entry's relation; the last one is the self-loop."""
+        return self.types.indices
+
+    @classmethod
+    def join(
+        cls, plan: LayerPlan, num_nodes: Mapping[str, int], relations: Mapping[EdgeType, CSR]
+    ) -> Self:
+        """Joins the node types and relations of a plan and adds the self-loops.
+
+        Args:
+            plan: Node types are its inputs, relations its edge types.
+            num_nodes: Number of nodes by type.
+            relations: Edges by type.
+        """
+        bounds = list(accumulate((num_nodes[name] for name in plan.inputs), initial=0))
+        spans = {
+            name: slice(*ends) for name, ends in zip(plan.inputs, pairwise(bounds), strict=True)
+        }
+        loop = torch.arange(bounds[-1])
+        dst, src, kinds = [], [], []
+        for kind, key in enumerate(plan.edge_types):
+            rows, cols = relations[key].coo()
+            dst.append(rows + spans[key.dst].start)
+            src.append(cols + spans[key.src].start)
+            kinds.append(torch.full_like(rows, kind))
+        kinds.append(torch.full_like(loop, len(plan.edge_types)))
+        csr, perm = CSR.from_coo_with_perm(
+            torch.cat([*dst, loop]), torch.cat([*src, loop]), (loop.numel(), loop.numel())
+        )
+        entries = torch.arange(csr.nnz + 1, dtype=csr.indptr.dtype)
+        edge_type = torch.cat(kinds)[perm].to(csr.indptr.dtype)
+        return cls(csr, CSR(entries, edge_type, len(plan.edge_types) + 1), spans)
+
+    def to(self, device: torch.device | str) -> Self:
+        """Returns the graph on ``device``."""
+        return type(self)(self.csr.to(device), self.types.to(device), self.spans)

@@ -1,0 +1,153 @@
+"""Simple-HGN: the network and its contract with the trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hetgraph.data import EdgeType, Schema
+from hetgraph.model import RelevanceRow
+from hetgraph.models.simple_hgn.config import SimpleHGNConfig
+from hetgraph.models.simple_hgn.joint import JointGraph
+from hetgraph.models.simple_hgn.layer import SimpleHGNLayer
+from hetgraph.nn import FeatureEncoder, FullGraphModel, GraphInputs, layer_plans
+from hetgraph.seeds import Seeds
+from hetgraph.tasks import Task, TaskSpec
+
+__all__ = ["JointInputs", "SimpleHGN"]
+
+
+@dataclass(eq=False, kw_only=True)
+class JointInputs(GraphInputs):
+    """What the network reads: features by type, and the joint graph."""
+
+    joint: JointGraph
+
+
+class SimpleHGN(FullGraphModel):
+    """Graph attention over all relations at once.
+
+    Args:
+        schema: What the graph is made of.
+        spec: What is to be predicted.
+        config: The hyper-parameters.
+    """
+
+    name: ClassVar[str] = "simple_hgn"
+    Config: ClassVar[type[Any]] = SimpleHGNConfig
+    citation: ClassVar[str] = (
+        "Lv et al. Are we really making much progress? Revisiting, benchmarking and refining "
+        "heterogeneous graph neural networks. KDD 2021. arXiv:2112.14936"
+    )
+    search_space: ClassVar[Mapping[str, Any]] = {
+        "hidden_dim": [16, 32, 64],
+        "num_layers": [1, 2, 3],
+        "dropout": {"low": 0.2, "high": 0.8},
+        "attention_dropout": {"low": 0.0, "high": 0.6},
+        "inputs": ["features", "target", "ids"],
+    }
+
+    config: SimpleHGNConfig
+
+    def __init__(self, schema: Schema, spec: TaskSpec, config: SimpleHGNConfig) -> None:
+        super().__init__(schema, spec, config)
+        self.plan = layer_plans(schema, spec.target, config.num_layers + 1)[0]
+        kept = {"features": self.plan.inputs, "target": (spec.target,), "ids": ()}[config.inputs]
+        ids = [name for name in self.plan.inputs if name not in kept]
+        self.features = FeatureEncoder(schema, spec, self.plan.inputs, config.hidden_dim, ids=ids)
+        width = self.embed_dim = config.num_heads * config.hidden_dim
+        first = self._layer(config.hidden_dim, config.hidden_dim, config.num_heads, residual=False)
+        rest = [
+            self._layer(width, config.hidden_dim, config.num_heads, config.node_residual)
+            for _ in range(config.num_layers - 1)
+        ]
+        self.layers = nn.ModuleList([first, *rest])
+        self.output = self._layer(width, spec.num_outputs, 1, config.node_residual)
+
+    def _layer(self, in_dim: int, out_dim: int, num_heads: int, residual: bool) -> SimpleHGNLayer:
+        return SimpleHGNLayer(
+            in_dim,
+            out_dim,
+            num_heads,
+            len(self.plan.edge_types) + 1,
+            edge_dim=self.config.edge_dim,
+            dropout=self.config.dropout,
+            attention_dropout=self.config.attention_dropout,
+            negative_slope=self.config.negative_slope,
+            residual=residual,
+        )
+
+    def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> JointInputs:
+        """Joins the relations into one matrix, and brings all to the device of the model."""
+        inputs = super().prepare(task, seeds=seeds, workdir=workdir)
+        joint = JointGraph.join(self.plan, task.graph.num_nodes, task.graph.relations)
+        return JointInputs(**vars(inputs), joint=joint.to(self.device))
+
+    def encode(self, inputs: GraphInputs) -> Tensor:
+        """Returns the last hidden layer, ``[num_target_nodes, num_heads * hidden_dim]``."""
+        assert isinstance(inputs, JointInputs)  # what prepare() returned
+        return self._hidden(inputs)[0][inputs.joint.spans[self.spec.target]]
+
+    def logits(self, inputs: GraphInputs, rows: Tensor) -> Tensor:
+        """Returns ``[len(rows), num_outputs]``: the output layer reads the graph once more."""
+        assert isinstance(inputs, JointInputs)  # what prepare() returned
+        out, _ = self.output(self._hidden(inputs)[0], inputs.joint)
+        picked: Tensor = out.squeeze(1)[inputs.joint.spans[self.spec.target]][rows]
+        return F.normalize(picked, eps=1e-12) if self.config.normalize else picked
+
+    def _hidden(self, inputs: JointInputs) -> tuple[Tensor, list[Tensor]]:
+        """Representations of all nodes, and the attention weights of each hidden layer."""
+        encoded = self.features(inputs.features)
+        x = torch.cat([encoded[name] for name in inputs.joint.spans])
+        weights: list[Tensor] = []
+        for layer in self.layers:
+            # As published, no gradient flows into the weights of the layer before.
+            before = weights[-1].detach() if weights and self.config.attention_residual else None
+            out, alpha = layer(x, inputs.joint, before, self.config.attention_residual)
+            weights.append(alpha)
+            x = F.elu(out).flatten(1)
+        return x, weights
+
+    @torch.no_grad()
+    def relevance(self, inputs: JointInputs, classes: Tensor | None = None) -> list[RelevanceRow]:
+        """Returns the attention that the edges of each relation get, by layer.
+
+        The weight of a relation is the sum of the attention weights of a node's edges of that
+        type, the mean of the heads; mean and spread are over the nodes of the target. The weights
+        of all relations and the self-loop sum to one.
+        """
+        training = self.training
+        self.eval()
+        x, weights = self._hidden(inputs)
+        weights.append(self.output(x, inputs.joint)[1])
+        self.train(training)
+        target = self.spec.target
+        loop = EdgeType(target, "self", target)
+        groups: dict[int | None, Tensor | slice] = {None: slice(None)}
+        if classes is not None:
+            known = sorted(set(classes.tolist()) - {-1})
+            groups |= {label: classes == label for label in known}
+        rows = []
+        for order, alpha in enumerate(weights):
+            mass = self._mass(inputs.joint, alpha.mean(1))
+            for kind, relation in enumerate((*self.plan.edge_types, loop)):
+                if relation.dst != target:
+                    continue
+                for label, members in groups.items():
+                    part = mass[members, kind]
+                    weight, spread = float(part.mean()), float(part.std(correction=0))
+                    rows.append(RelevanceRow(target, str(relation), order, weight, spread, label))
+        return rows
+
+    def _mass(self, joint: JointGraph, alpha: Tensor) -> Tensor:
+        """Sums ``[nnz]`` weights by target node and type, ``[num_target_nodes, num_types]``."""
+        num_types = len(self.plan.edge_types) + 1
+        cell = joint.csr.row_ids * num_types + joint.edge_type
+        mass = alpha.new_zeros(joint.csr.num_rows * num_types).index_add_(0, cell, alpha)
+        return mass.view(-1, num_types)[joint.spans[self.spec.target]]

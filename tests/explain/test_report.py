@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import hetgraph as package
+from hetgraph.errors import ConfigError
+from hetgraph.explain import explain, report
+from hetgraph.explain.flow import flow_data
+from hetgraph.explain.heatmap import heat_data
+from hetgraph.explain.scatter import project
+from hetgraph.model import RelevanceRow
+from hetgraph.reopen import OpenRun, reopen
+
+# matplotlib only warns where there is no room for a layout.
+pytestmark = pytest.mark.filterwarnings("error")
+
+Build = Callable[..., OpenRun]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real run, one epoch on a small generated graph."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    settings = {
+        "train": {"max_epochs": 1, "device": "cpu"},
+        "data": {"scale": 0.05},
+        "model": {"hidden_dim": 8},
+    }
+    package.run("rphgnn", out=folder, settings=settings, progress=False)
+    return folder
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[OpenRun], Path]:
+    """Makes :func:`explain` open the given run."""
+
+    def install(run: OpenRun) -> Path:
+        monkeypatch.setattr(report, "reopen", lambda folder, root: run)
+        return run.folder
+
+    return install
+
+
+def names(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_real_run_gets_a_table_and_pictures(trained: Path) -> None:
+    before = names(trained)
+    made = explain(trained)
+    pictures = {f"explain/{name}" for name in ("relevance", "flow", "embedding", "schema")}
+    files = {"relevance.csv"} | {f"{one}.{kind}" for one in pictures for kind in ("png", "svg")}
+    assert names(trained) - before == files
+    assert {str(path.relative_to(trained)) for path in made.files} == files
+    assert made.notes == ()
+
+    run = reopen(trained)
+    rows = run.model.relevance(run.inputs)
+    assert list(made.rows) == rows
+    with (trained / "relevance.csv").open(newline="") as file:
+        assert [float(one["weight"]) for one in csv.DictReader(file)] == [r.weight for r in rows]
+
+
+def test_the_numbers_behind_the_pictures_are_the_models(trained: Path) -> None:
+    run = reopen(trained)
+    rows = run.model.relevance(run.inputs)
+    filters = {
+        name: module.weight.detach().abs()
+        for name, module in zip(run.model.layout.names, run.model.encoder.filters, strict=True)
+    }
+    (heat,) = heat_data(rows)
+    for name, weights in zip(heat.relations, heat.weight, strict=True):
+        expected = filters[name].mean(dim=0).numpy()
+        np.testing.assert_allclose(weights[np.isfinite(weights)], expected, rtol=1e-6)
+    flows = flow_data(rows, run.task.graph.schema)
+    starts = dict(zip(run.model.layout.names, run.model.layout.sources, strict=True))
+    for flow, row in zip(flows, rows, strict=True):
+        assert (flow.weight, flow.order) == (row.weight, row.order)
+        assert (flow.source, flow.node_type) == (starts[row.relation], "author")
+
+    data = report.embedding_data(run)
+    parts = {part: run.task.index(part) for part in ("train", "valid", "test")}
+    with torch.no_grad():
+        vectors = torch.cat([run.model.embed(run.inputs, part) for part in parts])
+    assert torch.equal(data.points, project(vectors)[0])
+    shown = torch.cat([run.task.labels[ids] for ids in parts.values()])
+    assert torch.equal(data.classes, shown)
+    assert bool((data.classes[-parts["test"].numel() :] == -1).all()), "test labels stay hidden"
+
+
+def test_by_class(open_run: Build, use: Callable[[OpenRun], Path]) -> None:
+    folder = use(open_run())
+    made = explain(folder, by_class=True, formats=["svg"])
+    assert made.class_names == ("theory", "systems", "graphs")
+    # 20 authors of classes 0, 1, 2, 0, ... are visible, 10 are test.
+    assert {row.label: row.weight for row in made.rows[2:]} == {0: 7.0, 1: 7.0, 2: 6.0}
+    assert "explain/relevance-by-class.svg" in names(folder)
+    assert not list(folder.rglob("*.png"))
+
+
+def test_by_class_where_a_node_has_several(open_run: Build) -> None:
+    run = open_run(multi_label=True)
+    rows = report.relevance_rows(run, by_class=True)
+    assert rows[:2] == list(run.model.rows)
+    # Of the authors 0 to 19, ten are even and seven are multiples of three.
+    assert {row.label: row.weight for row in rows[2:]} == {0: 10.0, 1: 7.0}
+
+
+def test_classes_that_change_nothing_are_noted(trained: Path) -> None:
+    made = explain(trained, by_class=True, formats=[])
+    assert made.notes == ("rphgnn has the same weights for all nodes: there are none by class.",)
+
+
+def test_a_model_without_relevance_still_gets_pictures(
+    open_run: Build, use: Callable[[OpenRun], Path]
+) -> None:
+    folder = use(open_run(rows=()))
+    made = explain(folder, formats=["png"])
+    assert made.rows == ()
+    assert made.notes == ("told weighs no relations: there is no relevance table.",)
+    assert names(folder) == {"explain/embedding.png", "explain/schema.png"}
+
+
+def test_without_matplotlib_there_is_the_table_and_a_hint(
+    open_run: Build, use: Callable[[OpenRun], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    folder = use(open_run())
+    made = explain(folder)
+    assert names(folder) == {"relevance.csv"}
+    (note,) = made.notes
+    assert "pip install 'hetgraph[plot]'" in note
+    assert "\n" not in note
+
+
+def test_one_relation_with_an_odd_name(open_run: Build, use: Callable[[OpenRun], Path]) -> None:
+    row = RelevanceRow("author", "[bold]$\\frac{1}{$,\n" + "x" * 200, 0, 1.0)
+    folder = use(open_run(rows=(row,)))
+    assert len(explain(folder, formats=["svg"]).files) == 5
+
+
+def test_an_unknown_format_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown picture format 'jpg'"):
+        explain(tmp_path / "nowhere", formats=["jpg"])
+
+
+def test_matplotlib_is_not_imported_before_it_is_needed() -> None:
+    code = "import sys, hetgraph.explain, hetgraph.cli; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,82 @@
+"""Small graphs with three types, and dense forms of their relations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from hetgraph.data import CSR, Dataset, EdgeType, HeteroGraph, NodeLabels, Relation, Split
+from hetgraph.models.latte import LATTE, LATTEConfig
+from hetgraph.models.latte.inputs import LATTEInputs
+from hetgraph.seeds import Seeds
+from hetgraph.tasks import Task, make_task
+
+COUNTS = {"author": 9, "paper": 14, "venue": 4}
+
+
+@pytest.fixture
+def make_graph() -> Callable[..., HeteroGraph]:
+    """Factory of graphs with reverses; the last node of every type is isolated."""
+
+    def build(seed: int = 0, *, features: bool = True) -> HeteroGraph:
+        generator = torch.Generator().manual_seed(seed)
+
+        def relation(src: str, dst: str, edges: int) -> Relation:
+            cells = (COUNTS[src] - 1) * (COUNTS[dst] - 1)
+            chosen = torch.randperm(cells, generator=generator)[:edges]
+            width = COUNTS[dst] - 1
+            return Relation.from_edges(chosen // width, chosen % width, COUNTS[src], COUNTS[dst])
+
+        writes, held = relation("author", "paper", 24), relation("paper", "venue", 15)
+        kinds = [
+            EdgeType("author", "writes", "paper"),
+            EdgeType("paper", "written_by", "author"),
+            EdgeType("paper", "published_at", "venue"),
+            EdgeType("venue", "publishes", "paper"),
+        ]
+        return HeteroGraph(
+            num_nodes=COUNTS,
+            relations=dict(
+                zip(kinds, [writes, writes.transpose, held, held.transpose], strict=True)
+            ),
+            features={
+                name: torch.randn(COUNTS[name], dim, generator=generator)
+                for name, dim in (("author", 5), ("paper", 6), ("venue", 3))
+                if features
+            },
+            reverses=[(kinds[0], kinds[1]), (kinds[2], kinds[3])],
+            name="small",
+        )
+
+    return build
+
+
+@pytest.fixture
+def make_run() -> Callable[..., tuple[LATTE, LATTEInputs, Task]]:
+    """Factory of a model with the inputs of a task: four papers each for the parts, two left."""
+
+    def build(graph: HeteroGraph, **settings: object) -> tuple[LATTE, LATTEInputs, Task]:
+        config = LATTEConfig(**{"hidden_dim": 8, **settings})
+        labels = NodeLabels("paper", 2, torch.arange(12), torch.arange(12) % 2)
+        parts = torch.arange(12).split(4)
+        task = make_task(Dataset("toy/small", graph, labels, {"default": Split(*parts)}))
+        torch.manual_seed(3)
+        model = LATTE(graph.schema, task.spec, config)
+        return model.eval(), model.prepare(task, seeds=Seeds()), task
+
+    return build
+
+
+@pytest.fixture
+def binary() -> Callable[..., CSR]:
+    """Factory of random 0/1 matrices."""
+
+    def build(rows: int, cols: int, share: float = 0.4, seed: int = 0) -> CSR:
+        generator = torch.Generator().manual_seed(seed)
+        dense: Tensor = torch.rand(rows, cols, generator=generator) < share
+        return CSR.from_dense(dense.float())
+
+    return build

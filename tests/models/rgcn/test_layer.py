@@ -1,0 +1,114 @@
+"""The layer against dense loops and against PyG's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from hetgraph.data import CSR, EdgeType, HeteroGraph
+from hetgraph.models.rgcn.layer import RGCNLayer
+from hetgraph.nn import LayerPlan
+
+Means = dict[EdgeType, CSR]
+
+
+@pytest.fixture
+def graph(random_graph: Callable[..., HeteroGraph]) -> HeteroGraph:
+    """A multigraph with parallel edges, self loops and isolated nodes."""
+    return random_graph(seed=3)
+
+
+def whole_plan(graph: HeteroGraph) -> LayerPlan:
+    types = tuple(graph.node_types)
+    return LayerPlan(types, types, tuple(graph.relations))
+
+
+def exact_means(graph: HeteroGraph) -> Means:
+    return {
+        key: one.with_weight(torch.ones(one.nnz, dtype=torch.float64)).normalized("row")
+        for key, one in graph.relations.items()
+    }
+
+
+def random_inputs(graph: HeteroGraph, dim: int) -> dict[str, Tensor]:
+    return {
+        name: torch.randn(size, dim, dtype=torch.float64, requires_grad=True)
+        for name, size in graph.num_nodes.items()
+    }
+
+
+@pytest.mark.parametrize(("in_dim", "out_dim"), [(5, 5), (3, 8), (8, 3)])
+@pytest.mark.parametrize("num_bases", [None, 2, 6])
+@pytest.mark.parametrize("root_weight", [True, False])
+def test_equal_to_pyg_on_the_homogenised_graph(
+    graph: HeteroGraph, in_dim: int, out_dim: int, num_bases: int | None, root_weight: bool
+) -> None:
+    nn = pytest.importorskip("torch_geometric.nn")
+    layer = RGCNLayer(
+        whole_plan(graph), in_dim, out_dim, num_bases=num_bases, root_weight=root_weight
+    ).double()
+    peer = nn.RGCNConv(
+        in_dim, out_dim, len(graph.relations), num_bases=num_bases, root_weight=root_weight
+    ).double()
+    with torch.no_grad():
+        layer.bias.normal_()
+        peer.weight.copy_(layer.weight)
+        peer.bias.copy_(layer.bias)
+        if layer.mixture is not None:
+            peer.comp.copy_(layer.mixture)
+        if layer.root is not None:
+            peer.root.copy_(layer.root)
+
+    first = dict(zip(graph.num_nodes, _offsets(graph), strict=True))
+    pairs, kinds = [], []
+    for kind, (key, relation) in enumerate(graph.relations.items()):
+        src, dst = relation.edges()
+        pairs.append(torch.stack([src + first[key.src], dst + first[key.dst]]))
+        kinds.append(torch.full_like(src, kind))
+    x = random_inputs(graph, in_dim)
+    expected = peer(torch.cat(list(x.values())), torch.cat(pairs, 1), torch.cat(kinds))
+    found = torch.cat(list(layer(x, exact_means(graph)).values()))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-8)
+
+    weights = torch.randn_like(expected)
+    others = [one for one in (peer.weight, peer.comp, peer.root, peer.bias) if one is not None]
+    ours = _gradients((found * weights).sum(), [*x.values(), *layer.parameters()])
+    theirs = _gradients((expected * weights).sum(), [*x.values(), *others])
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-8)
+
+
+def _gradients(total: Tensor, wanted: list[Tensor]) -> tuple[Tensor, ...]:
+    """Zeros where nothing flows: terms send to nobody and may have no weight of their own."""
+    return torch.autograd.grad(total, wanted, allow_unused=True, materialize_grads=True)
+
+
+def _offsets(graph: HeteroGraph) -> list[int]:
+    sizes = torch.tensor(list(graph.num_nodes.values()))
+    return (sizes.cumsum(0) - sizes).tolist()
+
+
+def test_weighted_edges_give_a_weighted_mean(graph: HeteroGraph) -> None:
+    key = graph.schema.edge_type("writes")
+    relation = graph.relations[key].with_weight(torch.rand(graph.relations[key].nnz).double())
+    plan = LayerPlan(("author", "paper"), ("paper",), (key,))
+    layer = RGCNLayer(plan, 4, 3).double()
+    x = random_inputs(graph, 4)
+    found = layer(x, {key: relation.normalized("row")})["paper"]
+    dense = relation.to_dense(torch.float64)
+    mean = dense / dense.sum(1, keepdim=True).clamp(min=1e-300)
+    expected = mean @ x["author"] @ layer.weight[0] + x["paper"] @ layer.root + layer.bias
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-8)
+
+
+def test_a_type_without_messages_keeps_its_own_part(toy_graph: HeteroGraph) -> None:
+    key = toy_graph.schema.edge_type("writes")
+    plan = LayerPlan(("author", "paper"), ("author", "paper"), (key,))
+    layer = RGCNLayer(plan, 4, 4).double()
+    x = random_inputs(toy_graph, 4)
+    out = layer(x, exact_means(toy_graph))
+    torch.testing.assert_close(out["author"], x["author"] @ layer.root + layer.bias)
+    assert out["paper"].shape == (3, 4)

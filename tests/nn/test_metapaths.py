@@ -1,0 +1,70 @@
+"""From the meta-paths of a configuration to relations."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from hetgraph.data import Dataset, EdgeType, HeteroGraph, NodeLabels, Schema, Split
+from hetgraph.data.schema import EdgeSpec, FeatureSpec
+from hetgraph.errors import BudgetError, MetaPathError
+from hetgraph.nn import metapath_labels, metapath_relations, metapath_requests
+from hetgraph.tasks import Task, make_task
+
+
+def wrap(graph: HeteroGraph) -> Task:
+    ids = torch.arange(3)
+    labels = NodeLabels("paper", 3, ids, ids)
+    splits = {"fixed": Split(ids[:1], ids[1:2], ids[2:])}
+    return make_task(Dataset("toy/paths", graph, labels, splits))
+
+
+def test_without_a_choice_all_round_trips_of_two_steps_are_taken(toy_graph):
+    schema = toy_graph.schema
+    assert metapath_requests(schema, "paper", ()) == ("paper-author-paper", "paper-venue-paper")
+    assert metapath_requests(schema, "author", []) == ("author-paper-author",)
+    assert metapath_requests(schema, "paper", ["x=paper-author-paper"]) == ("x=paper-author-paper",)
+
+
+def test_relations_inside_the_type_count_in_both_directions(random_graph):
+    assert metapath_requests(random_graph().schema, "paper", ()) == (
+        "paper -cites> paper",
+        "paper <cites- paper",
+        "paper-author-paper",
+        "paper -cites> paper <cites- paper",
+        "paper <cites- paper -cites> paper",
+        "paper-term-paper",
+    )
+
+
+def test_a_target_without_round_trip_is_refused():
+    alone = Schema({"a": FeatureSpec(), "b": FeatureSpec()}, {EdgeType("b", "r", "b"): EdgeSpec()})
+    with pytest.raises(MetaPathError, match=r"from 'a' to itself; give some with --metapath"):
+        metapath_requests(alone, "a", ())
+
+
+def test_labels_are_names_or_texts():
+    requests = ("apa", "mine = author-paper-author", "author-paper-author")
+    assert metapath_labels(requests) == ("apa", "mine", "author-paper-author")
+
+
+def test_relations_by_name_in_the_order_of_the_requests(toy_graph):
+    requests = ("pvp=paper-venue-paper", "paper-author-paper")
+    found = metapath_relations(wrap(toy_graph), requests, weighting="count")
+    assert tuple(found) == metapath_labels(requests)
+    writes = toy_graph.relations[toy_graph.schema.edge_type("writes")].to_dense()
+    assert torch.equal(found["paper-author-paper"].to_dense(), writes @ writes.t())
+    assert torch.equal(found["pvp"].to_dense(), torch.ones(3, 3))
+
+
+def test_options_reach_the_composition(toy_graph):
+    task = wrap(toy_graph)
+    found = metapath_relations(task, ["paper-author-paper"], keep_self_loops=False)
+    assert not bool(found["paper-author-paper"].to_dense().diagonal().any())
+    with pytest.raises(BudgetError):
+        metapath_relations(task, ["paper-author-paper"], memory_budget=1)
+
+
+def test_paths_between_other_types_are_refused(toy_graph):
+    with pytest.raises(MetaPathError, match=r"'apa' leads from 'author' to 'author'.*'paper'"):
+        metapath_relations(wrap(toy_graph), ["apa=author-paper-author"])
