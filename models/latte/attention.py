@@ -143,10 +143,15 @@ def attend_walks(
     Returns:
         ``[num_heads, attention_heads, dim]``; zeros for heads without a walk.
     """
-    if _spread(score) > _SAFE_SPREAD:
-        return _fold(factors, value, score, dropout)
-    share = (score - score.detach().amax(0)).exp() if score.numel() else score
     *before, last = factors
+    if last.nnz == 0:
+        return value.new_zeros(factors[0].num_rows, *value.shape[1:])
+    unread = (last.transpose.degree == 0).unsqueeze(1)  # must not move the rounding of the others
+    high = score.detach().masked_fill(unread, -torch.inf).amax(0)
+    low = score.detach().masked_fill(unread, torch.inf).amin(0)
+    if float((high - low).max()) > _SAFE_SPREAD:
+        return _fold(factors, value, score, dropout)
+    share = (score - high).masked_fill(unread, -torch.inf).exp()
     kept = last.weight
     if dropout:
         ones = torch.ones(last.nnz, dtype=value.dtype, device=value.device)
@@ -157,13 +162,6 @@ def attend_walks(
         total, mass = spmm(factor, total), spmm(factor, mass)
     mass = mass.clamp(min=torch.finfo(mass.dtype).tiny)
     return total.view(-1, *value.shape[1:]) / mass.unsqueeze(-1)
-
-
-def _spread(score: Tensor) -> float:
-    if score.numel() == 0:
-        return 0.0
-    low, high = torch.aminmax(score.detach(), dim=0)
-    return float((high - low).max())
 
 
 def _fold(factors: tuple[CSR, ...], value: Tensor, score: Tensor, dropout: float) -> Tensor:

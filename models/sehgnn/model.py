@@ -31,7 +31,7 @@ from hetgraph.train.batching import row_batches
 __all__ = ["Batch", "Inputs", "SeHGNN"]
 
 PREDICT_ROWS = 4096
-"""Rows of a block of predictions."""
+"""Rows of a block of predictions, and most training nodes that statistics are taken from."""
 
 
 @dataclass(eq=False)
@@ -132,7 +132,12 @@ class SeHGNN(Model):
         return logits
 
     def predict(self, inputs: Inputs, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, num_outputs]`` logits in the order of the task."""
+        """Returns ``[num_nodes of the part, num_outputs]`` logits in the order of the task.
+
+        Values are normalised by the statistics of training nodes, so that a prediction does not
+        depend on the nodes it is made with.
+        """
+        self.network.calibrate(self._fetch(inputs, inputs.rows["train"][:PREDICT_ROWS]))
         return self._in_blocks(inputs, inputs.rows[part], self.network.forward)
 
     def embed(self, inputs: Inputs, part: str) -> Tensor:

@@ -39,13 +39,14 @@ class GroupedLinear(nn.Module):
 
 
 class BatchNorm(nn.BatchNorm1d):
-    """Batch normalisation without learned scale that leaves batches of less than two rows alone.
+    """Batch normalisation without learned scale, evaluated by the statistics of the last batch.
 
-    Those are normalised by the running statistics, as in evaluation, and do not change them.
+    :meth:`Network.calibrate` chooses that batch. In training, less than two rows are normalised as
+    in evaluation, and change nothing.
     """
 
     def __init__(self, dim: int) -> None:
-        super().__init__(dim, affine=False)
+        super().__init__(dim, affine=False, momentum=1.0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns ``[batch, dim]``."""
@@ -149,6 +150,23 @@ class Network(nn.Module):
         if self.residual is not None:
             merged = merged + self.residual(own)
         return cast(Tensor, self.activation(merged))
+
+    @torch.no_grad()
+    def calibrate(self, channels: Sequence[Features]) -> None:
+        """Takes the statistics that evaluation normalises by from some nodes, without dropout.
+
+        Means over training batches would be the statistics of other values: dropout widens them.
+
+        Args:
+            channels: ``[batch, width]`` of each channel; less than two rows change nothing.
+        """
+        was_training = self.training
+        self.eval()
+        for module in self.modules():
+            if isinstance(module, BatchNorm):
+                module.train()
+        self(channels)
+        self.train(was_training)
 
     def forward(self, channels: Sequence[Features]) -> Tensor:
         """Returns ``[batch, num_outputs]`` logits."""

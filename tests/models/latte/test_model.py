@@ -199,7 +199,7 @@ def test_the_head_cancels_in_a_linear_score_without_gradient(make_graph, make_ru
     for order in model.orders:
         for one in order.attention:
             for dead in (one.head, one.head_bias, one.tail_bias):
-                assert dead.grad.abs().max() < 1e-5
+                assert dead.grad is None or dead.grad.abs().max() < 1e-5
             assert one.tail.grad.abs().max() > 1e-4
     with torch.no_grad():
         for order in model.orders:

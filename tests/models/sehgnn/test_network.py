@@ -71,10 +71,19 @@ def test_sparse_channels_count_as_their_dense_form(channels: list[Tensor]) -> No
     torch.testing.assert_close(network(channels), network(sparse))
 
 
+def test_calibration_takes_the_statistics_without_dropout() -> None:
+    channels = [torch.randn(4000, width) for width in (4, 5, 4)]
+    network = Network([4, 5, 4], 3, SeHGNNConfig(embed_dim=6, hidden_dim=8)).train()
+    network.calibrate(channels)
+    assert network.training
+    logits = network.eval()(channels)
+    torch.testing.assert_close(logits.mean(0), torch.zeros(3), atol=5e-3, rtol=0)
+    torch.testing.assert_close(logits.std(0), torch.ones(3), atol=5e-3, rtol=0)
+
+
 def test_a_prediction_does_not_depend_on_the_others(channels: list[Tensor]) -> None:
     network = Network([4, 5, 4], 3, SMALL)
-    network.train()(channels)
-    network.eval()
+    network.eval().calibrate(channels)
     alone = torch.cat([network([x[i : i + 1] for x in channels]) for i in range(7)])
     torch.testing.assert_close(alone, network(channels))
 

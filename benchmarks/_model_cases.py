@@ -1,0 +1,156 @@
+"""What `hetgraph bench models` trains: models on graphs, prepared on either side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import torch
+
+from hetgraph.data import Dataset
+from hetgraph.data.loading import load_dataset
+from hetgraph.registry import models
+from hetgraph.seeds import Seeds
+from hetgraph.settings import config_from_dict
+from hetgraph.tasks import Task, make_task
+from hetgraph.train import TrainConfig
+from hetgraph.train.optimizer import make_optimizer
+
+__all__ = [
+    "PRODUCTS",
+    "QUICK",
+    "REAL",
+    "SETTINGS",
+    "SYNTHETIC",
+    "TINY",
+    "Case",
+    "Graph",
+    "make_ours",
+    "make_peer",
+]
+
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "rgcn": {"hidden_dim": 64, "num_layers": 2},
+    "hgt": {"hidden_dim": 64, "num_layers": 2, "num_heads": 8},
+    # What PyG's layer fixes: ReLU, the width of the attention over meta-paths, whole features.
+    "han": {
+        "hidden_dim": 8,
+        "num_heads": 8,
+        "semantic_dim": 64,
+        "activation": "relu",
+        "dropout": 0.0,
+    },
+    "latte": {"hidden_dim": 64, "num_heads": 2, "num_orders": 2},
+}
+ACADEMIC = "synthetic/academic"
+METAPATHS: Mapping[str, tuple[str, ...]] = {
+    "hgb/ACM": ("paper-author-paper", "paper-subject-paper"),
+    "hgb/DBLP": ("author-paper-author", "author-paper-venue-paper-author"),
+    "hgb/IMDB": ("movie-director-movie", "movie-actor-movie", "movie-keyword-movie"),
+    ACADEMIC: ("author-paper-author", "author-paper-author-paper-author"),
+}
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A data set by name and options; both are small enough to send to another process."""
+
+    dataset: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        edges = self.options.get("num_edges")
+        return self.dataset if edges is None else f"{self.dataset} {edges / 1000:g} k"
+
+    def load(self) -> Dataset:
+        """Loads or generates the data set."""
+        return load_dataset(self.dataset, **self.options)
+
+
+REAL = tuple(Graph(name) for name in METAPATHS if name != ACADEMIC)
+SYNTHETIC = (
+    Graph(ACADEMIC, {"num_nodes": 19_600, "num_edges": 100_000}),
+    Graph(ACADEMIC, {"num_nodes": 196_000, "num_edges": 1_000_000}),
+)
+QUICK = Graph(ACADEMIC, {"num_nodes": 1_000, "num_edges": 5_100})
+TINY = Graph(ACADEMIC, {"num_nodes": 400, "num_edges": 2_000})
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model on a graph.
+
+    Args:
+        model: Name of the model.
+        graph: What it is trained on.
+        settings: Fields of its configuration, besides meta-paths; others have their defaults.
+    """
+
+    model: str
+    graph: Graph
+    settings: Mapping[str, Any]
+
+    @property
+    def tiny(self) -> Case:
+        """The same model on a graph that takes no time: for warming up."""
+        return replace(self, graph=TINY)
+
+    def config(self) -> Any:
+        """Returns the configuration that both sides read."""
+        cls = models.get(self.model).Config
+        settings = dict(self.settings)
+        if any(one.name == "metapaths" for one in fields(cls)):
+            settings["metapaths"] = METAPATHS[self.graph.dataset]
+        return config_from_dict(cls, settings)
+
+    def task(self) -> Task:
+        """Loads the graph and makes its task."""
+        return make_task(self.graph.load(), seeds=Seeds())
+
+
+PRODUCTS = Case(
+    "latte",
+    Graph("gtn/DBLP", {"terms": True}),
+    {
+        "num_orders": 2,
+        "hidden_dim": 128,
+        "weighting": "pattern",
+        "factorize": False,
+        "scope": "all",
+    },
+)
+"""All products composed, two of them of 16 and 20 M entries: papers at the same conference, papers
+with a term in common."""
+
+
+def make_ours(case: Case) -> Callable[[], None]:
+    """Prepares our model; returns a function that trains one epoch."""
+    task = case.task()
+    torch.manual_seed(0)
+    model = models.get(case.model)(task.graph.schema, task.spec, case.config())
+    inputs = model.prepare(task, seeds=Seeds())
+    optimizer = make_optimizer(model, TrainConfig())
+    stage = model.stages()[0]
+    everything = task.index("train").numel()
+    generator = torch.Generator().manual_seed(0)
+
+    def epoch() -> None:
+        for batch in model.batches(
+            inputs, "train", stage=stage, batch_size=everything, generator=generator
+        ):
+            optimizer.zero_grad()
+            torch.autograd.backward(model.training_step(batch, stage=stage).total)
+            optimizer.step()
+
+    model.train()
+    return epoch
+
+
+def make_peer(case: Case, way: str) -> Callable[[], None]:
+    """Prepares the model as PyG has it; returns a function that trains one epoch."""
+    from hetgraph.benchmarks._pyg_models import PEERS, make_epoch
+
+    task = case.task()
+    torch.manual_seed(0)
+    return make_epoch(PEERS[case.model][way], task, case.config())

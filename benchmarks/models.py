@@ -1,0 +1,217 @@
+"""Epochs of RGCN, HGT, HAN and LATTE against the same models on PyG: time and memory in one run.
+
+Every training runs in a process of its own, and the processes take turns epoch by epoch. An epoch
+is one step on all training nodes: forward, backward, optimiser. Memory is how far the resident set
+rises above its level before the first step, when the inputs are prepared and the libraries loaded;
+gradients and the optimiser's moments count. Both sides have the same widths, layers, heads, dropout
+and optimiser.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from rich.console import Console
+from rich.table import Table
+
+from hetgraph.benchmarks._contender import Make, Measurement, take_turns
+from hetgraph.benchmarks._model_cases import (
+    PRODUCTS,
+    QUICK,
+    REAL,
+    SETTINGS,
+    SYNTHETIC,
+    Case,
+    Graph,
+    make_ours,
+    make_peer,
+)
+from hetgraph.errors import ConfigError, DataError
+from hetgraph.registry import models
+
+__all__ = ["Row", "measure", "run", "table"]
+
+OURS = "hetgraph"
+SPEED, MEMORY = 2.0, 2.0
+"""Targets: an epoch this many times faster, the memory one part in so many, at most."""
+PEAK = 4 * 2**30
+"""Target: most memory for LATTE of order 2 where the products are large."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A case by hetgraph and by one way of PyG.
+
+    Args:
+        case: Model and graph.
+        way: How the model is written with PyG.
+        ours: What our training costs; ``None`` if it failed.
+        peer: What PyG's costs; ``None`` if it failed.
+        fastest: Whether this is the fastest way, the one that the targets are about.
+        failure: Why a side failed.
+    """
+
+    case: Case
+    way: str
+    ours: Measurement | None
+    peer: Measurement | None
+    fastest: bool = True
+    failure: str = ""
+
+    @property
+    def speed_up(self) -> float | None:
+        """How many times longer PyG takes."""
+        if self.ours is None or self.peer is None:
+            return None
+        return self.peer.seconds / self.ours.seconds
+
+    @property
+    def memory_ratio(self) -> float | None:
+        """How many times more memory PyG takes."""
+        if self.ours is None or self.peer is None:
+            return None
+        return self.peer.extra_bytes / max(self.ours.extra_bytes, 1)
+
+
+def run(console: Console, *, quick: bool = False) -> None:
+    """Trains every model both ways on every graph and prints times, memory and targets.
+
+    Args:
+        console: Where to print.
+        quick: One small generated graph only.
+
+    Raises:
+        ConfigError: If torch_geometric is not installed.
+    """
+    ways = _ways()
+    present = [model for model in SETTINGS if model in models.names()]
+    rows: list[Row] = []
+    for graph in _graphs(console, quick=quick):
+        for model in present:
+            case = Case(model, graph, SETTINGS[model])
+            with console.status(f"{model} on {graph}"):
+                rows += measure(case, ways[model], seconds=0.2 if quick else 10.0)
+    console.print(table(rows))
+    for model in SETTINGS:
+        if model not in present:
+            console.print(f"{model}: not measured, there is no such model")
+    if "latte" in present and not quick and _is_here(PRODUCTS.graph, console):
+        console.print(_memory_line(PRODUCTS))
+
+
+def measure(case: Case, ways: Iterable[str], *, seconds: float) -> list[Row]:
+    """Trains a model by hetgraph and by each way of PyG, in turns.
+
+    Args:
+        case: Model and graph.
+        ways: Ways to write the model with PyG.
+        seconds: Time for the epochs of each.
+
+    Returns:
+        A row for each way, the fastest first.
+    """
+    makes: dict[str, tuple[Make, Make]] = {OURS: _both(make_ours, case)}
+    makes |= {way: _both(make_peer, case, way) for way in ways}
+    measured, failed = take_turns(makes, seconds=seconds)
+    ours = measured.pop(OURS, None)
+    order = sorted(measured, key=lambda way: measured[way].seconds)
+    order += [way for way in failed if way != OURS]
+    return [
+        Row(
+            case,
+            way,
+            ours,
+            measured.get(way),
+            way == order[0],
+            failed.get(way, failed.get(OURS, "")),
+        )
+        for way in order
+    ]
+
+
+def table(rows: Iterable[Row]) -> Table:
+    """Returns the rows as a table, with a verdict on both targets; slower ways are dimmed."""
+    shown = Table(title="an epoch of training, hetgraph and PyG", title_justify="left")
+    for name in ("data set", "model", "PyG's way"):
+        shown.add_column(name, no_wrap=True)
+    for name in ("ours ms", "PyG ms", "speed-up", "ours MiB", "PyG MiB", "memory"):
+        shown.add_column(name, justify="right")
+    shown.add_column(f">= {SPEED:g}x", justify="right")
+    shown.add_column(f"<= 1/{MEMORY:g}", justify="right")
+    for row in rows:
+        shown.add_row(
+            str(row.case.graph),
+            row.case.model,
+            f"{row.way}: {row.failure}" if row.failure else row.way,
+            *_pair(row, lambda one: f"{one.seconds * 1e3:,.1f}"),
+            _ratio(row.speed_up),
+            *_pair(row, lambda one: f"{one.extra_bytes / 2**20:,.0f}"),
+            _ratio(row.memory_ratio),
+            _verdict(row.speed_up, SPEED),
+            _verdict(row.memory_ratio, MEMORY),
+            style=None if row.fastest else "dim",
+        )
+    return shown
+
+
+def _pair(row: Row, text: Callable[[Measurement], str]) -> tuple[str, str]:
+    ours, peer = ("-" if one is None else text(one) for one in (row.ours, row.peer))
+    return ours, peer
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}x"
+
+
+def _verdict(reached: float | None, bound: float) -> str:
+    if reached is None:
+        return "-"
+    return "[green]met[/]" if reached >= bound else "[red]missed[/]"
+
+
+def _memory_line(case: Case) -> str:
+    """Trains our model alone; tells its peak memory and whether that is within the target."""
+    measured, failed = take_turns({OURS: _both(make_ours, case)}, seconds=10.0)
+    title = f"{case.model}, order {case.settings['num_orders']}, on {case.graph} with terms"
+    if OURS in failed:
+        return f"{title}: {failed[OURS]}"
+    one = measured[OURS]
+    verdict = "[green]met[/]" if one.peak_bytes <= PEAK else "[red]missed[/]"
+    return (
+        f"{title}: {one.seconds * 1e3:,.0f} ms an epoch, {one.peak_bytes / 2**30:.2f} GiB at most "
+        f"with preparation and libraries; <= {PEAK / 2**30:g} GiB: {verdict}"
+    )
+
+
+def _both(make: Callable[..., Callable[[], None]], case: Case, *more: str) -> tuple[Make, Make]:
+    return partial(make, case, *more), partial(make, case.tiny, *more)
+
+
+def _graphs(console: Console, *, quick: bool) -> Iterator[Graph]:
+    if quick:
+        yield QUICK
+        return
+    yield from (graph for graph in REAL if _is_here(graph, console))
+    yield from SYNTHETIC
+
+
+def _is_here(graph: Graph, console: Console) -> bool:
+    """Whether a data set can be loaded; says so if not."""
+    try:
+        graph.load()
+    except DataError as error:
+        console.print(f"{graph}: not measured, {error}")
+        return False
+    return True
+
+
+def _ways() -> dict[str, tuple[str, ...]]:
+    """Returns the ways of PyG by model."""
+    if importlib.util.find_spec("torch_geometric") is None:
+        raise ConfigError("this benchmark compares with PyG: pip install 'hetgraph[pyg]'.")
+    from hetgraph.benchmarks._pyg_models import PEERS
+
+    return {model: tuple(ways) for model, ways in PEERS.items()}
