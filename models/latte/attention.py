@@ -144,11 +144,11 @@ def attend_walks(
         ``[num_heads, attention_heads, dim]``; zeros for heads without a walk.
     """
     *before, last = factors
-    if last.nnz == 0:
+    if score.numel() == 0:
         return value.new_zeros(factors[0].num_rows, *value.shape[1:])
     unread = (last.transpose.degree == 0).unsqueeze(1)  # must not move the rounding of the others
-    high = score.detach().masked_fill(unread, -torch.inf).amax(0)
-    low = score.detach().masked_fill(unread, torch.inf).amin(0)
+    high = score.detach().masked_fill(unread, -torch.inf).amax(0).nan_to_num(neginf=0.0)
+    low = score.detach().masked_fill(unread, torch.inf).amin(0).nan_to_num(posinf=0.0)
     if float((high - low).max()) > _SAFE_SPREAD:
         return _fold(factors, value, score, dropout)
     share = (score - high).masked_fill(unread, -torch.inf).exp()
