@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.model import Stage
-from hetgraph.models.latte import LATTE
+from hetgraph.models.latte import LATTE, LATTEConfig
 from hetgraph.models.latte.inputs import LATTEInputs
 from hetgraph.models.latte.relations import MetaRelation
 
@@ -341,3 +341,38 @@ def test_nodes_are_learnt_by_heart(random_graph, make_run):
     predicted = model.predict(inputs, "train").argmax(1)
     assert torch.equal(predicted, task.labels[task.index("train")])
     assert loss.item() < 0.1
+
+
+@pytest.mark.parametrize("proximity", [0.0, 1.0])
+@pytest.mark.parametrize("preset", ["paper", "2021"])
+def test_presets_draw_edges_anew_in_training_alone(make_graph, make_run, preset, proximity):
+    calm = {**CALM, "edge_threshold": 0.0, "proximity": proximity, "scope": "all"}
+    settings = asdict(LATTEConfig.from_preset(preset, hidden_dim=8, **calm))
+    model, inputs, _ = make_run(make_graph(), **settings)
+
+    def losses(seed: int) -> list[Tensor]:
+        model.train()
+        torch.manual_seed(seed)
+        batch = next(model.batches(inputs, "train", stage=Stage(), batch_size=100))
+        return [model.training_step(batch, stage=Stage()).total.detach() for _ in range(2)]
+
+    first, second = losses(0)
+    assert bool(torch.isfinite(first))
+    assert not torch.equal(first, second)
+    assert torch.equal(losses(0)[0], first)
+    assert torch.equal(hidden(model, inputs), hidden(model, inputs))
+    with torch.no_grad():
+        used = model.train().compute(inputs)[1].edges
+    single = {key: one.nnz for key, one in inputs.view.relations.items()}
+    for relation, edges in used.items():
+        assert edges.csr.nnz <= min(single[step] for step in relation.steps)
+        assert edges.csr.nnz <= edges.known.nnz
+
+
+def test_a_threshold_starves_longer_walks(make_graph, make_run):
+    """With a threshold above any attention one edge of each meta relation is lengthened."""
+    settings = {**PATTERN, "carry": "attention", "edge_threshold": 1.1}
+    model, inputs, _ = make_run(make_graph(), **settings)
+    with torch.no_grad():
+        edges = model.compute(inputs)[1].edges
+    assert all(len(set(one.csr.row_ids.tolist())) <= 1 for one in edges.values())
