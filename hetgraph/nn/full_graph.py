@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from hetgraph.data.csr import CSR
 from hetgraph.data.schema import EdgeType, Schema
 from hetgraph.model import Loss, Model, Stage
+from hetgraph.nn.dropout import Dropout
 from hetgraph.nn.features import Features, feature_matrix
 from hetgraph.nn.losses import choose_loss
 from hetgraph.seeds import Seeds
@@ -72,7 +73,7 @@ class FullGraphModel(Model):
     def make_head(self, dim: int, dropout: float = 0.0) -> None:
         """Makes the linear classifier of representations of width ``dim``."""
         self.embed_dim = dim
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(dim, self.spec.num_outputs))
+        self.head = nn.Sequential(Dropout(dropout), nn.Linear(dim, self.spec.num_outputs))
 
     @abstractmethod
     def encode(self, inputs: GraphInputs) -> Tensor:

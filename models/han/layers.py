@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from hetgraph.data import CSR
 from hetgraph.models.han.config import Activation
 from hetgraph.nn.features import Features, TypeEncoder
-from hetgraph.ops import edge_attention, pair_sum, segment_softmax, spmm
+from hetgraph.ops import dropout, edge_attention, pair_sum, segment_softmax, spmm
 
 __all__ = ["HANLayer", "NodeAttention", "SemanticAttention", "drop_features"]
 
 
-def drop_features(features: Features | None, dropout: float) -> Features | None:
+def drop_features(features: Features | None, p: float) -> Features | None:
     """Returns the features with a share of their values dropped, the others scaled up.
 
     Codes and the learned vectors of types without features stay as they are.
@@ -25,10 +25,10 @@ def drop_features(features: Features | None, dropout: float) -> Features | None:
         values = features.weight
         if values is None:
             values = torch.ones(features.nnz, device=features.device)
-        return features.with_weight(F.dropout(values, dropout))
+        return features.with_weight(dropout(values, p))
     if features is None or not features.is_floating_point():
         return features
-    return F.dropout(features, dropout)
+    return dropout(features, p)
 
 
 class NodeAttention(nn.Module):
@@ -76,7 +76,7 @@ class NodeAttention(nn.Module):
             )
         scores = F.leaky_relu(pair_sum(pattern, row, col), self.negative_slope)
         weights = segment_softmax(pattern.indptr, scores)
-        return spmm(pattern, hidden, F.dropout(weights, self.dropout))
+        return spmm(pattern, hidden, dropout(weights, self.dropout))
 
 
 class SemanticAttention(nn.Module):

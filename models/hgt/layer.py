@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from hetgraph.data import CSR, EdgeType
 from hetgraph.models.hgt.merge import merge_attention
 from hetgraph.nn import LayerPlan, TypeDict
-from hetgraph.ops import edge_attention
+from hetgraph.ops import dropout, edge_attention
 
 __all__ = ["HGTLayer"]
 
@@ -93,7 +93,7 @@ class HGTLayer(nn.Module):
             mixed = torch.lerp(x[name].to(mapped.dtype), mapped, gate.to(mapped.dtype))
             if self.norm is not None:
                 mixed = self.norm[name](mixed)
-            out[name] = F.dropout(mixed, self.dropout, self.training)
+            out[name] = dropout(mixed, self.dropout, self.training)
         return out
 
     def _attended(

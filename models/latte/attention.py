@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from hetgraph.data.csr import CSR
 from hetgraph.models.latte.config import LATTEConfig
 from hetgraph.models.latte.links import Link
-from hetgraph.ops import edge_attention, pair_sum, segment_softmax, spmm
+from hetgraph.ops import dropout, edge_attention, pair_sum, segment_softmax, spmm
 
 __all__ = [
     "RelationAttention",
@@ -94,7 +94,7 @@ def attend(
     scores: Scores,
     *,
     negative_slope: float = 1.0,
-    dropout: float = 0.0,
+    dropout_p: float = 0.0,
     weights: Tensor | None = None,
 ) -> Tensor:
     """Returns the attention-weighted mean over the tails of each head; zeros without any.
@@ -104,7 +104,7 @@ def attend(
         value: ``[num_tails, attention_heads, dim]``.
         scores: See :class:`RelationAttention`.
         negative_slope: Slope of the leaky ReLU on the scores; 1 for a linear score.
-        dropout: Share of weights that are dropped, after the softmax.
+        dropout_p: Share of weights that are dropped, after the softmax.
         weights: ``[nnz, attention_heads]`` attention of a link with one factor, if known already.
 
     Returns:
@@ -112,19 +112,19 @@ def attend(
     """
     head, tail = scores
     if weights is None and negative_slope == 1.0:
-        return attend_walks(link.factors, value, tail, dropout)  # the head cancels
-    if weights is None and dropout == 0:
+        return attend_walks(link.factors, value, tail, dropout_p)  # the head cancels
+    if weights is None and dropout_p == 0:
         return edge_attention(
             link.csr, None, None, value,
             row_score=head, col_score=tail, negative_slope=negative_slope,
         )  # fmt: skip
     if weights is None:
         weights = edge_weights(link.csr, scores, negative_slope)
-    return spmm(link.csr, value, F.dropout(weights, dropout))
+    return spmm(link.csr, value, dropout(weights, dropout_p))
 
 
 def attend_walks(
-    factors: tuple[CSR, ...], value: Tensor, score: Tensor, dropout: float = 0.0
+    factors: tuple[CSR, ...], value: Tensor, score: Tensor, dropout_p: float = 0.0
 ) -> Tensor:
     """Returns the mean over the walks of each head, weighted by a softmax of their tails' scores.
 
@@ -138,7 +138,7 @@ def attend_walks(
         factors: The chain; its weights count.
         value: ``[num_tails, attention_heads, dim]``.
         score: ``[num_tails, attention_heads]``.
-        dropout: Share of entries dropped.
+        dropout_p: Share of entries dropped.
 
     Returns:
         ``[num_heads, attention_heads, dim]``; zeros for heads without a walk.
@@ -150,12 +150,12 @@ def attend_walks(
     high = score.detach().masked_fill(unread, -torch.inf).amax(0).nan_to_num(neginf=0.0)
     low = score.detach().masked_fill(unread, torch.inf).amin(0).nan_to_num(posinf=0.0)
     if float((high - low).max()) > _SAFE_SPREAD:
-        return _fold(factors, value, score, dropout)
+        return _fold(factors, value, score, dropout_p)
     share = (score - high).masked_fill(unread, -torch.inf).exp()
     kept = last.weight
-    if dropout:
+    if dropout_p:
         ones = torch.ones(last.nnz, dtype=value.dtype, device=value.device)
-        kept = F.dropout(ones if kept is None else kept, dropout)
+        kept = dropout(ones if kept is None else kept, dropout_p)
     total = spmm(last, (value * share.unsqueeze(-1)).flatten(1), kept)
     mass = spmm(last, share)
     for factor in reversed(before):
@@ -164,7 +164,7 @@ def attend_walks(
     return total.view(-1, *value.shape[1:]) / mass.unsqueeze(-1)
 
 
-def _fold(factors: tuple[CSR, ...], value: Tensor, score: Tensor, dropout: float) -> Tensor:
+def _fold(factors: tuple[CSR, ...], value: Tensor, score: Tensor, dropout_p: float) -> Tensor:
     """The same for any range of scores: a softmax over walks is a softmax of softmaxes.
 
     From the tails on, each node in the middle is known by its mean and its log-sum-exp.
@@ -178,6 +178,6 @@ def _fold(factors: tuple[CSR, ...], value: Tensor, score: Tensor, dropout: float
             factor, None, None, narrow,
             edge_score=scores, negative_slope=1.0, return_logsumexp=True,
         )  # fmt: skip
-        weights = F.dropout(segment_softmax(factor.indptr, scores), dropout)
-        value, dropout = spmm(factor, value, weights), 0.0
+        weights = dropout(segment_softmax(factor.indptr, scores), dropout_p)
+        value, dropout_p = spmm(factor, value, weights), 0.0
     return value

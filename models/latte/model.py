@@ -22,6 +22,7 @@ from hetgraph.models.latte.proximity import proximity_loss
 from hetgraph.models.latte.relations import OrderPlan, plan_orders
 from hetgraph.models.latte.relevance import choice_rows
 from hetgraph.nn import FeatureEncoder, FullGraphModel, GraphBatch, GraphInputs
+from hetgraph.ops import dropout
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec
 
@@ -214,7 +215,7 @@ class LATTE(FullGraphModel):
             raw = {name: inputs.features[name] for name in self._input_types()}
             return {**{k: x for k, x in raw.items() if x is not None}, **learned}
         projected = {name: F.relu(x) for name, x in self.features(inputs.features).items()}
-        return {name: F.dropout(x, p, training) for name, x in (projected | learned).items()}
+        return {name: dropout(x, p, training) for name, x in (projected | learned).items()}
 
     def _lengthen(self, plan: OrderPlan, before: OrderOutput, view: View) -> Links:
         """Returns the links of an order, composed of the edges that the one before attended to."""

@@ -17,6 +17,7 @@ from hetgraph.models.latte.links import Link
 from hetgraph.models.latte.relations import MetaRelation, OrderPlan
 from hetgraph.nn import TypeDict
 from hetgraph.nn.features import TypeEncoder
+from hetgraph.ops import dropout
 
 __all__ = ["Order", "OrderOutput", "ScoredEdges"]
 
@@ -118,7 +119,7 @@ class Order(nn.Module):
             for slot, one in enumerate(relations):
                 z = self._attend(one, links[one], left[name], right[one.tail], out)
                 mixed.addcmul_(choice[:, slot : slot + 1], z)  # never [num_nodes, slots, dim]
-            hidden = F.dropout(F.relu(mixed), self.config.dropout, self.training)
+            hidden = dropout(F.relu(mixed), self.config.dropout, self.training)
             out.hidden[name], out.choice[name] = hidden, choice
         return out
 
@@ -145,7 +146,7 @@ class Order(nn.Module):
             right,
             scores,
             negative_slope=slope,
-            dropout=self.config.attention_dropout if self.training else 0.0,
+            dropout_p=self.config.attention_dropout if self.training else 0.0,
             weights=weights,
         )
         return z.flatten(1)

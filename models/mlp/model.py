@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hetgraph.data import Schema
 from hetgraph.errors import ConfigError
-from hetgraph.nn import FeatureEncoder, FullGraphModel, GraphInputs
+from hetgraph.nn import Dropout, FeatureEncoder, FullGraphModel, GraphInputs
 from hetgraph.tasks import TaskSpec
 
 __all__ = ["MLP", "MLPConfig"]
@@ -69,7 +69,7 @@ class MLP(FullGraphModel):
         self.features = FeatureEncoder(schema, spec, [spec.target], width)
         hidden: list[nn.Module] = [nn.ReLU()]
         for _ in range(config.num_layers - 2):
-            hidden += [nn.Dropout(config.dropout), nn.Linear(width, width), nn.ReLU()]
+            hidden += [Dropout(config.dropout), nn.Linear(width, width), nn.ReLU()]
         self.hidden = nn.Sequential(*hidden)
         self.make_head(width, config.dropout)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hetgraph.data import Schema
@@ -22,6 +21,7 @@ from hetgraph.nn import (
     id_types,
     layer_plans,
 )
+from hetgraph.ops import dropout
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec
 
@@ -122,7 +122,7 @@ class RGCN(FullGraphModel):
         return hidden
 
     def _dropped(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.config.dropout, self.training)
+        return dropout(x, self.config.dropout, self.training)
 
     def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
         """Returns the share of each relation in the Frobenius norms of what arrives at a type.

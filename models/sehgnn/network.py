@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hetgraph.models.sehgnn.config import SeHGNNConfig
+from hetgraph.nn import Dropout
 from hetgraph.nn.features import Features, TypeEncoder
 
 __all__ = ["BatchNorm", "Fusion", "GroupedLinear", "Network"]
@@ -74,7 +75,7 @@ class Fusion(nn.Module):
         for linear in (self.query, self.key, self.value):
             _init(linear)
         self.scale = nn.Parameter(torch.tensor([scale]))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def weights(self, x: Tensor) -> Tensor:
         """Returns ``[batch, num_heads, num_paths, num_paths]``: rows attend to columns."""
@@ -106,14 +107,14 @@ class Network(nn.Module):
         self.embeddings = nn.ModuleList(
             TypeEncoder(width, config.embed_dim, bias=False) for width in widths
         )
-        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.input_dropout = Dropout(config.input_dropout)
         layers: list[nn.Module] = []
         for before in [config.embed_dim, *[hidden] * (config.project_layers - 1)]:
             layers += [
                 GroupedLinear(count, before, hidden),
                 nn.LayerNorm([count, hidden]),  # over all meta-paths of a node together
                 nn.PReLU(),
-                nn.Dropout(config.dropout),
+                Dropout(config.dropout),
             ]
         self.project = nn.Sequential(*layers)
         self.fusion = Fusion(
@@ -123,12 +124,12 @@ class Network(nn.Module):
         self.residual = (
             _init(nn.Linear(config.embed_dim, hidden, bias=False)) if config.residual else None
         )
-        self.activation = nn.Sequential(nn.PReLU(), nn.Dropout(config.dropout))
+        self.activation = nn.Sequential(nn.PReLU(), Dropout(config.dropout))
         task: list[nn.Module] = []
         for _ in range(config.task_layers - 1):
             # No bias: the normalisation takes it out again.
             task += [_init(nn.Linear(hidden, hidden, bias=False)), BatchNorm(hidden)]
-            task += [nn.PReLU(), nn.Dropout(config.dropout)]
+            task += [nn.PReLU(), Dropout(config.dropout)]
         task += [_init(nn.Linear(hidden, num_outputs, bias=False)), BatchNorm(num_outputs)]
         self.head = nn.Sequential(*task)
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hetgraph.models.simple_hgn.joint import JointGraph
+from hetgraph.nn import Dropout
 from hetgraph.ops import pair_sum, segment_softmax, spmm
 
 __all__ = ["SimpleHGNLayer"]
@@ -60,8 +61,8 @@ class SimpleHGNLayer(nn.Module):
         self.dst_vector = nn.Parameter(torch.empty(num_heads, out_dim))
         self.edge_vector = nn.Parameter(torch.empty(num_heads, edge_dim))
         self.residual = nn.Linear(in_dim, num_heads * out_dim, bias=False) if residual else None
-        self.dropout = nn.Dropout(dropout)
-        self.attention_dropout = nn.Dropout(attention_dropout)
+        self.dropout = Dropout(dropout)
+        self.attention_dropout = Dropout(attention_dropout)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

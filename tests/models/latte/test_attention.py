@@ -112,10 +112,10 @@ def test_dropout_keeps_the_mean_and_does_not_renormalise(binary, chain):
     link = Link((left, right)) if chain else Link((right,))
     draws, rows = 1000, 3 if chain else 4
     value, tail = torch.rand(5, 1, 2), torch.randn(5, 1)
-    total = sum(attend(link, value, (None, tail), dropout=0.4) for _ in range(draws))
+    total = sum(attend(link, value, (None, tail), dropout_p=0.4) for _ in range(draws))
     mean = total / draws
     torch.testing.assert_close(mean, attend(link, value, (None, tail)), atol=0.06, rtol=0)
-    ones = attend(link, torch.ones(5, 1, 1), (None, tail), dropout=0.4)
+    ones = attend(link, torch.ones(5, 1, 1), (None, tail), dropout_p=0.4)
     assert ones.shape == (rows, 1, 1)
     assert bool((ones - 1).abs().max() > 1e-3)
 
