@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from hetgraph.data.schema import Schema
-from hetgraph.errors import FileFormatError
+from hetgraph.errors import DataError, FileFormatError
 from hetgraph.files import atomic_dir
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds
@@ -173,6 +173,35 @@ class Model(nn.Module, ABC):
                 further row for each class where a weight belongs to a node of the target.
         """
         return []
+
+    def check(self, task: Task) -> None:
+        """Checks that a task is of the kind the parameters were made for; ``prepare`` begins so.
+
+        Types come in the same order, too; the number of nodes counts for types without features.
+
+        Raises:
+            DataError: If types, features, target or classes differ; it tells which.
+        """
+        now, made = task.graph.schema, self.schema
+        pairs: list[tuple[str, object, object]] = [
+            ("target", task.spec.target, self.spec.target),
+            ("number of outputs", task.spec.num_outputs, self.spec.num_outputs),
+            ("node types", [*now.node_types], [*made.node_types]),
+            ("edge types", [*map(str, now.edge_types)], [*map(str, made.edge_types)]),
+            ("reverses", now.reverses, made.reverses),
+        ]
+        for name in now.node_types.keys() & made.node_types.keys():
+            feature = made.node_types[name]
+            pairs.append((f"features of {name!r}", now.node_types[name], feature))
+            if not feature.dim and name in self.spec.num_nodes:
+                count = self.spec.num_nodes[name]
+                pairs.append((f"number of {name!r} nodes", task.graph.num_nodes[name], count))
+        for what, found, expected in pairs:
+            if found != expected:
+                raise DataError(
+                    f"this {self.name} was made for another graph: {what} {found}, expected "
+                    f"{expected}; build a model for this task."
+                )
 
     def num_parameters(self) -> int:
         """Returns the number of trainable parameters."""

@@ -89,6 +89,7 @@ class FullGraphModel(Model):
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> GraphInputs:
         """Brings features, relations, labels and views to the device of the model."""
+        self.check(task)
         graph, device = task.graph, self.device
         features = {name: feature_matrix(graph, name) for name in graph.node_types}
         return GraphInputs(

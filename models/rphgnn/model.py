@@ -96,6 +96,7 @@ class RpHGNN(Model):
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> Inputs:
         """Propagates all features (and labels) once; see :func:`prepare`."""
+        self.check(task)
         return prepare(task, self.layout, seeds, workdir, self.device)
 
     def batches(

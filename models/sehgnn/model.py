@@ -97,6 +97,7 @@ class SeHGNN(Model):
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> Inputs:
         """Takes the means of features (and labels) along every meta-path, on the CPU."""
+        self.check(task)
         graph, config = task.graph, self.config
         parts = task.open_parts()
         own = input_matrix(graph, task.spec.target)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from hetgraph.data import CSR, Dataset, EdgeType, HeteroGraph, NodeLabels, Relation, Split
+from hetgraph.errors import DataError
 from hetgraph.model import Model, Stage
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds
@@ -183,6 +184,17 @@ def test_saved_models_predict_the_same(name: str, dataset: Dataset, tmp_path: Pa
     assert type(loaded) is type(model)
     assert loaded.config == model.config
     assert torch.equal(predictions(loaded, task), predictions(model, task))
+
+
+def test_another_graph_is_refused(name: str, dataset: Dataset) -> None:
+    """A saved model meets a graph that lacks a relation, or whose features have another width."""
+    graph = dataset.graph
+    model = build(name, make_task(dataset))
+    lacking = graph.without_relation(graph.edge_types[0])
+    wider = graph.with_features("author", torch.randn(NUM_AUTHORS, 3))
+    for other, what in ((lacking, "edge types"), (wider, "features of 'author'")):
+        with pytest.raises(DataError, match=f"made for another graph: {what}"):
+            model.prepare(make_task(wrap(other)), seeds=SEEDS)
 
 
 def test_same_seed_same_result(name: str, dataset: Dataset) -> None:

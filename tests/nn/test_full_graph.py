@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hetgraph.data import CSR, Dataset, EdgeType, HeteroGraph, NodeLabels, Split
+from hetgraph.errors import DataError
 from hetgraph.model import Model, Stage
 from hetgraph.models.mlp import MLP, MLPConfig
 from hetgraph.nn import FeatureEncoder, FullGraphModel, GraphInputs
@@ -149,3 +150,14 @@ def test_vectors_of_nodes_are_saved_and_loaded(task, tmp_path):
     assert hash(loaded.spec) == hash(bare.spec)
     model.eval()
     assert torch.equal(loaded.predict(inputs, "test"), model.predict(inputs, "test"))
+
+
+def test_vectors_of_nodes_meet_other_nodes(task):
+    """Types without features have one vector a node, so their number is part of the model."""
+    bare = wrap(task.graph.with_features("author", None))
+    model, _ = build(bare, cls=MLP)
+    authors = torch.arange(bare.graph.num_nodes["author"] - 1)
+    nodes = {k: torch.arange(n) for k, n in bare.graph.num_nodes.items()} | {"author": authors}
+    fewer = wrap(bare.graph.subgraph(nodes))
+    with pytest.raises(DataError, match="number of 'author' nodes 39, expected 40"):
+        model.prepare(fewer, seeds=Seeds())
