@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hetgraph.data import CSR, EdgeType
-from hetgraph.models.hgt.merge import merge_attention
+from hetgraph.models.hgt.merge import Merge, average_attention, merge_attention
 from hetgraph.nn import LayerPlan, TypeDict
 from hetgraph.ops import dropout, edge_attention
 
@@ -32,6 +32,7 @@ class HGTLayer(nn.Module):
         num_heads: Attention heads, a divisor of ``dim``.
         dropout: Share of the output that is dropped.
         norm: Whether the output is layer-normalised, by type.
+        merge: How the attentions over the relations become one.
     """
 
     def __init__(
@@ -42,14 +43,19 @@ class HGTLayer(nn.Module):
         *,
         dropout: float = 0.0,
         norm: bool = False,
+        merge: Merge = "softmax",
     ) -> None:
         super().__init__()
+        self.merge = merge_attention if merge == "softmax" else average_attention
         self.plan, self.num_heads, self.dropout = plan, num_heads, dropout
         self._sent = Counter(one.src for one in plan.edge_types)
         self._received = Counter(one.dst for one in plan.edge_types)
+        joint = merge == "softmax"  # within one relation a key's bias cancels
         sources = [name for name in plan.inputs if name in self._sent]
         receivers = [name for name in plan.outputs if name in self._received]
-        self.key = TypeDict({t: nn.Linear(dim, dim, bias=_needs_bias(plan, t)) for t in sources})
+        self.key = TypeDict(
+            {t: nn.Linear(dim, dim, bias=joint and _needs_bias(plan, t)) for t in sources}
+        )
         self.value = TypeDict({t: nn.Linear(dim, dim) for t in sources})
         self.query = TypeDict({t: nn.Linear(dim, dim) for t in receivers})
         self.out = TypeDict({t: nn.Linear(dim, dim) for t in receivers})
@@ -85,7 +91,7 @@ class HGTLayer(nn.Module):
         for gate, name in zip(self.skip.sigmoid(), self.query, strict=True):
             assert isinstance(name, str)  # node types
             arriving = self.plan.into(name)
-            message, parts = merge_attention([attended.pop(one) for one in arriving])
+            message, parts = self.merge([attended.pop(one) for one in arriving])
             if shares is not None:
                 shares.update(zip(arriving, parts.unbind(), strict=True))
             mapped = self.out[name](F.gelu(message.flatten(1)))

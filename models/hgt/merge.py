@@ -1,13 +1,17 @@
-"""One softmax over several relations, from the attention over each of them."""
+"""From the attention over each relation to one representation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-__all__ = ["merge_attention"]
+__all__ = ["Merge", "average_attention", "merge_attention"]
+
+Merge = Literal["softmax", "mean"]
+"""One softmax over the edges of all relations, or the mean of one softmax for each."""
 
 
 def merge_attention(parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
@@ -34,4 +38,21 @@ def merge_attention(parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Ten
     total = shares[0].unsqueeze(-1) * parts[0][0]
     for share, (mean, _) in zip(shares[1:], parts[1:], strict=True):
         total.addcmul_(share.unsqueeze(-1), mean)
+    return total, shares
+
+
+def average_attention(parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Returns the mean over relations of the attention over each; one without entries counts as 0.
+
+    Args:
+        parts: As for :func:`merge_attention`.
+
+    Returns:
+        The same shapes.
+    """
+    found = torch.stack([lse for _, lse in parts]).isneginf().logical_not()
+    shares = found.to(parts[0][0].dtype) / len(parts)
+    total = parts[0][0] / len(parts)
+    for mean, _ in parts[1:]:
+        total = total.add(mean, alpha=1 / len(parts))
     return total, shares

@@ -13,6 +13,7 @@ from hetgraph.data import EdgeType, Schema
 from hetgraph.errors import ConfigError
 from hetgraph.model import RelevanceRow
 from hetgraph.models.hgt.layer import HGTLayer
+from hetgraph.models.hgt.merge import Merge
 from hetgraph.models.hgt.relevance import relevance_rows
 from hetgraph.nn import (
     FeatureEncoder,
@@ -37,6 +38,8 @@ class HGTConfig:
         num_heads: Attention heads, a divisor of ``hidden_dim``.
         dropout: Share of the output of each layer that is dropped.
         norm: Whether the output of each layer is layer-normalised; worth it with several layers.
+        merge: ``"softmax"``: one over the edges of all relations, as in the paper; ``"mean"``: the
+            mean of one softmax for each relation, as in HGB's program.
         inputs: ``"features"`` takes what the types have; ``"target"`` the features of the target
             and one learned vector a node for the other types; ``"ids"`` a learned vector for all.
 
@@ -49,6 +52,7 @@ class HGTConfig:
     num_heads: int = 8
     dropout: float = 0.2
     norm: bool = False
+    merge: Merge = "softmax"
     inputs: InputKind = "features"
 
     def __post_init__(self) -> None:
@@ -83,6 +87,7 @@ class HGT(FullGraphModel):
         "num_heads": [1, 4, 8],
         "dropout": {"low": 0.0, "high": 0.7},
         "norm": [True, False],
+        "merge": ["softmax", "mean"],
         "inputs": ["features", "target", "ids"],
     }
 
@@ -96,7 +101,14 @@ class HGT(FullGraphModel):
         ids = id_types(config.inputs, types, spec.target)
         self.features = FeatureEncoder(schema, spec, types, width, ids=ids)
         self.layers = nn.ModuleList(
-            HGTLayer(plan, width, config.num_heads, dropout=config.dropout, norm=config.norm)
+            HGTLayer(
+                plan,
+                width,
+                config.num_heads,
+                dropout=config.dropout,
+                norm=config.norm,
+                merge=config.merge,
+            )
             for plan in self.plans
         )
         self.make_head(width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from hetgraph.data import CSR
-from hetgraph.models.hgt.merge import merge_attention
+from hetgraph.models.hgt.merge import average_attention, merge_attention
 from hetgraph.ops import edge_attention
 
 ROWS, HEADS, DIM = 7, 2, 3
@@ -71,3 +71,13 @@ def test_a_single_relation_is_passed_on() -> None:
     found, shares = merge_attention([part])
     assert found is part[0]
     assert torch.equal(shares[0, :, 0], (matrix.degree > 0).float())
+
+
+def test_the_mean_counts_relations_without_entries() -> None:
+    matrices = [random_csr(0, 4, 9), random_csr(1, 4, 0), random_csr(2, 4, 9)]
+    parts = [attend(one, torch.randn(4, HEADS), torch.randn(4, HEADS, DIM)) for one in matrices]
+    found, shares = average_attention(parts)
+    torch.testing.assert_close(found, torch.stack([mean for mean, _ in parts]).mean(0))
+    for one, share in zip(matrices, shares, strict=True):
+        expected = (one.degree > 0).float().unsqueeze(1).expand(ROWS, HEADS) / 3
+        assert torch.equal(share, expected)

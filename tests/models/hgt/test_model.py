@@ -111,3 +111,17 @@ def test_relevance_follows_the_prior_of_a_relation(task: Task) -> None:
 def test_settings_out_of_range_are_refused(settings: dict[str, object], word: str) -> None:
     with pytest.raises(ConfigError, match=word):
         HGTConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_every_parameter_counts_when_relations_are_averaged(task: Task) -> None:
+    model = build(task, merge="mean")
+    batch = next(
+        iter(
+            model.batches(
+                model.prepare(task, seeds=SEEDS), "train", stage=model.stages()[0], batch_size=10
+            )
+        )
+    )
+    model.training_step(batch, stage=model.stages()[0]).total.backward()
+    without = [k for k, one in model.named_parameters() if one.grad is None or not one.grad.any()]
+    assert not without
