@@ -23,7 +23,7 @@ class Job:
     Args:
         benchmark: The benchmark.
         model: Name of a registered model.
-        dataset: Full name of the dataset.
+        dataset: Full name of the dataset in the benchmark.
         settings: Changes to the model's configuration, by section.
         metapaths: Requested meta-paths.
         root: Folder of the data sets.
@@ -40,8 +40,14 @@ class Job:
 
     @property
     def all_settings(self) -> dict[str, Any]:
-        """The benchmark's own settings with those of the caller over them."""
-        return merge(self.benchmark.settings, self.settings)
+        """The settings of the benchmark, those of the dataset over them, the caller's over both."""
+        own = self.benchmark.datasets[self.dataset].settings
+        return merge(self.benchmark.settings, own, self.settings)
+
+    @property
+    def data(self) -> str:
+        """The data set to load."""
+        return self.benchmark.datasets[self.dataset].data
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -62,11 +68,11 @@ class Job:
 
         plan = make_plan(
             models.get(self.model),
-            self.dataset,
+            self.data,
             settings=self.all_settings,
             metapaths=self.metapaths,
         )
-        dataset = load_dataset(self.dataset, self.root, **plan.data)
+        dataset = load_dataset(self.data, self.root, **plan.data)
         bound = bind_metapaths(plan, dataset)
         return config_hash(bound.settings), dataset_sha256(dataset)
 
@@ -88,7 +94,7 @@ class Job:
         folder = self.folder(hashes, seed, fresh=fresh)
         result = run(
             self.model,
-            self.dataset,
+            self.data,
             seed=seed,
             settings=self.all_settings,
             metapaths=self.metapaths,
@@ -98,7 +104,7 @@ class Job:
             progress=progress,
         )
         return RunRecord.from_result(
-            result.to_dict(),
+            {**result.to_dict(), "dataset": self.dataset},
             benchmark=self.benchmark.name,
             version=hetgraph.__version__,
             overrides=self.overrides,

@@ -159,7 +159,7 @@ def _variants(top: _Node) -> tuple[Variant, ...]:
 
 
 def _dataset(key: str, node: _Node, metrics: Mapping[str, Metric], scale: float) -> DatasetSpec:
-    node.only(("label", "metrics", "margins", "runnable", "note"))
+    node.only(("label", "metrics", "margins", "runnable", "note", "of", "settings"))
     names = tuple(node.get("metrics", list, list(metrics)))
     margins = {}
     for name in names:
@@ -176,6 +176,8 @@ def _dataset(key: str, node: _Node, metrics: Mapping[str, Metric], scale: float)
         margins=margins,
         runnable=node.get("runnable", bool, True),
         note=node.get("note", str, ""),
+        of=node.get("of", str, ""),
+        settings=node.get("settings", Mapping, {}),
     )
 
 

@@ -37,7 +37,8 @@ __all__ = [
 SCHEMA = 1
 """Version of the layout of a line."""
 
-_HARMLESS = ("checkpoint_seconds", "checkpoint_batches", "tensorboard")
+_HARMLESS = ("best_on_test", "checkpoint_seconds", "checkpoint_batches", "tensorboard")
+"""Settings that change no number; the first only adds some."""
 
 Identity: TypeAlias = tuple[str, str, str, int, str, str]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,7 +47,11 @@ class Variant:
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """A dataset of the benchmark; margins are fractions, one for each metric."""
+    """A dataset of the benchmark; margins are fractions, one for each metric.
+
+    ``of`` is the data set that is loaded, where the benchmark has it under several names with
+    ``settings`` of their own, such as one for each number of labels.
+    """
 
     name: str
     label: str
@@ -55,6 +59,13 @@ class DatasetSpec:
     margins: Mapping[str, float]
     runnable: bool = True
     note: str = ""
+    of: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def data(self) -> str:
+        """The data set to load."""
+        return self.of or self.name
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from hetgraph.train.record import Record
+
+
+_PROTOCOLS = {"_half": "half", "_best_epoch": "best epoch"}
 
 
 def add_command(commands: Commands) -> None:
@@ -97,13 +101,28 @@ def _metrics(record: Record) -> Table:
     """Metrics as columns, parts as rows; fractions as they stand in the record."""
     from hetgraph.cli.console import plain, table
 
-    names = list(dict.fromkeys(name for part in record.metrics.values() for name in part))
+    rows = dict(_rows(record.metrics))
+    names = list(dict.fromkeys(name for part in rows.values() for name in part))
     title = f"{record.model} on {record.dataset}, seed {record.seed}"
     shown = table("part", *names, title=title, right=tuple(names))
-    for part, values in record.metrics.items():
+    for part, values in rows.items():
         cells = ("" if values.get(name) is None else f"{values[name]:.4f}" for name in names)
         shown.add_row(plain(part), *cells)
     return shown
+
+
+def _rows(metrics: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, dict[str, float]]]:
+    """Scores of a part under another protocol, told by the end of their names, get a row each."""
+    for part, values in metrics.items():
+        others = {
+            end: title for end, title in _PROTOCOLS.items() if any(k.endswith(end) for k in values)
+        }
+        yield part, {k: v for k, v in values.items() if not k.endswith(tuple(_PROTOCOLS))}
+        for end, title in others.items():
+            yield (
+                f"{part}, {title}",
+                {k.removesuffix(end): v for k, v in values.items() if k.endswith(end)},
+            )
 
 
 def _facts(record: Record) -> dict[str, object]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from hetgraph.metrics.classification import accuracy, multi_label_f1, single_label_f1
+from hetgraph.metrics.classification import (
+    accuracy,
+    multi_label_f1,
+    roc_auc,
+    roc_auc_ovr,
+    single_label_f1,
+)
 from hetgraph.metrics.ranking import mrr, ndcg
 
-__all__ = ["accuracy", "mrr", "multi_label_f1", "ndcg", "single_label_f1"]
+__all__ = ["accuracy", "mrr", "multi_label_f1", "ndcg", "roc_auc", "roc_auc_ovr", "single_label_f1"]

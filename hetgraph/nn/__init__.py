@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hetgraph.nn.diffusion import NoiseSchedule
 from hetgraph.nn.dropout import Dropout
 from hetgraph.nn.features import FeatureEncoder, InputKind, feature_matrix, id_types
 from hetgraph.nn.full_graph import FullGraphModel, GraphBatch, GraphInputs
@@ -18,6 +19,7 @@ __all__ = [
     "GraphInputs",
     "InputKind",
     "LayerPlan",
+    "NoiseSchedule",
     "TypeDict",
     "choose_loss",
     "feature_matrix",

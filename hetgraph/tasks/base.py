@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -106,6 +106,15 @@ class Task(ABC):
             return metrics[monitor]
         known = (*metrics, *self.monitors)
         raise ConfigError(f"unknown monitor {monitor!r}.{suggest(monitor, known)}")
+
+    def best_over_epochs(self, history: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        """Returns the best value of each metric over epochs, each at an epoch of its own.
+
+        Args:
+            history: What :meth:`score` returned for the test part after each epoch.
+        """
+        names = [name for name in history[0] if name != "loss"]
+        return {name: max(one[name] for one in history) for name in names}
 
     def without_test(self) -> Task:
         """Returns a view for tuning whose test part can neither be listed nor scored."""

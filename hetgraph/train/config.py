@@ -27,6 +27,9 @@ class TrainConfig:
         eval_every: Epochs between evaluations on the validation part; the last epoch always is.
         monitor: What selects the weights: ``"loss"`` or a metric of the task on the validation
             part, for node classification also ``"f1_mean"``, the mean of micro and macro F1.
+        best_on_test: Whether the test part is scored at every evaluation, too, and the best values
+            over epochs are added as ``*_best_epoch``, as some papers report them. They are too
+            good by construction; the weights are still selected by the monitor.
         batch_size: Samples of a batch over all processes.
         accumulate: Batches to an optimiser step.
         clip_norm: Greatest norm of the gradient; ``None`` does not clip.
@@ -51,6 +54,7 @@ class TrainConfig:
     patience: int | None = 30
     eval_every: int = 1
     monitor: str = "loss"
+    best_on_test: bool = False
     batch_size: int = 10_000
     accumulate: int = 1
     clip_norm: float | None = None

@@ -67,6 +67,8 @@ class TrainingLoop:
         with self.clock.phase("evaluate"):
             for part in parts:
                 metrics[part], logits = self._evaluate(part)
+                if part == "test" and self.state.test_history:
+                    metrics[part] |= self._best_over_epochs()
                 if logits is not None:
                     predictions[part] = logits
         return metrics, predictions
@@ -83,6 +85,8 @@ class TrainingLoop:
             row["train"] = self._run_epoch(stage)
             if stage.validate and (state.epoch % every == 0 or state.epoch == epochs):
                 row["valid"] = self._validate(stage)
+                if self.config.best_on_test:
+                    state.test_history.append(self._evaluate("test")[0])
             row["seconds"] = time.perf_counter() - start
             self._report(row)
             self.saver.offer(state, interrupted=self.interrupt.requested)
@@ -151,6 +155,10 @@ class TrainingLoop:
 
     def _evaluate(self, part: Part) -> tuple[dict[str, float], Tensor | None]:
         return evaluate(self.model, self.inputs, self.task, part, self.engine)
+
+    def _best_over_epochs(self) -> dict[str, float]:
+        best = self.task.best_over_epochs(self.state.test_history)
+        return {f"{name}_best_epoch": value for name, value in best.items()}
 
     def _report(self, row: dict[str, Any]) -> None:
         monitor = self.config.monitor

@@ -28,6 +28,7 @@ class FitState:
         batch: Batches of the running epoch that are over.
         epochs: Epochs that are over, in all stages.
         best_epoch: Best epoch of the last validated stage.
+        test_history: Scores of the test part at every evaluation, with ``best_on_test``.
     """
 
     optimizer: Optimizer
@@ -36,6 +37,7 @@ class FitState:
         self.model = model
         self.stage = self.epoch = self.batch = self.epochs = 0
         self.best_epoch: int | None = None
+        self.test_history: list[dict[str, float]] = []
         self.sums = LossSums()
         self._engine = engine
         self._config = config
@@ -104,6 +106,7 @@ class FitState:
             "batch": self.batch,
             "epochs": self.epochs,
             "best_epoch": self.best_epoch,
+            "test_history": self.test_history,
             "seconds": self.seconds,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -116,7 +119,7 @@ class FitState:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continues from a saved state; the optimiser follows at the start of the stage."""
-        for name in ("stage", "epoch", "batch", "epochs", "best_epoch"):
+        for name in ("stage", "epoch", "batch", "epochs", "best_epoch", "test_history"):
             setattr(self, name, state[name])
         self._start -= state["seconds"]
         self.model.load_state_dict(state["model"])

@@ -95,3 +95,14 @@ def test_an_out_that_is_a_file(hetgraph: Callable, tmp_path: Path) -> None:
         assert code == 2
         assert err.count("\n") == 1
     assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_other_protocols_are_rows_of_their_own(hetgraph: Callable, tmp_path: Path) -> None:
+    settings = ("--set", "train.best_on_test=true", "--set", "task.test=half")
+    code, out, _ = hetgraph("train", "mlp", *SMALL, *settings, "--out", "run")
+    assert code == 0
+    rows = [line.split("│")[1].strip() for line in out.splitlines() if line.startswith("│ test")]
+    assert rows == ["test", "test, half", "test, best epoch"]
+    record = json.loads((tmp_path / "run/result.json").read_text())
+    (best,) = (line for line in out.splitlines() if line.startswith("│ test, best"))
+    assert f"{record['metrics']['test']['micro_f1_best_epoch']:.4f}" in best

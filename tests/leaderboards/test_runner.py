@@ -174,6 +174,28 @@ def test_settings_of_the_caller_win_over_those_of_the_benchmark(tiny: Path):
     assert Job(benchmark, "rphgnn", "hgb/DBLP", {}).all_settings == {"task": {"test": "half"}}
 
 
+def test_a_dataset_may_be_another_one_with_settings(toy: Path, tmp_path: Path):
+    """As one data set with several numbers of labels; the record goes by the benchmark's name."""
+    entry = (
+        "{label: Large, of: synthetic/academic, settings: {data: {num_nodes: 500}}, "
+        "margins: {micro_f1: 1.0}}"
+    )
+    text = toy.read_text(encoding="utf-8")
+    text = text.replace("datasets: {", f"datasets: {{large: {entry}, ")
+    toy.write_text(text, encoding="utf-8")
+    run = {"results": tmp_path / "results", "out": tmp_path / "runs", "progress": False}
+    report = run_benchmark(toy, "toy_linear", 1, **run)
+    assert report.failures == []
+    found = {record.dataset: record for record in report.recorded}
+    assert set(found) == {"large", "synthetic/academic"}
+    assert found["large"].config["data"] == {"num_nodes": 500}
+    assert found["synthetic/academic"].config["data"] == {"num_nodes": 400}
+    assert len(run_benchmark(toy, "toy_linear", 1, **run).skipped) == 2
+    stream = io.StringIO()
+    show(toy, Console(file=stream, width=140), results=tmp_path / "results")
+    assert "Large" in stream.getvalue()
+
+
 def test_a_fresh_run_gets_a_folder_of_its_own(tiny: Path, tmp_path: Path):
     job = Job(load_benchmark(tiny), "rphgnn", "hgb/DBLP", {}, out=tmp_path)
     first = job.folder(HASHES, 0, fresh=True)

@@ -9,7 +9,12 @@ from hetgraph.leaderboards import available, load_benchmark
 
 
 def test_available_lists_the_shipped_benchmarks():
-    shipped = {"gtn-node-classification", "hgb-node-classification", "large-graphs"}
+    shipped = {
+        "gtn-node-classification",
+        "heco-node-classification",
+        "hgb-node-classification",
+        "large-graphs",
+    }
     assert shipped <= set(available())
 
 
@@ -35,7 +40,7 @@ def test_every_published_cell_has_a_source_and_every_source_and_dataset_is_used(
     for _, cell in cells:
         assert (cell.mean is not None) == (cell.status == "value")
         assert cell.mean is None or 0 < cell.mean < 1
-        assert cell.std is None or 0 < cell.std < 0.05
+        assert cell.std is None or 0 <= cell.std < 0.09
 
 
 @pytest.mark.parametrize("name", available())
@@ -99,6 +104,7 @@ def test_gtn_has_all_published_rows_and_latte_without_numbers():
             {"rgcn", "han", "hgt", "simple_hgn", "sehgnn", "rphgnn"},
         ),
         ("gtn-node-classification", {"latte", "han"}),
+        ("heco-node-classification", {"diffgraph", "han"}),
     ],
 )
 def test_published_rows_of_our_models_are_paired(name: str, paired: set[str]):

@@ -1,9 +1,15 @@
 import pytest
 import torch
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, roc_auc_score
 
 from hetgraph.errors import DataError
-from hetgraph.metrics import accuracy, multi_label_f1, single_label_f1
+from hetgraph.metrics import (
+    accuracy,
+    multi_label_f1,
+    roc_auc,
+    roc_auc_ovr,
+    single_label_f1,
+)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -33,3 +39,23 @@ def test_nothing_to_score_is_told() -> None:
         accuracy(torch.tensor([]), torch.tensor([]))
     with pytest.raises(DataError, match="shape"):
         accuracy(torch.tensor([1]), torch.tensor([1, 2]))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_areas_equal_sklearn(seed: int) -> None:
+    """Rounded scores have many ties."""
+    generator = torch.Generator().manual_seed(seed)
+    target = torch.arange(60) % 4
+    logits = torch.randn(60, 4, generator=generator).mul(2).round()
+    probabilities = logits.softmax(1)
+    expected = roc_auc_score(target, probabilities, multi_class="ovr", average="macro")
+    assert roc_auc_ovr(probabilities, target) == pytest.approx(expected)
+    expected = roc_auc_score(target == 1, logits[:, 0])
+    assert roc_auc(logits[:, 0], target == 1) == pytest.approx(expected)
+
+
+def test_an_area_needs_both_kinds() -> None:
+    with pytest.raises(DataError, match="positive and negative"):
+        roc_auc(torch.rand(3), torch.ones(3).bool())
+    with pytest.raises(DataError, match="num_classes"):
+        roc_auc_ovr(torch.rand(3), torch.zeros(3).long())

@@ -167,3 +167,13 @@ def test_damaged_checkpoint_is_one_clear_line(tiny, tmp_path, damage):
     path.write_bytes(content)
     with pytest.raises(FileFormatError, match=r"is damaged \(.*\); remove it to start"):
         _run(tiny, tmp_path, resume=True)
+
+
+def test_the_scores_of_all_epochs_survive(tiny, tmp_path):
+    config = TrainConfig(**OPTIONS, best_on_test=True)
+    _, whole = _run(tiny, tmp_path / "whole", config=config)
+    with pytest.raises(CrashError):
+        _run(tiny, tmp_path / "parts", halt_at=10, config=config)
+    _, resumed = _run(tiny, tmp_path / "parts", resume=True, config=config)
+    assert resumed.metrics == whole.metrics
+    assert "micro_f1_best_epoch" in whole.metrics["test"]

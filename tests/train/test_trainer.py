@@ -224,3 +224,17 @@ def test_trains_on_cuda(tiny, precision):
     assert model.device.type == "cuda"
     assert result.metrics["train"]["loss"] < 0.8
     assert result.cuda_peak_memory_bytes > 0
+
+
+def test_the_best_of_the_test_part_is_an_extra(tiny):
+    """It neither changes the weights nor the honest scores, and no epoch is better."""
+    honest_model, honest = _fit(tiny)
+    model, result = _fit(tiny, _with(best_on_test=True))
+    assert _same(model, honest_model)
+    scores = result.metrics["test"]
+    assert {k: v for k, v in scores.items() if not k.endswith("_best_epoch")} == honest.metrics[
+        "test"
+    ]
+    assert scores["micro_f1_best_epoch"] >= scores["micro_f1"]
+    assert "loss_best_epoch" not in scores
+    assert not any("best_epoch" in name for name in result.metrics["valid"])

@@ -1,0 +1,158 @@
+"""Gaussian diffusion of vectors: how much noise each step adds, and how to take it away again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from hetgraph.errors import ConfigError
+
+__all__ = ["NoiseSchedule"]
+
+_MOST = 0.999
+"""Largest variance of one step; at 1 nothing of the signal would be left to divide by."""
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseSchedule:
+    """The variances ``beta`` of a diffusion, and all that follows from them, in float64.
+
+    ``x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise`` with ``abar_t = prod (1 - beta)`` up to t.
+    Steps count from 0. Differences of signal-to-noise ratios are far below float32's resolution
+    (1e-10 of the ratios), so single precision begins only where a value meets a vector.
+
+    Args:
+        beta: ``[num_steps]`` float64, each above 0 and below 1.
+
+    Raises:
+        ConfigError: If there is no step, or a variance is out of its range.
+
+    Source: Ho, Jain, Abbeel, Denoising diffusion probabilistic models, NeurIPS 2020, eq. 2-7.
+    """
+
+    beta: Tensor
+
+    def __post_init__(self) -> None:
+        if self.beta.dim() != 1 or not self.beta.numel() or self.beta.dtype != torch.float64:
+            raise ConfigError("beta must be a float64 vector of at least one step.")
+        low, high = float(self.beta.min()), float(self.beta.max())
+        if not (low > 0 and high < 1):
+            raise ConfigError(f"variances lie in [{low:.3g}, {high:.3g}], expected in (0, 1).")
+
+    # ---------------------------------------------------------------- construction
+
+    @classmethod
+    def linear_variance(
+        cls,
+        num_steps: int,
+        scale: float = 1.0,
+        *,
+        low: float = 1e-4,
+        high: float = 1e-3,
+        first: float | None = None,
+    ) -> NoiseSchedule:
+        """The total variance ``1 - abar`` grows linearly from ``scale * low`` to ``scale * high``.
+
+        Args:
+            num_steps: Number of steps.
+            scale: Factor on both ends.
+            low: Total variance after the first step, unscaled.
+            high: Total variance after the last step, unscaled.
+            first: Replaces the variance of the first step; all totals move with it.
+        """
+        _check_steps(num_steps)
+        signal = 1 - torch.linspace(scale * low, scale * high, num_steps, dtype=torch.float64)
+        before = torch.cat([signal.new_ones(1), signal[:-1]])
+        beta = (1 - signal / before).clamp_(max=_MOST)
+        if first is not None:
+            beta[0] = first
+        return cls(beta)
+
+    @classmethod
+    def cosine(cls, num_steps: int, offset: float = 0.008) -> NoiseSchedule:
+        """The signal falls as a squared cosine, from almost all of it to almost nothing.
+
+        Source: Nichol, Dhariwal, Improved denoising diffusion probabilistic models, 2021, eq. 17.
+        """
+        _check_steps(num_steps)
+        at = torch.arange(num_steps + 1, dtype=torch.float64) / num_steps
+        signal = torch.cos((at + offset) / (1 + offset) * torch.pi / 2) ** 2
+        return cls((1 - signal[1:] / signal[:-1]).clamp_(1e-8, _MOST))
+
+    # ------------------------------------------------------------------ properties
+
+    @property
+    def num_steps(self) -> int:
+        """Number of steps."""
+        return self.beta.numel()
+
+    @cached_property
+    def signal(self) -> Tensor:
+        """``[num_steps]`` share of the signal's variance that is left, ``abar``."""
+        return (1 - self.beta).cumprod(0)
+
+    @cached_property
+    def _signal_before(self) -> Tensor:
+        return torch.cat([self.signal.new_ones(1), self.signal[:-1]])
+
+    @cached_property
+    def snr(self) -> Tensor:
+        """``[num_steps]`` signal-to-noise ratio ``abar / (1 - abar)``."""
+        return self.signal / (1 - self.signal)
+
+    @cached_property
+    def elbo_weight(self) -> Tensor:
+        """``[num_steps]`` weight of the squared error: ``snr[t - 1] - snr[t]``, and 1 at step 0.
+
+        Its mean is ``(1 + snr[0] - snr[-1]) / num_steps``, so the noise decides the weight of the
+        loss as a whole.
+        """
+        return torch.cat([self.snr.new_ones(1), self.snr[:-1] - self.snr[1:]])
+
+    @cached_property
+    def clean_share(self) -> Tensor:
+        """``[num_steps]`` factor of the clean estimate in the mean of the step before, eq. 7."""
+        return self.beta * self._signal_before.sqrt() / (1 - self.signal)
+
+    @cached_property
+    def noisy_share(self) -> Tensor:
+        """``[num_steps]`` factor of the noisy value in the mean of the step before, eq. 7."""
+        return (1 - self._signal_before) * (1 - self.beta).sqrt() / (1 - self.signal)
+
+    # ------------------------------------------------------------------- processes
+
+    def add_noise(self, x: Tensor, step: Tensor, noise: Tensor) -> Tensor:
+        """Returns ``x`` after ``step`` (and all before it) added its noise; differentiable.
+
+        Args:
+            x: ``[num_rows, dim]``.
+            step: ``[num_rows]`` int64.
+            noise: ``[num_rows, dim]`` standard normal.
+        """
+        signal = self.signal[step.cpu()].unsqueeze(1)
+        kept, added = (one.sqrt().to(x) for one in (signal, 1 - signal))
+        return kept * x + added * noise
+
+    def remove_noise(self, x: Tensor, denoise: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Returns the means of the reverse process from the last step to the first.
+
+        O(num_steps) calls of ``denoise``; no noise is drawn, so the result is a function of ``x``.
+
+        Args:
+            x: ``[num_rows, dim]`` where the process starts.
+            denoise: Estimates the clean vectors from noisy ones and their ``[num_rows]`` step.
+        """
+        for step in reversed(range(self.num_steps)):
+            steps = torch.full((x.shape[0],), step, dtype=torch.int64, device=x.device)
+            clean = denoise(x, steps)
+            x = float(self.clean_share[step]) * clean + float(self.noisy_share[step]) * x
+        return x
+
+
+def _check_steps(num_steps: int) -> None:
+    if num_steps < 1:
+        raise ConfigError(f"the number of steps is {num_steps}, expected at least 1.")

@@ -1,0 +1,82 @@
+"""From the auxiliary views of a node to its target view, by diffusion or without it."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hetgraph.models.diffgraph.config import DiffGraphConfig
+from hetgraph.models.diffgraph.denoiser import Autoencoder, Denoiser
+from hetgraph.models.diffgraph.encoder import SLOPE
+from hetgraph.nn import NoiseSchedule
+
+__all__ = ["CrossView", "make_schedule"]
+
+_FIRST = 1e-4
+"""The authors overwrite the first variance by it, which fixes the noise of all steps."""
+
+
+def make_schedule(config: DiffGraphConfig) -> NoiseSchedule:
+    """Returns the schedule of a configuration."""
+    if config.schedule == "cosine":
+        return NoiseSchedule.cosine(config.num_steps)
+    return NoiseSchedule.linear_variance(config.num_steps, config.noise_scale, first=_FIRST)
+
+
+class CrossView(nn.Module):
+    """What a node's auxiliary representation says about its target representation.
+
+    Args:
+        config: ``fusion``, the schedule and the widths.
+    """
+
+    def __init__(self, config: DiffGraphConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.schedule = make_schedule(config)
+        dim, hidden = config.hidden_dim, config.denoiser_dims
+        self.denoise: Denoiser | Autoencoder | None = None
+        if config.fusion == "diffusion":
+            self.denoise = Denoiser(dim, hidden, config.time_dim, config.denoiser_dropout)
+        elif config.fusion == "autoencoder":
+            self.denoise = Autoencoder(dim, hidden)
+
+    def forward(self, target: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns what to add to the target in training, and the error of each row.
+
+        Gradients reach both views. Each row gets a step and noise of its own.
+
+        Args:
+            target: ``[num_rows, dim]``.
+            source: ``[num_rows, dim]``.
+
+        Returns:
+            ``[num_rows, dim]`` and ``[num_rows]``, weighted by step.
+        """
+        if isinstance(self.denoise, Denoiser):
+            step = torch.randint(self.schedule.num_steps, (len(source),), device=source.device)
+            noisy = self.schedule.add_noise(source, step, torch.randn_like(source))
+            made = self.denoise(noisy, step)
+            error = (target - made).square().mean(dim=1)
+            if self.config.weighting == "elbo":
+                error = error * self.schedule.elbo_weight[step.cpu()].to(error)
+            return made, error
+        made = self.generate(source)
+        if self.denoise is None:
+            return made, made.new_zeros(len(made))
+        return made, (target - made).square().mean(dim=1)
+
+    def generate(self, source: Tensor) -> Tensor:
+        """Returns what to add to the target when the model is used, ``[num_rows, dim]``."""
+        if self.denoise is None:
+            shown = self.config.fusion == "sum"
+            return F.leaky_relu(source, SLOPE) if shown else torch.zeros_like(source)
+        if isinstance(self.denoise, Autoencoder):
+            made: Tensor = self.denoise(source)
+            return made
+        if self.config.sampler == "full":
+            return self.schedule.remove_noise(source, self.denoise)
+        first = torch.zeros(len(source), dtype=torch.int64, device=source.device)
+        estimate: Tensor = self.denoise(source, first)
+        return estimate

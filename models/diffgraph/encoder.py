@@ -1,0 +1,99 @@
+"""Propagation along one view of the nodes, without parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hetgraph.data import CSR
+from hetgraph.ops import spmm
+
+__all__ = ["Feed", "Propagator", "encode_view", "make_propagator"]
+
+Feed = Literal["raw", "unit"]
+"""What the next layer reads: the output itself, or scaled to length one."""
+
+SLOPE = 0.5
+DENSE_SHARE = 0.1
+"""Matrices with a larger share of entries are multiplied as dense ones."""
+_DENSE_BYTES = 2**28
+
+
+@dataclass(frozen=True, eq=False)
+class Propagator:
+    """``P = D_r^-1/2 A D_c^-1/2``: means over the neighbours of a node along one view.
+
+    Args:
+        matrix: ``[num_nodes, num_nodes]``, sparse or dense; a row's entries are its neighbours.
+    """
+
+    matrix: CSR | Tensor
+
+    def __call__(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Returns ``P x``, or some of its rows."""
+        if isinstance(self.matrix, CSR):
+            return spmm(self.matrix if rows is None else self.matrix.rows(rows), x)
+        return (self.matrix if rows is None else self.matrix[rows]) @ x
+
+    @property
+    def cost(self) -> int:
+        """Products that a column of ``x`` takes."""
+        return self.matrix.nnz if isinstance(self.matrix, CSR) else self.matrix.numel()
+
+    def to(self, device: torch.device | str) -> Propagator:
+        """Returns it on ``device``."""
+        return Propagator(self.matrix.to(device))
+
+
+def make_propagator(pattern: CSR) -> Propagator:
+    """Returns the propagator of a pattern; values of its entries do not count.
+
+    Args:
+        pattern: ``[num_nodes, num_nodes]``.
+    """
+    scaled = pattern.with_weight(None).normalized("sym")
+    cells = pattern.num_rows * pattern.num_cols
+    if pattern.nnz > DENSE_SHARE * cells and 4 * cells <= _DENSE_BYTES:
+        return Propagator(scaled.to_dense(torch.float32))
+    return Propagator(scaled)
+
+
+def encode_view(
+    propagator: Propagator,
+    x: Tensor,
+    num_layers: int,
+    feed: Feed,
+    rows: Tensor | None = None,
+    first: Tensor | None = None,
+) -> Tensor:
+    """Returns ``x + sum_l unit(z_l)`` with ``z_l = leaky_relu(P z_(l-1))``.
+
+    Nodes without neighbours keep their ``x``. O(num_layers * entries * dim); the last layer is
+    made for the wanted rows alone.
+
+    Args:
+        propagator: See :func:`make_propagator`.
+        x: ``[num_nodes, dim]``.
+        num_layers: Number of layers.
+        feed: What the next layer reads.
+        rows: ``[num_rows]`` int64 nodes that are wanted; ``None`` for all.
+        first: ``P x``, where it is known already.
+    """
+    total, z = x if rows is None else x[rows], x
+    for layer in range(num_layers):
+        last = layer == num_layers - 1
+        wanted = rows if last else None
+        if layer == 0 and first is not None:
+            mixed = first if wanted is None else first[wanted]
+        else:
+            mixed = propagator(z, wanted)
+        z = F.leaky_relu(mixed, SLOPE)
+        unit = F.normalize(z, eps=1e-12)
+        total = total + (unit if last or rows is None else unit[rows])
+        if feed == "unit":
+            z = unit
+    return total
