@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from hetgraph.data.loading import dataset_task
 from hetgraph.errors import ConfigError, suggest
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict, merge, parse_assignments
-from hetgraph.tasks.node_classification import NodeClassification
+from hetgraph.tasks.factory import task_class
 from hetgraph.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -54,12 +55,17 @@ class Experiment:
     published: Mapping[str, Any] = field(default_factory=dict)
 
 
-def section_classes(model: type[Model]) -> dict[str, type[Any] | None]:
-    """Returns the configuration class of each section; ``data`` has free names."""
+def section_classes(model: type[Model], dataset: str = "") -> dict[str, type[Any] | None]:
+    """Returns the configuration class of each section; ``data`` has free names.
+
+    Args:
+        model: The model.
+        dataset: Name of the data set, which tells the task; node classification without it.
+    """
     return {
         "model": model.Config,
         "train": TrainConfig,
-        "task": NodeClassification.Options,
+        "task": task_class(dataset_task(dataset)).Options,
         "seeds": Seeds,
         "data": None,
     }
@@ -108,7 +114,8 @@ def read_experiment(path: Path, model: type[Model]) -> Experiment:
         if key not in known:
             raise ConfigError(f"{path}: unknown key {key!r}.{suggest(str(key), known)}")
     settings = {section: _mapping(path, content, section) for section in SECTIONS}
-    for section, cls in section_classes(model).items():
+    dataset = str(content.get("dataset") or "")
+    for section, cls in section_classes(model, dataset).items():
         if cls is not None:
             try:
                 config_from_dict(cls, settings[section], section)
@@ -120,14 +127,17 @@ def read_experiment(path: Path, model: type[Model]) -> Experiment:
     return Experiment(
         path=path,
         method=method,
-        dataset=str(content.get("dataset") or ""),
+        dataset=dataset,
         settings={section: values for section, values in settings.items() if values},
         published=_mapping(path, content, "published"),
     )
 
 
 def user_settings(
-    model: type[Model], config: Path | None = None, assignments: Sequence[str] = ()
+    model: type[Model],
+    config: Path | None = None,
+    assignments: Sequence[str] = (),
+    dataset: str = "",
 ) -> dict[str, Any]:
     """Returns what a user asked for: a file's sections with ``key=value`` words laid over them.
 
@@ -137,12 +147,14 @@ def user_settings(
         ConfigError: If a name or a value is wrong.
     """
     layers: list[Mapping[str, Any]] = []
+    named = dataset
     if config is not None:
         experiment = read_experiment(config, model)
         layers.append(experiment.settings)
         if experiment.dataset:
             layers.append({"dataset": experiment.dataset})
-    return merge(*layers, parse_assignments(assignments, section_classes(model)))
+            named = named or experiment.dataset
+    return merge(*layers, parse_assignments(assignments, section_classes(model, named)))
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

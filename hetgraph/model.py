@@ -97,6 +97,8 @@ class Model(nn.Module, ABC):
     citation: ClassVar[str] = ""
     search_space: ClassVar[Mapping[str, Any]] = {}
     tasks: ClassVar[tuple[str, ...]] = ("node-classification",)
+    families: ClassVar[Mapping[str, type[Model]]] = {}
+    """Classes that take this one's place for other families of tasks, with the same ``Config``."""
     no_decay: ClassVar[tuple[str, ...]] = ()
     """Parameters whose name contains one of these words are left out of weight decay."""
 
@@ -174,6 +176,15 @@ class Model(nn.Module, ABC):
         """
         return []
 
+    @classmethod
+    def for_task(cls, task: Task, config: Any) -> Model:
+        """Builds the model for a task; see :attr:`families`."""
+        return cls._of(task.spec)(task.graph.schema, task.spec, config)
+
+    @classmethod
+    def _of(cls, spec: TaskSpec) -> type[Model]:
+        return cls.families.get(spec.kind, cls)
+
     def check(self, task: Task) -> None:
         """Checks that a task is of the kind the parameters were made for; ``prepare`` begins so.
 
@@ -233,7 +244,7 @@ class Model(nn.Module, ABC):
             cls = models.get(meta["model"])
             config = config_from_dict(cls.Config, meta["config"])
             schema, spec = Schema.from_dict(meta["schema"]), TaskSpec.from_dict(meta["spec"])
-            model = cls(schema, spec, config)
+            model = cls._of(spec)(schema, spec, config)
             model.load_state_dict(load_tensors(folder / "parameters.safetensors"))
         except FileFormatError:
             raise

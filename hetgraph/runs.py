@@ -43,7 +43,10 @@ DEFAULT_DATASET = "synthetic/academic"
 
 
 def settings_from(
-    model: str, config: Path | None = None, assignments: Sequence[str] = ()
+    model: str,
+    config: Path | None = None,
+    assignments: Sequence[str] = (),
+    dataset: str = "",
 ) -> dict[str, Any]:
     """Returns the settings of a ``--config`` file with ``--set`` words laid over them.
 
@@ -51,11 +54,12 @@ def settings_from(
         model: Name of the model.
         config: YAML file with the sections ``model``, ``train``, ``task``, ``seeds``, ``data``.
         assignments: ``["train.lr=0.01", "dropout=0.5"]``.
+        dataset: Name of the data set, if it is known; it tells which options the task has.
 
     Raises:
         ConfigError: If a name or a value is wrong.
     """
-    return user_settings(models.get(model), config, assignments)
+    return user_settings(models.get(model), config, assignments, dataset)
 
 
 def run(
@@ -172,7 +176,7 @@ def _load(plan: Plan, root: str | os.PathLike[str] | None) -> tuple[Dataset, Tas
 def _build(plan: Plan, task: Task, engine: Engine) -> Model:
     """Makes the model; its initial weights depend on ``seeds.init`` alone."""
     with rng.isolated(engine.device, plan.seeds.key("init", "parameters")):
-        return plan.model(task.graph.schema, task.spec, plan.config)
+        return plan.model.for_task(task, plan.config)
 
 
 def _extra(result: FitResult, task: Task, engine: Engine, memory: PeakMemory) -> dict[str, Any]:

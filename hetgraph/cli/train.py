@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     from hetgraph.runs import DEFAULT_DATASET, settings_from
     from hetgraph.runs import run as train
 
-    settings = settings_from(args.model, args.config, args.assignments)
+    settings = settings_from(args.model, args.config, args.assignments, args.dataset or "")
     record = train(
         args.model,
         args.dataset or settings.get("dataset") or DEFAULT_DATASET,

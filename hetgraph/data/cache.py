@@ -50,6 +50,7 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
         "splits": list(dataset.splits),
         "links": [[name, list(link.edge_type)] for name, link in dataset.links.items()],
         "metapaths": dict(dataset.metapaths),
+        "task": dataset.task,
         "info": dict(dataset.info),
     }
     with atomic_dir(folder, marker=_MARKER) as temporary:
@@ -101,6 +102,7 @@ def read_dataset(folder: Path) -> Dataset:
                 for number, (name, triple) in enumerate(content["links"])
             },
             metapaths=content["metapaths"],
+            task=content.get("task", ""),
             info=content["info"],
         )
     except UserError:

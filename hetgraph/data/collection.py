@@ -50,12 +50,14 @@ class Collection(ABC):
         options: Names and defaults of the settings that :meth:`load` and :meth:`load_folder`
             accept.
         cached: Whether a parsed set is worth keeping on disk.
+        task: Family of the task that its sets are for.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     options: ClassVar[Mapping[str, Any]] = {}
     cached: ClassVar[bool] = True
+    task: ClassVar[str] = "node-classification"
 
     def names(self) -> tuple[str, ...]:
         """Returns the names of the sets in this collection."""

@@ -92,6 +92,8 @@ class Dataset:
         splits: Named node splits; the first one is the default.
         links: Named link splits; the first one is the default.
         metapaths: Customary meta-paths by name, in text form.
+        task: Family of the task it is for, such as ``"recommendation"``; empty: node
+            classification if there are labels.
         info: Licence, citation, published statistics.
     """
 
@@ -101,4 +103,5 @@ class Dataset:
     splits: Mapping[str, Split] = field(default_factory=dict)
     links: Mapping[str, LinkSplit] = field(default_factory=dict)
     metapaths: Mapping[str, str] = field(default_factory=dict)
+    task: str = ""
     info: Mapping[str, Any] = field(default_factory=dict)

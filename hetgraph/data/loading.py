@@ -17,7 +17,7 @@ from hetgraph.data.manifest import Manifest
 from hetgraph.data.statistics import check_statistics
 from hetgraph.errors import ConfigError, DataError, suggest
 
-__all__ = ["dataset_info", "dataset_names", "fetch_dataset", "load_dataset"]
+__all__ = ["dataset_info", "dataset_names", "dataset_task", "fetch_dataset", "load_dataset"]
 
 
 def load_dataset(
@@ -83,6 +83,15 @@ def dataset_info(name: str) -> Manifest:
         ConfigError: If the name is unknown, with a suggestion.
     """
     return _resolve(name)[1]
+
+
+def dataset_task(name: str) -> str:
+    """Returns the family of the task that a data set is for, told by its name alone.
+
+    Of an unknown collection it is node classification; loading such a set fails anyway.
+    """
+    prefix = name.replace(":", "/").partition("/")[0]
+    return next((one.task for one in _collections() if one.name == prefix), Collection.task)
 
 
 def fetch_dataset(name: str, root: str | os.PathLike[str] | None = None) -> Path:

@@ -9,6 +9,17 @@ from hetgraph.metrics.classification import (
     roc_auc_ovr,
     single_label_f1,
 )
+from hetgraph.metrics.full_ranking import held_out_ranks, ranking_metrics
 from hetgraph.metrics.ranking import mrr, ndcg
 
-__all__ = ["accuracy", "mrr", "multi_label_f1", "ndcg", "roc_auc", "roc_auc_ovr", "single_label_f1"]
+__all__ = [
+    "accuracy",
+    "held_out_ranks",
+    "mrr",
+    "multi_label_f1",
+    "ndcg",
+    "ranking_metrics",
+    "roc_auc",
+    "roc_auc_ovr",
+    "single_label_f1",
+]

@@ -9,6 +9,13 @@ from hetgraph.nn.full_graph import FullGraphModel, GraphBatch, GraphInputs
 from hetgraph.nn.layers import LayerPlan, layer_plans
 from hetgraph.nn.losses import choose_loss, multi_hot_kl
 from hetgraph.nn.metapaths import metapath_labels, metapath_relations, metapath_requests
+from hetgraph.nn.pairwise import (
+    PairBatch,
+    PairInputs,
+    PairwiseModel,
+    bipartite_propagator,
+    pair_table,
+)
 from hetgraph.nn.type_dict import TypeDict, type_key
 
 __all__ = [
@@ -20,7 +27,11 @@ __all__ = [
     "InputKind",
     "LayerPlan",
     "NoiseSchedule",
+    "PairBatch",
+    "PairInputs",
+    "PairwiseModel",
     "TypeDict",
+    "bipartite_propagator",
     "choose_loss",
     "feature_matrix",
     "id_types",
@@ -29,5 +40,6 @@ __all__ = [
     "metapath_relations",
     "metapath_requests",
     "multi_hot_kl",
+    "pair_table",
     "type_key",
 ]

@@ -6,5 +6,15 @@ from hetgraph.tasks.audit import AuditReport, audit
 from hetgraph.tasks.base import Part, Task, TaskSpec
 from hetgraph.tasks.factory import make_task
 from hetgraph.tasks.node_classification import NodeClassification
+from hetgraph.tasks.recommendation import Recommendation
 
-__all__ = ["AuditReport", "NodeClassification", "Part", "Task", "TaskSpec", "audit", "make_task"]
+__all__ = [
+    "AuditReport",
+    "NodeClassification",
+    "Part",
+    "Recommendation",
+    "Task",
+    "TaskSpec",
+    "audit",
+    "make_task",
+]

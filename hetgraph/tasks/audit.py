@@ -13,6 +13,7 @@ from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import LeakageError
 from hetgraph.tasks.base import Task
+from hetgraph.tasks.recommendation import Recommendation
 
 __all__ = ["AuditReport", "audit", "audit_links"]
 
@@ -27,9 +28,10 @@ class AuditReport:
 def audit(task: Task) -> AuditReport:
     """Fails when held-out information reaches what a model may read.
 
-    Checks that the parts share no node, that no label of a test node is readable, and that no
-    feature column of the target type tells the classes of training and validation nodes exactly
-    (a label that slipped into the features).
+    Of a recommendation no held-out pair may be an edge of any relation between the two types. Of
+    other tasks it checks that the parts share no node, that no label of a test node is readable,
+    and that no feature column of the target type tells the classes of training and validation
+    nodes exactly (a label that slipped into the features).
 
     Args:
         task: The task to check.
@@ -37,6 +39,8 @@ def audit(task: Task) -> AuditReport:
     Raises:
         LeakageError: Naming what leaks and how to mend it.
     """
+    if isinstance(task, Recommendation):
+        return _audit_pairs(task)
     parts = {part: task.index(part) for part in ("train", "valid", "test")}
     names = list(parts)
     for i, one in enumerate(names):
@@ -76,16 +80,30 @@ def audit_links(graph: HeteroGraph, split: LinkSplit) -> AuditReport:
     Raises:
         LeakageError: Naming the relation and the number of visible links.
     """
-    reverse = graph.schema.reverse_of(split.edge_type)
     held = [part for part in (split.valid, split.test) if part is not None]
-    pairs = torch.cat(held, dim=1)
-    targets: list[tuple[EdgeType, Tensor, Tensor]] = [(split.edge_type, pairs[0], pairs[1])]
+    return _audit_relation(graph, split.edge_type, torch.cat(held, dim=1))
+
+
+def _audit_pairs(task: Recommendation) -> AuditReport:
+    key, pairs = task.spec.edge_type, task.held_out()
+    assert key is not None  # what a recommendation is about
+    checks: list[str] = []
+    for one in task.graph.edge_types:
+        if (one.src, one.dst) == (key.src, key.dst):
+            checks += _audit_relation(task.graph, one, pairs).checks
+    return AuditReport(tuple(checks))
+
+
+def _audit_relation(graph: HeteroGraph, key: EdgeType, pairs: Tensor) -> AuditReport:
+    """Looks for ``[2, n]`` pairs in a relation and in its declared reverse."""
+    reverse = graph.schema.reverse_of(key)
+    targets: list[tuple[EdgeType, Tensor, Tensor]] = [(key, pairs[0], pairs[1])]
     if reverse is not None:
         targets.append((reverse, pairs[1], pairs[0]))
     for edge_type, src, dst in targets:
         relation = graph.relations[edge_type]
-        key = relation.row_ids * relation.num_src + relation.indices.long()
-        visible = int(torch.isin(dst * relation.num_src + src, key).sum())
+        code = relation.row_ids * relation.num_src + relation.indices.long()
+        visible = int(torch.isin(dst * relation.num_src + src, code).sum())
         if visible:
             raise LeakageError(
                 f"{visible} held-out links are edges of ({edge_type}); "

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor
 
 from hetgraph.data.graph import HeteroGraph
+from hetgraph.data.schema import EdgeType
 from hetgraph.errors import ConfigError, suggest
 
 __all__ = ["PARTS", "Part", "Task", "TaskSpec"]
@@ -29,6 +30,7 @@ class TaskSpec:
         multi_label: Whether the outputs are independent of each other.
         num_nodes: Number of nodes by type, for methods that learn one vector a node; types that
             are left out may have other nodes when the model is used.
+        edge_type: Relation whose edges are to be predicted, if it is about edges.
     """
 
     kind: str
@@ -36,6 +38,7 @@ class TaskSpec:
     num_outputs: int
     multi_label: bool = False
     num_nodes: Mapping[str, int] = field(default_factory=dict, hash=False)
+    edge_type: EdgeType | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as a dict for JSON."""
@@ -44,7 +47,8 @@ class TaskSpec:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TaskSpec:
         """Reads what :meth:`to_dict` wrote."""
-        return cls(**data)
+        given = data.get("edge_type")
+        return cls(**{**data, "edge_type": None if given is None else EdgeType(*given)})
 
 
 class Task(ABC):

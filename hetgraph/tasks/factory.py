@@ -6,13 +6,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from hetgraph.data.dataset import Dataset
-from hetgraph.errors import DataError
+from hetgraph.errors import ConfigError, DataError, suggest
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict
 from hetgraph.tasks.base import Task
 from hetgraph.tasks.node_classification import NodeClassification
+from hetgraph.tasks.recommendation import Recommendation
 
-__all__ = ["make_task"]
+__all__ = ["make_task", "task_class"]
+
+_FAMILIES: Mapping[str, type[NodeClassification] | type[Recommendation]] = {
+    "node-classification": NodeClassification,
+    "recommendation": Recommendation,
+}
+
+
+def task_class(family: str) -> type[NodeClassification] | type[Recommendation]:
+    """Returns the task of a family such as ``"recommendation"``.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    if family not in _FAMILIES:
+        raise ConfigError(f"unknown task {family!r}.{suggest(family, _FAMILIES)}")
+    return _FAMILIES[family]
 
 
 def make_task(
@@ -29,9 +46,8 @@ def make_task(
         ConfigError: If an option is unknown or invalid.
         DataError: If no task fits the data set.
     """
-    if dataset.labels is None:
-        raise DataError(
-            f"{dataset.name} has no node labels; only node classification can be trained so far."
-        )
-    chosen = config_from_dict(NodeClassification.Options, options or {}, section="task")
-    return NodeClassification(dataset, seeds or Seeds(), chosen)
+    if not dataset.task and dataset.labels is None:
+        raise DataError(f"{dataset.name} has no node labels and names no other task.")
+    family = task_class(dataset.task or "node-classification")
+    chosen = config_from_dict(family.Options, options or {}, section="task")
+    return family(dataset, seeds or Seeds(), chosen)

@@ -105,7 +105,7 @@ def tune(
 def _validation_value(plan: Plan, task: Task) -> float:
     engine = Engine(plan.train)
     with rng.isolated(engine.device, plan.seeds.key("init", "parameters")):
-        model = plan.model(task.graph.schema, task.spec, plan.config)
+        model = plan.model.for_task(task, plan.config)
     trainer = Trainer(plan.train, seeds=plan.seeds, engine=engine, progress=False)
     result = trainer.fit(model, task, parts=("valid",))
     return task.monitor_value(result.metrics["valid"], plan.train.monitor)

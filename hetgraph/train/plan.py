@@ -93,7 +93,7 @@ def make_plan(
         if "metapaths" not in field_names(model.Config):
             raise ConfigError(f"the model {model.name!r} takes no meta-paths; leave them out.")
         merged = merge(merged, {"model": {"metapaths": list(metapaths)}})
-    classes = section_classes(model)
+    classes = section_classes(model, dataset)
     built = {
         name: config_from_dict(cls, merged.get(name, {}), name)
         for name, cls in classes.items()

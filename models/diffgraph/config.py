@@ -23,7 +23,8 @@ class DiffGraphConfig:
     Args:
         metapaths: Views of the target, each a meta-path from it to itself: texts, ``name=text``
             or registered names. The first is the view to be denoised, the others together are
-            where the diffusion starts. Without any, those of the data set.
+            where the diffusion starts. Without any, those of the data set. In a recommendation
+            the relations between users and items are the views, the one to be predicted first.
         positives: Adds a last view: so many nodes for each, those that the most meta-paths reach.
         hidden_dim: Width of the representations.
         num_layers: Layers of propagation in every view.
@@ -43,6 +44,7 @@ class DiffGraphConfig:
         fusion: What joins the views: ``"diffusion"``; ``"autoencoder"`` without steps; ``"sum"``
             of target and others; ``"none"``, the target view alone.
         sampler: ``"one_step"`` denoises once at step 0, ``"full"`` runs all steps back.
+        output_decay: Recommendation: weight of the squared lengths of the vectors of a batch.
         memory_budget: Most memory the composition of the meta-paths may take.
 
     Raises:
@@ -65,6 +67,7 @@ class DiffGraphConfig:
     denoiser_dropout: float = 0.5
     fusion: Fusion = "diffusion"
     sampler: Sampler = "one_step"
+    output_decay: float = 0.03
     memory_budget: str = "2GiB"
 
     def __post_init__(self) -> None:
@@ -80,8 +83,10 @@ class DiffGraphConfig:
             raise ConfigError(
                 f"model.denoiser_dropout is {self.denoiser_dropout}, expected 0 or more, below 1."
             )
-        if self.noise_scale <= 0 or self.diffusion_weight < 0:
-            raise ConfigError("model.noise_scale must be above 0, diffusion_weight 0 or more.")
+        if self.noise_scale <= 0 or self.diffusion_weight < 0 or self.output_decay < 0:
+            raise ConfigError(
+                "model.noise_scale must be above 0, diffusion_weight and output_decay 0 or more."
+            )
         if self.schedule == "cosine" and self.weighting == "elbo":
             raise ConfigError(
                 "model.weighting elbo with the cosine schedule weighs the first steps thousands "

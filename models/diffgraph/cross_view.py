@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,7 +13,7 @@ from hetgraph.models.diffgraph.denoiser import Autoencoder, Denoiser
 from hetgraph.models.diffgraph.encoder import SLOPE
 from hetgraph.nn import NoiseSchedule
 
-__all__ = ["CrossView", "make_schedule"]
+__all__ = ["CrossView", "make_schedule", "view_shares"]
 
 _FIRST = 1e-4
 """The authors overwrite the first variance by it, which fixes the noise of all steps."""
@@ -80,3 +82,22 @@ class CrossView(nn.Module):
         first = torch.zeros(len(source), dtype=torch.int64, device=source.device)
         estimate: Tensor = self.denoise(source, first)
         return estimate
+
+
+def view_shares(encoded: Sequence[Tensor], made: Tensor | None) -> Tensor:
+    """Returns the share of each view in the length of a node's vector, ``[num_nodes, num_views]``.
+
+    The first view stands for itself. What was generated is shared out among the other views by the
+    lengths of what they encode. The shares of a node add up to one.
+
+    Args:
+        encoded: ``[num_nodes, dim]`` by each view.
+        made: ``[num_nodes, dim]`` what was generated; ``None`` with one view.
+    """
+    lengths = torch.stack([one.norm(dim=1) for one in encoded], dim=1)
+    if made is None:
+        return torch.ones_like(lengths)
+    added = made.norm(dim=1)
+    total = (lengths[:, 0] + added).clamp(min=1e-12)
+    others = lengths[:, 1:] / lengths[:, 1:].sum(1, keepdim=True).clamp(min=1e-12)
+    return torch.cat([(lengths[:, 0] / total)[:, None], others * (added / total)[:, None]], dim=1)

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from hetgraph.data import CSR, Schema
-from hetgraph.model import Loss, RelevanceRow, Stage
+from hetgraph.model import Loss, Model, RelevanceRow, Stage
 from hetgraph.models.diffgraph.config import DiffGraphConfig
-from hetgraph.models.diffgraph.cross_view import CrossView
+from hetgraph.models.diffgraph.cross_view import CrossView, view_shares
 from hetgraph.models.diffgraph.encoder import encode_view
+from hetgraph.models.diffgraph.recommend import DiffGraphRecommender
 from hetgraph.models.diffgraph.views import POSITIVES, View, make_views
 from hetgraph.nn import (
     FeatureEncoder,
@@ -53,6 +54,8 @@ class DiffGraph(FullGraphModel):
         "Li, Xia, Hua, Zhang, Wang, Huang. DiffGraph: Heterogeneous Graph Diffusion Model. "
         "WSDM 2025. arXiv:2501.02313"
     )
+    tasks: ClassVar[tuple[str, ...]] = ("node-classification", "recommendation")
+    families: ClassVar[Mapping[str, type[Model]]] = {"recommendation": DiffGraphRecommender}
     search_space: ClassVar[Mapping[str, Any]] = {
         "hidden_dim": [32, 64, 128],
         "num_layers": [1, 2, 3],
@@ -114,43 +117,29 @@ class DiffGraph(FullGraphModel):
     def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
         """Returns the share of each view in the length of a node's representation.
 
-        The target view stands for itself. What was generated is shared out among the other views
-        by the lengths of what they encode. The shares of a node add up to one.
+        See :func:`view_shares`.
         """
         training = self.training
         self.eval()
         with torch.no_grad():
-            shares = self._shares(inputs)
+            encoded = self._encoded(inputs)
+            made = None
+            if self.cross_view is not None:
+                made = self.cross_view.generate(torch.stack(encoded[1:]).sum(0))
+            shares = view_shares(encoded, made)
         self.train(training)
         groups: list[tuple[int | None, Tensor]] = [(None, shares)]
         if classes is not None:
             groups += [(c, shares[classes == c]) for c in range(int(classes.max()) + 1)]
+        target = self.spec.target
         return [
-            RelevanceRow(
-                self.spec.target,
-                label,
-                0,
-                float(one[:, slot].mean()),
-                float(one[:, slot].std(correction=0)),
-                label=group,
-                source=self.spec.target,
-            )
+            RelevanceRow(target, label, 0, mean, spread, label=group, source=target)
             for group, one in groups
             if len(one)
-            for slot, label in enumerate(self.labels)
+            for label, mean, spread in zip(
+                self.labels, one.mean(0).tolist(), one.std(0, correction=0).tolist(), strict=True
+            )
         ]
-
-    def _shares(self, inputs: DiffGraphInputs) -> Tensor:
-        """``[num_target_nodes, num_views]``."""
-        encoded = self._encoded(inputs)
-        lengths = torch.stack([one.norm(dim=1) for one in encoded], dim=1)
-        if self.cross_view is None:
-            return torch.ones_like(lengths)
-        made = self.cross_view.generate(torch.stack(encoded[1:]).sum(0)).norm(dim=1)
-        total = (lengths[:, 0] + made).clamp(min=1e-12)
-        others = lengths[:, 1:] / lengths[:, 1:].sum(1, keepdim=True).clamp(min=1e-12)
-        first = lengths[:, 0] / total
-        return torch.cat([first.unsqueeze(1), others * (made / total).unsqueeze(1)], dim=1)
 
     def _task_loss(self, fused: Tensor, batch: GraphBatch) -> Tensor:
         logits: Tensor = self.head(fused).float()

@@ -14,6 +14,7 @@ def test_available_lists_the_shipped_benchmarks():
         "heco-node-classification",
         "hgb-node-classification",
         "large-graphs",
+        "multi-behaviour-recommendation",
     }
     assert shipped <= set(available())
 
@@ -105,6 +106,7 @@ def test_gtn_has_all_published_rows_and_latte_without_numbers():
         ),
         ("gtn-node-classification", {"latte", "han"}),
         ("heco-node-classification", {"diffgraph", "han"}),
+        ("multi-behaviour-recommendation", {"diffgraph"}),
     ],
 )
 def test_published_rows_of_our_models_are_paired(name: str, paired: set[str]):

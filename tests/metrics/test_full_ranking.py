@@ -1,0 +1,75 @@
+"""Ranks in blocks against a plain table, and the metrics that follow."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from hetgraph.data import CSR
+from hetgraph.errors import DataError
+from hetgraph.metrics import full_ranking, held_out_ranks, ranking_metrics
+
+
+def naive(users, items, held, seen) -> list[int]:
+    ranks = []
+    for row, item in zip(held.row_ids.tolist(), held.indices.tolist(), strict=True):
+        known = set(seen.indices[seen.row_ids == row].tolist()) if seen is not None else set()
+        known -= set(held.indices[held.row_ids == row].tolist())
+        score = (users[row] * items).sum(1)
+        order = sorted(
+            (i for i in range(len(items)) if i not in known), key=lambda i: (-float(score[i]), i)
+        )
+        ranks.append(order.index(item))
+    return ranks
+
+
+@pytest.mark.parametrize("block", [1, 200, 2**27])
+@pytest.mark.parametrize("rounded", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+def test_equal_to_a_table_of_all_scores(monkeypatch, block, rounded, masked) -> None:
+    """Rounded vectors have many equal scores; users have none, one or several held-out items."""
+    monkeypatch.setattr(full_ranking, "_BLOCK_BYTES", block)
+    generator = torch.Generator().manual_seed(0)
+    users, items = (torch.randn(n, 3, generator=generator) for n in (20, 30))
+    if rounded:
+        users, items = users.round(), items.round()
+    held = CSR.from_dense((torch.rand(20, 30, generator=generator) < 0.06).float())
+    seen = CSR.from_dense((torch.rand(20, 30, generator=generator) < 0.3).float())
+    assert set(held.degree.tolist()) >= {0, 1, 2}
+    found = held_out_ranks(users, items, held, seen if masked else None)
+    assert found.tolist() == naive(users, items, held, seen if masked else None)
+
+
+def test_metrics_of_known_ranks() -> None:
+    held = CSR.from_coo(torch.tensor([0, 1, 1, 3]), torch.tensor([2, 0, 4, 1]), (4, 6))
+    found = ranking_metrics(torch.tensor([0, 3, 1, 5]), held, (2, 4))
+    # User 0 at the top, user 1 at ranks 3 and 1, user 2 without an item, user 3 far down.
+    assert found["recall@2"] == pytest.approx((1 + 0.5 + 0) / 3)
+    assert found["hits@2"] == pytest.approx(2 / 3)
+    ideal = 1 + 1 / math.log2(3)
+    assert found["ndcg@2"] == pytest.approx((1 + (1 / math.log2(3)) / ideal) / 3)
+    assert found["recall@4"] == pytest.approx(2 / 3)
+    both = (1 / math.log2(3) + 1 / math.log2(5)) / ideal
+    assert found["ndcg@4"] == pytest.approx((1 + both) / 3)
+    assert found["mrr"] == pytest.approx((1 + 1 / 2 + 1 / 6) / 3)
+
+
+@pytest.mark.parametrize("rank", [0, 7, 19, 20, 25])
+def test_one_item_a_user(rank: int) -> None:
+    held = CSR.from_coo(torch.tensor([0]), torch.tensor([3]), (1, 40))
+    found = ranking_metrics(torch.tensor([rank]), held, (20,))
+    assert found["recall@20"] == found["hits@20"] == (rank < 20)
+    assert found["ndcg@20"] == pytest.approx(1 / math.log2(rank + 2) if rank < 20 else 0)
+    assert found["mrr"] == pytest.approx(1 / (rank + 1))
+
+
+def test_bad_input_is_told() -> None:
+    held = CSR.from_coo(torch.tensor([0]), torch.tensor([3]), (1, 4))
+    with pytest.raises(DataError, match="held is"):
+        held_out_ranks(torch.randn(2, 3), torch.randn(4, 3), held)
+    nothing = CSR.from_coo(torch.zeros(0).long(), torch.zeros(0).long(), (2, 4))
+    assert held_out_ranks(torch.randn(2, 3), torch.randn(4, 3), nothing).numel() == 0
+    with pytest.raises(DataError, match="nothing to score"):
+        ranking_metrics(torch.zeros(0).long(), nothing, (20,))
