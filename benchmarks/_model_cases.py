@@ -10,6 +10,7 @@ import torch
 
 from hetgraph.data import Dataset
 from hetgraph.data.loading import load_dataset
+from hetgraph.model import Model
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict
@@ -18,7 +19,9 @@ from hetgraph.train import TrainConfig
 from hetgraph.train.optimizer import make_optimizer
 
 __all__ = [
+    "GATHER",
     "PRODUCTS",
+    "PURCHASES",
     "QUICK",
     "REAL",
     "SETTINGS",
@@ -93,15 +96,18 @@ class Case:
 
     @property
     def tiny(self) -> Case:
-        """The same model on a graph that takes no time: for warming up."""
-        return replace(self, graph=TINY)
+        """The same model on a graph that takes no time: for warming up.
+
+        There is no such graph for a recommender, which is warmed up on its own.
+        """
+        return self if self == PURCHASES else replace(self, graph=TINY)
 
     def config(self) -> Any:
         """Returns the configuration that both sides read."""
         cls = models.get(self.model).Config
         settings = dict(self.settings)
         if any(one.name == "metapaths" for one in fields(cls)):
-            settings["metapaths"] = METAPATHS[self.graph.dataset]
+            settings["metapaths"] = METAPATHS.get(self.graph.dataset, ())
         return config_from_dict(cls, settings)
 
     def task(self) -> Task:
@@ -124,11 +130,23 @@ PRODUCTS = Case(
 with a term in common."""
 
 
+PURCHASES = Case(
+    "diffgraph",
+    Graph("diffgraph/retail_rocket"),
+    {"num_layers": 2, "feed": "raw", "noise_scale": 1e-4, "denoiser_dropout": 0.0},
+)
+"""The recommender of DiffGraph, as its authors set it."""
+GATHER = "gather and scatter"
+
+
 def make_ours(case: Case) -> Callable[[], None]:
     """Prepares our model; returns a function that trains one epoch."""
     task = case.task()
     torch.manual_seed(0)
-    model = models.get(case.model)(task.graph.schema, task.spec, case.config())
+    return _epoch_of(models.get(case.model).for_task(task, case.config()), task)
+
+
+def _epoch_of(model: Model, task: Task) -> Callable[[], None]:
     inputs = model.prepare(task, seeds=Seeds())
     optimizer = make_optimizer(model, TrainConfig())
     stage = model.stages()[0]
@@ -151,6 +169,12 @@ def make_peer(case: Case, way: str) -> Callable[[], None]:
     """Prepares the model as PyG has it; returns a function that trains one epoch."""
     from hetgraph.benchmarks._pyg_models import PEERS, make_epoch
 
+    if way == GATHER:
+        from hetgraph.benchmarks._gather_diffgraph import GatherDiffGraph
+
+        task = case.task()
+        torch.manual_seed(0)
+        return _epoch_of(GatherDiffGraph(task.graph.schema, task.spec, case.config()), task)
     task = case.task()
     torch.manual_seed(0)
     return make_epoch(PEERS[case.model][way], task, case.config())

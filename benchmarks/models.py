@@ -1,5 +1,7 @@
 """Epochs of RGCN, HGT, HAN and LATTE against the same models on PyG: time and memory in one run.
 
+DiffGraph's recommender is set against itself with messages gathered and scattered.
+
 Every training runs in a process of its own, and the processes take turns epoch by epoch. An epoch
 is one step on all training nodes: forward, backward, optimiser. Memory is how far the resident set
 rises above its level before the first step, when the inputs are prepared and the libraries loaded;
@@ -19,7 +21,9 @@ from rich.table import Table
 
 from hetgraph.benchmarks._contender import Make, Measurement, take_turns
 from hetgraph.benchmarks._model_cases import (
+    GATHER,
     PRODUCTS,
+    PURCHASES,
     QUICK,
     REAL,
     SETTINGS,
@@ -94,6 +98,9 @@ def run(console: Console, *, quick: bool = False) -> None:
             case = Case(model, graph, SETTINGS[model])
             with console.status(f"{model} on {graph}"):
                 rows += measure(case, ways[model], seconds=0.2 if quick else 10.0)
+    if PURCHASES.model in models.names() and not quick and _is_here(PURCHASES.graph, console):
+        with console.status(f"{PURCHASES.model} on {PURCHASES.graph}"):
+            rows += measure(PURCHASES, [GATHER], seconds=10.0)
     console.print(table(rows))
     for model in SETTINGS:
         if model not in present:

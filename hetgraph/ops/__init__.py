@@ -13,6 +13,7 @@ from hetgraph.ops.segment_softmax import segment_softmax
 from hetgraph.ops.spgemm import spgemm
 from hetgraph.ops.spmm import spmm
 from hetgraph.ops.typed_linear import typed_linear
+from hetgraph.ops.unit_rows import unit_rows
 
 __all__ = [
     "dropout",
@@ -28,4 +29,5 @@ __all__ = [
     "spgemm",
     "spmm",
     "typed_linear",
+    "unit_rows",
 ]

@@ -11,10 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hetgraph.nn import Dropout
+from hetgraph.ops import unit_rows
 
 __all__ = ["Autoencoder", "Denoiser", "time_code"]
-
-_EPS = 1e-12
 
 
 def time_code(step: Tensor, dim: int) -> Tensor:
@@ -64,7 +63,7 @@ class Denoiser(nn.Module):
             step: ``[num_rows]`` int64 from 0.
         """
         code = self.time(time_code(step, self.time_dim).to(x.dtype))
-        unit = self.dropout(F.normalize(x, eps=_EPS))
+        unit = self.dropout(unit_rows(x))
         out: Tensor = self.layers(torch.cat([unit, code], dim=1))
         return out
 
@@ -86,7 +85,7 @@ class Autoencoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns ``[num_rows, dim]``; in evaluation the mask is the same at every call."""
-        unit = F.normalize(x, eps=_EPS)
+        unit = unit_rows(x)
         generator = None if self.training else torch.Generator(x.device).manual_seed(0)
         drawn = torch.rand(unit.shape, generator=generator, device=x.device)
         out: Tensor = self.layers(unit * (drawn < self.kept))

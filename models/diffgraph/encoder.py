@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hetgraph.data import CSR
-from hetgraph.ops import spmm
+from hetgraph.ops import spmm, unit_rows
 
 __all__ = ["Feed", "Propagator", "encode_view", "make_propagator"]
 
@@ -21,6 +21,7 @@ SLOPE = 0.5
 DENSE_SHARE = 0.1
 """Matrices with a larger share of entries are multiplied as dense ones."""
 _DENSE_BYTES = 2**28
+_FEW = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +36,13 @@ class Propagator:
 
     def __call__(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
         """Returns ``P x``, or some of its rows."""
-        if isinstance(self.matrix, CSR):
-            return spmm(self.matrix if rows is None else self.matrix.rows(rows), x)
-        return (self.matrix if rows is None else self.matrix[rows]) @ x
+        if isinstance(self.matrix, Tensor):
+            return (self.matrix if rows is None else self.matrix[rows]) @ x
+        if rows is None:
+            return spmm(self.matrix, x)
+        if rows.numel() * _FEW < self.matrix.num_rows:
+            return spmm(self.matrix.rows(rows), x)
+        return spmm(self.matrix, x)[rows]  # a new matrix, and its transpose, would cost more
 
     @property
     def cost(self) -> int:
@@ -92,7 +97,7 @@ def encode_view(
         else:
             mixed = propagator(z, wanted)
         z = F.leaky_relu(mixed, SLOPE)
-        unit = F.normalize(z, eps=1e-12)
+        unit = unit_rows(z)
         total = total + (unit if last or rows is None else unit[rows])
         if feed == "unit":
             z = unit

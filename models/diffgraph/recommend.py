@@ -33,6 +33,9 @@ class DiffGraphRecommender(PairwiseModel):
     name: ClassVar[str] = "diffgraph"
     Config: ClassVar[type[Any]] = DiffGraphConfig
 
+    propagator: ClassVar[type[Propagator]] = Propagator
+    """How the graph of a behaviour is multiplied; a benchmark puts gathers in its place."""
+
     config: DiffGraphConfig
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: DiffGraphConfig) -> None:
@@ -70,7 +73,7 @@ class DiffGraphRecommender(PairwiseModel):
             torch.cat([batch.users, start + batch.items, start + batch.negatives]),
             return_inverse=True,
         )
-        encoded = [one[nodes] for one in self._encoded(batch.inputs)]
+        encoded = self._encoded(batch.inputs, nodes)
         fused, error = self._fused(encoded, int((nodes < start).sum()))
         count = batch.users.numel()
         of_user, of_item, of_negative = places.view(3, count).unbind()
@@ -114,11 +117,11 @@ class DiffGraphRecommender(PairwiseModel):
             ]
         return rows
 
-    def _encoded(self, inputs: PairInputs) -> list[Tensor]:
-        """Vectors of all nodes by each behaviour."""
+    def _encoded(self, inputs: PairInputs, rows: Tensor | None = None) -> list[Tensor]:
+        """Vectors of nodes (all by default) by each behaviour."""
         config = self.config
         return [
-            encode_view(Propagator(one), self.table, config.num_layers, config.feed)
+            encode_view(self.propagator(one), self.table, config.num_layers, config.feed, rows)
             for one in inputs.propagators
         ]
 

@@ -210,3 +210,18 @@ def test_without_pyg_there_is_nothing_to_compare_with(monkeypatch: pytest.Monkey
     monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"hetgraph\[pyg\]"):
         bench.run(Console(), quick=True)
+
+
+def test_gathered_messages_compute_the_same() -> None:
+    from hetgraph.benchmarks._gather_diffgraph import GatherPropagator
+    from hetgraph.data import CSR
+    from hetgraph.models.diffgraph.encoder import Propagator
+
+    pattern = CSR.from_dense((torch.rand(40, 40) < 0.1).float()).normalized("sym")
+    pattern = pattern.with_weight(torch.rand(pattern.nnz))
+    x = torch.randn(40, 5, requires_grad=True)
+    for rows in (None, torch.tensor([3, 39]), torch.arange(20)):
+        found, expected = (kind(pattern)(x, rows) for kind in (GatherPropagator, Propagator))
+        torch.testing.assert_close(found, expected)
+        one, other = (torch.autograd.grad(y.square().sum(), x)[0] for y in (found, expected))
+        torch.testing.assert_close(one, other)
