@@ -45,7 +45,7 @@ class _UnitRows(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         length = x.norm(dim=1, keepdim=True)
-        unit = x / length.clamp(min=_EPS)
+        unit: Tensor = x / length.clamp(min=_EPS)
         # d unit / d x = (I - unit unit^T) / length; nothing where the length is none.
         inverse = torch.where(length > _EPS, length.reciprocal(), 0.0)
         ctx.save_for_backward(unit, inverse)
