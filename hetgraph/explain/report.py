@@ -63,7 +63,7 @@ def explain(
     """Writes ``relevance.csv`` and the folder ``explain`` of pictures into the folder of a run.
 
     Without matplotlib there are no pictures, and a note says so; a method without relevance has no
-    table, heat map and flow.
+    table, heat map and flow, a task without classes no embedding.
 
     Args:
         run_dir: Folder of a finished run.
@@ -103,10 +103,10 @@ def explain(
 
 
 def relevance_rows(run: OpenRun, *, by_class: bool = False) -> list[RelevanceRow]:
-    """Asks the model for its relevance; classes are those of the labels the task shows."""
+    """Asks the model for its relevance; classes are those of the labels the task shows, if any."""
     model, labels = run.model, run.task.labels
     with torch.no_grad():
-        if not by_class:
+        if not by_class or not _has_classes(run):
             return model.relevance(run.inputs)
         if labels.dim() == 1:
             return model.relevance(run.inputs, labels)
@@ -155,9 +155,10 @@ def _write_pictures(
         made["relevance-by-class"] = lambda: heat_figure(
             by_class, f"Relevance by class: {about}", axis="class", notes=notes
         )
-    made["embedding"] = lambda: scatter_figure(
-        embedding_data(run), f"Representations of {target}: {about}", names
-    )
+    if _has_classes(run):
+        made["embedding"] = lambda: scatter_figure(
+            embedding_data(run), f"Representations of {target}: {about}", names
+        )
     made["schema"] = lambda: schema_figure(
         schema_data(graph), f"Schema of {run.record.dataset}", target=target
     )
@@ -175,6 +176,10 @@ def _remarks(run: OpenRun, rows: Sequence[RelevanceRow], by_class: bool) -> list
     if by_class and not split_classes(rows)[1]:
         return [f"{name} has the same weights for all nodes: there are none by class."]
     return []
+
+
+def _has_classes(run: OpenRun) -> bool:
+    return run.task.spec.kind == "node-classification"
 
 
 def _class_names(run: OpenRun) -> tuple[str, ...]:

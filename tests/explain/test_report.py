@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 
 import hetgraph as package
@@ -155,3 +157,21 @@ def test_an_unknown_format_is_refused_before_anything_is_done(tmp_path: Path) ->
 def test_matplotlib_is_not_imported_before_it_is_needed() -> None:
     code = "import sys, hetgraph.explain, hetgraph.cli; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_recommender_has_no_classes_to_show(tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    generator = np.random.default_rng(0)
+    bought = generator.random((12, 15)) < 0.3
+    test = (generator.random((12, 15)) < 0.1) & ~bought
+    for name, chosen in (("train_mat_buy", bought), ("train_mat_view", bought), ("test_mat", test)):
+        matrix = sp.csr_matrix(chosen.astype(np.int64))
+        (shop / f"{name}.pkl").write_bytes(pickle.dumps(matrix, protocol=4))
+    settings = {"train": {"max_epochs": 1, "device": "cpu"}, "model": {"hidden_dim": 8}}
+    out = tmp_path / "run"
+    package.run("diffgraph", f"diffgraph:{shop}", out=out, settings=settings, progress=False)
+    made = explain(out, by_class=True, formats=("svg",))
+    assert {path.stem for path in made.files} == {"relevance", "flow", "schema"}
+    assert {row.relation for row in made.rows} == {"buy", "view"}
+    assert "none by class" in made.notes[0]
