@@ -65,7 +65,7 @@ def section_classes(model: type[Model], dataset: str = "") -> dict[str, type[Any
     return {
         "model": model.Config,
         "train": TrainConfig,
-        "task": task_class(dataset_task(dataset)).Options,
+        "task": task_class(dataset_task(dataset) or "node-classification").Options,
         "seeds": Seeds,
         "data": None,
     }

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from hetgraph.data.schema import Schema
-from hetgraph.errors import DataError, FileFormatError
+from hetgraph.errors import ConfigError, DataError, FileFormatError
 from hetgraph.files import atomic_dir
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds
@@ -178,8 +178,26 @@ class Model(nn.Module, ABC):
 
     @classmethod
     def for_task(cls, task: Task, config: Any) -> Model:
-        """Builds the model for a task; see :attr:`families`."""
+        """Builds the model for a task; see :attr:`families`.
+
+        Raises:
+            ConfigError: If the model is for other families of tasks.
+        """
+        cls.check_family(task.spec.kind, task.dataset_name)
         return cls._of(task.spec)(task.graph.schema, task.spec, config)
+
+    @classmethod
+    def check_family(cls, family: str, dataset: str) -> None:
+        """Checks that the model is for the family of tasks that a data set is for.
+
+        Raises:
+            ConfigError: If it is not.
+        """
+        if family not in cls.tasks:
+            raise ConfigError(
+                f"the model {cls.name!r} is for {' and '.join(cls.tasks)}, but {dataset} is for "
+                f"{family}; `hetgraph models` lists the models."
+            )
 
     @classmethod
     def _of(cls, spec: TaskSpec) -> type[Model]:

@@ -88,10 +88,10 @@ def dataset_info(name: str) -> Manifest:
 def dataset_task(name: str) -> str:
     """Returns the family of the task that a data set is for, told by its name alone.
 
-    Of an unknown collection it is node classification; loading such a set fails anyway.
+    Empty for an unknown collection; loading such a set fails anyway.
     """
     prefix = name.replace(":", "/").partition("/")[0]
-    return next((one.task for one in _collections() if one.name == prefix), Collection.task)
+    return next((one.task for one in _collections() if one.name == prefix), "")
 
 
 def fetch_dataset(name: str, root: str | os.PathLike[str] | None = None) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from hetgraph.data.dataset import Dataset
+from hetgraph.data.loading import dataset_task
 from hetgraph.data.metapath_registry import metapath_names, read_metapath_file, resolve_metapaths
 from hetgraph.errors import ConfigError, suggest
 from hetgraph.experiment import SECTIONS, find_experiment, section_classes
@@ -74,8 +75,11 @@ def make_plan(
     """Lays the settings over each other: class defaults, experiment file, the user's.
 
     Raises:
-        ConfigError: If a name or a value is wrong, or the model takes no meta-paths.
+        ConfigError: If a name or a value is wrong, the model takes no meta-paths, or it is for
+            other tasks.
     """
+    if family := dataset_task(dataset):
+        model.check_family(family, dataset)
     chosen = dict(settings or {})
     named = chosen.pop("dataset", None)
     if named is not None and named != dataset:
