@@ -21,7 +21,7 @@ def held_out_ranks(users: Tensor, items: Tensor, held: CSR, seen: CSR | None = N
 
     A score is the inner product of a user's and an item's vector; of equal scores the lower item
     id comes first. O(num_users * num_items * (dim + most held-out items of a user)) time; memory
-    is a block of 128 MiB and a mask of it, whatever the number of users.
+    is a few blocks of 128 MiB, whatever the number of users.
 
     Args:
         users: ``[num_users, dim]``.

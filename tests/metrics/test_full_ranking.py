@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 import torch
 
+from hetgraph.benchmarks._timing import extra_bytes
 from hetgraph.data import CSR
 from hetgraph.errors import DataError
 from hetgraph.metrics import full_ranking, held_out_ranks, ranking_metrics
@@ -73,3 +75,19 @@ def test_bad_input_is_told() -> None:
     assert held_out_ranks(torch.randn(2, 3), torch.randn(4, 3), nothing).numel() == 0
     with pytest.raises(DataError, match="nothing to score"):
         ranking_metrics(torch.zeros(0).long(), nothing, (20,))
+
+
+@pytest.mark.slow
+def test_thirty_thousand_users_and_items() -> None:
+    """Half a minute and a gibibyte, on two cores with nothing beside it."""
+    generator = torch.Generator().manual_seed(0)
+    users, items = (torch.randn(31_000, 64, generator=generator) for _ in range(2))
+    rows = torch.arange(31_000)
+    held = CSR.from_coo(rows, torch.randint(31_000, rows.shape, generator=generator), (31_000,) * 2)
+    many = rows.repeat(5)
+    known = torch.randint(31_000, many.shape, generator=generator)
+    seen = CSR.from_coo(many, known, held.shape)
+    start = time.perf_counter()
+    extra = extra_bytes(lambda: held_out_ranks(users, items, held, seen))
+    assert time.perf_counter() - start < 30
+    assert extra < 2**30
