@@ -41,6 +41,10 @@ class PairInputs:
     sampler: UnseenSampler
     propagators: list[CSR] = field(default_factory=list)
 
+    def chosen(self, target: EdgeType, *, every: bool) -> list[CSR]:
+        """Returns the pattern of every behaviour, or of ``target`` alone."""
+        return [csr for key, csr in self.behaviours.items() if every or key == target]
+
 
 @dataclass
 class PairBatch:

@@ -18,10 +18,13 @@ Feed = Literal["raw", "unit"]
 """What the next layer reads: the output itself, or scaled to length one."""
 
 SLOPE = 0.5
-DENSE_SHARE = 0.1
-"""Matrices with a larger share of entries are multiplied as dense ones."""
+DENSE_SHARE = 0.2
+"""Matrices with a larger share of entries are multiplied as dense ones.
+
+4,057 x 4,057 times 64 columns, forward and backward, two cores: sparse 12, 30, 60, 66 and 151 ms at
+5, 10, 20, 30 and 43 %; dense 43 to 68 ms at any.
+"""
 _DENSE_BYTES = 2**28
-_FEW = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,14 +38,14 @@ class Propagator:
     matrix: CSR | Tensor
 
     def __call__(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
-        """Returns ``P x``, or some of its rows."""
+        """Returns ``P x``, or some of its rows.
+
+        The rows of a sparse matrix are taken first: on Retail Rocket's views, forward and backward
+        with a quarter of the rows, 10 ms against 20 for the whole product.
+        """
         if isinstance(self.matrix, Tensor):
             return (self.matrix if rows is None else self.matrix[rows]) @ x
-        if rows is None:
-            return spmm(self.matrix, x)
-        if rows.numel() * _FEW < self.matrix.num_rows:
-            return spmm(self.matrix.rows(rows), x)
-        return spmm(self.matrix, x)[rows]  # a new matrix, and its transpose, would cost more
+        return spmm(self.matrix if rows is None else self.matrix.rows(rows), x)
 
     @property
     def cost(self) -> int:

@@ -81,11 +81,7 @@ class LightGCN(PairwiseModel):
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> PairInputs:
         """Normalises the graph of users and items."""
         inputs = super().prepare(task, seeds=seeds, workdir=workdir)
-        chosen = [
-            csr
-            for key, csr in inputs.behaviours.items()
-            if self.config.all_behaviours or key == self.key
-        ]
+        chosen = inputs.chosen(self.key, every=self.config.all_behaviours)
         inputs.propagators = [bipartite_propagator(_union(chosen))]
         return inputs
 

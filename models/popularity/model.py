@@ -46,12 +46,7 @@ class Popularity(PairwiseModel):
 
     def vectors(self, inputs: PairInputs) -> Tensor:
         """Returns ``[num_users + num_items, 1]``: ones, and the counts of the items."""
-        counted = [
-            csr
-            for key, csr in inputs.behaviours.items()
-            if self.config.all_behaviours or key == self.key
-        ]
         counts = torch.zeros(self.num_items, device=inputs.pairs.device)
-        for csr in counted:
+        for csr in inputs.chosen(self.key, every=self.config.all_behaviours):
             counts += torch.bincount(csr.indices.long(), minlength=self.num_items)
         return torch.cat([torch.ones(self.num_users, device=counts.device), counts]).unsqueeze(1)

@@ -28,7 +28,8 @@ def test_the_error_is_weighted_by_the_step_of_a_row() -> None:
     assert torch.equal(made, expected)
     weight = view.schedule.elbo_weight[step].float()
     torch.testing.assert_close(error, weight * (target - expected).square().mean(1))
-    assert set(step.tolist()) == set(step.tolist()) & set(range(200))
+    assert int(step.min()) >= 0
+    assert int(step.max()) < 200
     assert len(set(step.tolist())) > 150
 
 
