@@ -72,7 +72,7 @@ class TypeEncoder(nn.Module):
         in_dim: Width of the features, or number of categories or nodes.
         out_dim: Width of the result.
         lookup: Whether a node reads a row of the weight (categories, nodes without features).
-        bias: Whether a bias is added; a lookup never has one.
+        bias: Whether a bias is added.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class TypeEncoder(nn.Module):
         super().__init__()
         self.lookup = lookup
         self.weight = nn.Parameter(torch.empty(in_dim, out_dim))
-        self.bias = nn.Parameter(torch.empty(out_dim)) if bias and not lookup else None
+        self.bias = nn.Parameter(torch.empty(out_dim)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -97,10 +97,11 @@ class TypeEncoder(nn.Module):
             features: What :func:`feature_matrix` returned for the type.
         """
         if features is None:
-            return self.weight
+            return self.weight if self.bias is None else self.weight + self.bias
         if self.lookup and isinstance(features, Tensor):
             known = (features >= 0).unsqueeze(1)
-            return F.embedding(features.clamp(min=0), self.weight) * known
+            x = F.embedding(features.clamp(min=0), self.weight) * known
+            return x if self.bias is None else x + self.bias
         if isinstance(features, CSR):
             x = spmm(features, self.weight)
             return x if self.bias is None else x + self.bias
@@ -118,6 +119,7 @@ class FeatureEncoder(TypeDict[TypeEncoder]):
         node_types: The types to encode.
         dim: Width of the result.
         bias: Whether affine maps have a bias.
+        lookup_bias: Whether learned vectors share one, too; it matters where they are averaged.
         ids: Types whose features are not read: they get one learned vector a node.
 
     Raises:
@@ -132,6 +134,7 @@ class FeatureEncoder(TypeDict[TypeEncoder]):
         dim: int,
         *,
         bias: bool = True,
+        lookup_bias: bool = False,
         ids: Collection[str] = (),
     ) -> None:
         made: dict[str, TypeEncoder] = {}
@@ -147,7 +150,8 @@ class FeatureEncoder(TypeDict[TypeEncoder]):
                     " give it features with graph.with_features(...)."
                 )
             lookup = name in learned or feature.kind == "categorical"
-            made[name] = TypeEncoder(size, dim, lookup=lookup, bias=bias)
+            biased = lookup_bias if lookup else bias
+            made[name] = TypeEncoder(size, dim, lookup=lookup, bias=biased)
         super().__init__(made)
         self._learned = frozenset(learned)
 

@@ -71,14 +71,20 @@ class DiffGraph(FullGraphModel):
         extra = () if config.positives is None else (POSITIVES,)
         labels = (*metapath_labels(self.requests), *extra)
         self.labels = labels[:1] if config.fusion == "none" else labels
-        self.features = FeatureEncoder(schema, spec, [spec.target], config.hidden_dim)
+        self.features = FeatureEncoder(
+            schema, spec, [spec.target], config.hidden_dim, lookup_bias=True
+        )
         self.cross_view = CrossView(config) if len(self.labels) > 1 else None
         self.make_head(config.hidden_dim)
         self._initialise()
 
     def _initialise(self) -> None:
-        """As the authors': a Xavier-normal map of the features with gain sqrt 2."""
-        nn.init.xavier_normal_(self.features[self.spec.target].weight, gain=2**0.5)
+        """As the authors': a Xavier-normal map with gain sqrt 2, biases up to one by the root."""
+        encoder = self.features[self.spec.target]
+        nn.init.xavier_normal_(encoder.weight, gain=2**0.5)
+        assert encoder.bias is not None
+        bound = len(encoder.weight) ** -0.5
+        nn.init.uniform_(encoder.bias, -bound, bound)
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> DiffGraphInputs:
         """Composes the meta-paths and scales the features of a node to the sum one.
@@ -94,7 +100,14 @@ class DiffGraph(FullGraphModel):
             features = _sum_to_one(features)
             moved = None if features is None else features.to(self.device)
             inputs = replace(inputs, features={**inputs.features, target: moved})
-        made = make_views(task, self.requests, features, config.positives, config.memory_budget)
+        made = make_views(
+            task,
+            self.requests,
+            features,
+            config.positives,
+            config.memory_budget,
+            seeds.generator("sampling", "positives"),
+        )
         return DiffGraphInputs(**vars(inputs), graph_views=[one.to(self.device) for one in made])
 
     def training_step(self, batch: GraphBatch, *, stage: Stage) -> Loss:

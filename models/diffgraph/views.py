@@ -68,6 +68,7 @@ def make_views(
     features: Features | None,
     positives: int | None,
     memory_budget: str,
+    generator: torch.Generator,
 ) -> list[View]:
     """Returns the view of every meta-path, then that of the positives.
 
@@ -77,30 +78,34 @@ def make_views(
         features: What the nodes have, as the model reads it.
         positives: Nodes to keep for each; ``None`` makes no such view.
         memory_budget: Most memory of the composition.
+        generator: Draws among equal positives.
     """
     found = metapath_relations(task, requests, memory_budget=memory_budget)
     patterns: list[CSR] = list(found.values())
     if positives is not None:
         # A node is sent to those it chose, as in the authors' program; the graph is not symmetric.
-        patterns.append(positive_graph(patterns, positives).transpose)
+        patterns.append(positive_graph(patterns, positives, generator).transpose)
     return [View.of(make_propagator(one), features) for one in patterns]
 
 
-def positive_graph(patterns: list[CSR], count: int) -> CSR:
+def positive_graph(patterns: list[CSR], count: int, generator: torch.Generator) -> CSR:
     """Returns for each node the ``count`` nodes that the most of the given relations lead to.
 
-    Among equals the lower id wins; a node may choose itself. O(entries log entries).
+    Equals are drawn at random: by id they would crowd on the same few nodes. A node may choose
+    itself. O(entries log entries).
 
     Args:
         patterns: ``[num_nodes, num_nodes]`` each; values of their entries do not count.
         count: Entries of a row, at most.
+        generator: Draws among equals.
 
     Source: HeCo (Wang et al., KDD 2021), positive samples.
     """
     total = sum(_ones(one) for one in patterns)
     total.sort_indices()
     rows = np.repeat(np.arange(total.shape[0]), np.diff(total.indptr))
-    order = np.lexsort((total.indices, -total.data, rows))  # rows stay together, best first
+    lot = torch.rand(len(rows), generator=generator, dtype=torch.float64).numpy()
+    order = np.lexsort((lot, -total.data, rows))  # rows stay together, best first
     rank = np.arange(len(rows)) - total.indptr[rows]
     kept = order[rank < count]
     return CSR.from_coo(

@@ -52,6 +52,13 @@ def test_codes_pick_rows_and_unknown_ones_give_zero():
     assert torch.equal(grad[:, 0], torch.tensor([1.0, 0.0, 2.0, 0.0]))
 
 
+def test_a_lookup_may_share_a_bias():
+    encoder = TypeEncoder(4, 3, lookup=True)
+    torch.nn.init.normal_(encoder.bias)
+    assert torch.equal(encoder(None), encoder.weight + encoder.bias)
+    assert torch.equal(encoder(torch.tensor([1, -1])), torch.stack([encoder(None)[1], encoder.bias]))
+
+
 def toy(graph: HeteroGraph, **features) -> HeteroGraph:
     for name, x in features.items():
         graph = graph.with_features(name, x)

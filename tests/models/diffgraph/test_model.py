@@ -37,11 +37,11 @@ def build(task: Task, **settings: object) -> DiffGraph:
 
 
 def test_parameters_to_the_digit() -> None:
-    """334 features of DBLP's authors; AMiner's papers have none, so the table has no bias (64)."""
+    """334 features of DBLP's authors; AMiner's papers have none, so they get a vector each."""
     spec = TaskSpec("node-classification", "node", 4, num_nodes={"node": 6564})
     for feature, positives, expected in (
         (FeatureSpec("sparse", 334), None, 30_604),
-        (FeatureSpec(), 15, 429_324 - 64),
+        (FeatureSpec(), 15, 429_324),
     ):
         schema = Schema({"node": feature}, {("node", "to", "node"): _plain()})
         config = DiffGraphConfig(metapaths=("node-node", "node-node-node"), positives=positives)
