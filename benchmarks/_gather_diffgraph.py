@@ -19,7 +19,7 @@ class GatherPropagator(Propagator):
 
     def __call__(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
         """Returns ``P x``, or some of its rows."""
-        csr = self.matrix
+        (csr,) = self.factors
         assert isinstance(csr, CSR) and csr.weight is not None  # noqa: PT018
         messages = x.index_select(0, csr.indices.long()) * csr.weight.unsqueeze(1)
         out = torch.zeros(csr.num_rows, x.shape[1]).index_add(0, csr.row_ids, messages)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hetgraph.data import CSR
+from hetgraph.data.quotient import Quotient
 from hetgraph.ops import spmm, unit_rows
 
 __all__ = ["Feed", "Propagator", "encode_view", "make_propagator"]
@@ -32,10 +33,10 @@ class Propagator:
     """``P = D_r^-1/2 A D_c^-1/2``: means over the neighbours of a node along one view.
 
     Args:
-        matrix: ``[num_nodes, num_nodes]``, sparse or dense; a row's entries are its neighbours.
+        factors: Sparse or dense matrices whose product is ``P``, often ``P`` alone.
     """
 
-    matrix: CSR | Tensor
+    factors: tuple[CSR | Tensor, ...]
 
     def __call__(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
         """Returns ``P x``, or some of its rows.
@@ -43,31 +44,57 @@ class Propagator:
         The rows of a sparse matrix are taken first: on Retail Rocket's views, forward and backward
         with a quarter of the rows, 10 ms against 20 for the whole product.
         """
-        if isinstance(self.matrix, Tensor):
-            return (self.matrix if rows is None else self.matrix[rows]) @ x
-        return spmm(self.matrix if rows is None else self.matrix.rows(rows), x)
+        first, *others = self.factors
+        for factor in reversed(others):
+            x = _multiply(factor, x)
+        if rows is not None:
+            first = first[rows] if isinstance(first, Tensor) else first.rows(rows)
+        return _multiply(first, x)
 
     @property
     def cost(self) -> int:
-        """Products that a column of ``x`` takes."""
-        return self.matrix.nnz if isinstance(self.matrix, CSR) else self.matrix.numel()
+        """Multiply-adds for each column of ``x``."""
+        return sum(one.nnz if isinstance(one, CSR) else one.numel() for one in self.factors)
 
     def to(self, device: torch.device | str) -> Propagator:
         """Returns it on ``device``."""
-        return Propagator(self.matrix.to(device))
+        return Propagator(tuple(one.to(device) for one in self.factors))
 
 
 def make_propagator(pattern: CSR) -> Propagator:
     """Returns the propagator of a pattern; values of its entries do not count.
 
+    Equal rows and columns are multiplied once where that halves the cost, and well-filled
+    matrices as dense ones.
+
     Args:
         pattern: ``[num_nodes, num_nodes]``.
     """
-    scaled = pattern.with_weight(None).normalized("sym")
-    cells = pattern.num_rows * pattern.num_cols
-    if pattern.nnz > DENSE_SHARE * cells and 4 * cells <= _DENSE_BYTES:
-        return Propagator(scaled.to_dense(torch.float32))
-    return Propagator(scaled)
+    plain = pattern.with_weight(None)
+    short = Quotient.of(plain)
+    if 2 * short.cost >= plain.nnz:
+        return Propagator((_stored(plain.normalized("sym")),))
+    by_row, by_col = (
+        one.degree.clamp(min=1).to(torch.float32).rsqrt() for one in (plain, plain.transpose)
+    )
+    expand, collect = short.expand, short.collect
+    return Propagator(
+        (
+            expand.with_weight(by_row[expand.row_ids]),
+            _stored(short.core),
+            collect.with_weight(by_col[collect.indices]),
+        )
+    )
+
+
+def _stored(matrix: CSR) -> CSR | Tensor:
+    cells = matrix.num_rows * matrix.num_cols
+    dense = matrix.nnz > DENSE_SHARE * cells and 4 * cells <= _DENSE_BYTES
+    return matrix.to_dense(torch.float32) if dense else matrix
+
+
+def _multiply(matrix: CSR | Tensor, x: Tensor) -> Tensor:
+    return matrix @ x if isinstance(matrix, Tensor) else spmm(matrix, x)
 
 
 def encode_view(

@@ -121,7 +121,7 @@ class DiffGraphRecommender(PairwiseModel):
         """Vectors of nodes (all by default) by each behaviour."""
         config = self.config
         return [
-            encode_view(self.propagator(one), self.table, config.num_layers, config.feed, rows)
+            encode_view(self.propagator((one,)), self.table, config.num_layers, config.feed, rows)
             for one in inputs.propagators
         ]
 

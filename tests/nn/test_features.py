@@ -56,7 +56,9 @@ def test_a_lookup_may_share_a_bias():
     encoder = TypeEncoder(4, 3, lookup=True)
     torch.nn.init.normal_(encoder.bias)
     assert torch.equal(encoder(None), encoder.weight + encoder.bias)
-    assert torch.equal(encoder(torch.tensor([1, -1])), torch.stack([encoder(None)[1], encoder.bias]))
+    assert torch.equal(
+        encoder(torch.tensor([1, -1])), torch.stack([encoder(None)[1], encoder.bias])
+    )
 
 
 def toy(graph: HeteroGraph, **features) -> HeteroGraph:

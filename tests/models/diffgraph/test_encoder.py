@@ -75,7 +75,7 @@ def test_equal_to_the_dense_reference(feed: str, dense: bool) -> None:
     pattern = random_view()
     x = torch.randn(12, 3, dtype=torch.float64)
     scaled = pattern.with_weight(torch.ones(pattern.nnz, dtype=torch.float64)).normalized("sym")
-    propagator = Propagator(scaled.to_dense(torch.float64) if dense else scaled)
+    propagator = Propagator((scaled.to_dense(torch.float64) if dense else scaled,))
     found = encode_view(propagator, x, 3, feed)  # type: ignore[arg-type]
     torch.testing.assert_close(found, dense_reference(pattern, x, 3, feed == "unit"))
     rows = torch.tensor([11, 3, 0])
@@ -87,7 +87,7 @@ def test_equal_to_the_dense_reference(feed: str, dense: bool) -> None:
 def test_gradients_of_chosen_rows() -> None:
     pattern = random_view()
     ones = torch.ones(pattern.nnz, dtype=torch.float64)
-    propagator = Propagator(pattern.with_weight(ones).normalized("sym"))
+    propagator = Propagator((pattern.with_weight(ones).normalized("sym"),))
     x = torch.randn(12, 3, dtype=torch.float64, requires_grad=True)
     rows = torch.tensor([1, 4, 7])
     for feed in ("raw", "unit"):
@@ -108,10 +108,29 @@ def test_nodes_without_neighbours_keep_their_vector() -> None:
 
 
 def test_well_filled_views_are_dense() -> None:
-    assert isinstance(make_propagator(random_view(entries=60)).matrix, torch.Tensor)
-    assert isinstance(make_propagator(random_view(entries=8)).matrix, CSR)
+    assert isinstance(make_propagator(random_view(entries=60)).factors[0], torch.Tensor)
+    assert isinstance(make_propagator(random_view(entries=8)).factors[0], CSR)
     full = random_view(entries=60)
     weighted = full.with_weight(torch.rand(full.nnz))
-    assert torch.equal(
-        make_propagator(weighted).matrix, make_propagator(full).matrix
-    )  # values do not count
+    found, expected = make_propagator(weighted).factors[0], make_propagator(full).factors[0]
+    assert torch.equal(found, expected)  # values do not count
+
+
+def test_views_with_equal_rows_are_multiplied_once_a_class() -> None:
+    groups = torch.randint(3, (40,), generator=torch.Generator().manual_seed(0))
+    pattern = CSR.from_dense((groups[:, None] == groups).float())
+    propagator = make_propagator(pattern)
+    assert len(propagator.factors) == 3
+    assert propagator.cost < pattern.nnz / 2
+    x = torch.randn(40, 3, requires_grad=True)
+    rows = torch.tensor([39, 0, 7])
+    for feed in ("raw", "unit"):
+        found = encode_view(propagator, x, 2, feed)  # type: ignore[arg-type]
+        torch.testing.assert_close(found, dense_reference(pattern, x, 2, feed == "unit"))
+        torch.testing.assert_close(encode_view(propagator, x, 2, feed, rows), found[rows])  # type: ignore[arg-type]
+        found.square().sum().backward()
+        (wanted,) = torch.autograd.grad(
+            dense_reference(pattern, x, 2, feed == "unit").square().sum(), x
+        )
+        torch.testing.assert_close(x.grad, wanted)
+        x.grad = None
