@@ -2,99 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 
-from hetgraph.data import CSR
-from hetgraph.data.quotient import Quotient
-from hetgraph.ops import spmm, unit_rows
+from hetgraph.models.diffgraph.propagator import Propagator
 
-__all__ = ["Feed", "Propagator", "encode_view", "make_propagator"]
+__all__ = ["SLOPE", "Feed", "encode_view"]
 
 Feed = Literal["raw", "unit"]
 """What the next layer reads: the output itself, or scaled to length one."""
 
 SLOPE = 0.5
-DENSE_SHARE = 0.2
-"""Matrices with a larger share of entries are multiplied as dense ones.
-
-4,057 x 4,057 times 64 columns, forward and backward, two cores: sparse 12, 30, 60, 66 and 151 ms at
-5, 10, 20, 30 and 43 %; dense 43 to 68 ms at any.
-"""
-_DENSE_BYTES = 2**28
-
-
-@dataclass(frozen=True, eq=False)
-class Propagator:
-    """``P = D_r^-1/2 A D_c^-1/2``: means over the neighbours of a node along one view.
-
-    Args:
-        factors: Sparse or dense matrices whose product is ``P``, often ``P`` alone.
-    """
-
-    factors: tuple[CSR | Tensor, ...]
-
-    def __call__(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
-        """Returns ``P x``, or some of its rows.
-
-        The rows of a sparse matrix are taken first: on Retail Rocket's views, forward and backward
-        with a quarter of the rows, 10 ms against 20 for the whole product.
-        """
-        first, *others = self.factors
-        for factor in reversed(others):
-            x = _multiply(factor, x)
-        if rows is not None:
-            first = first[rows] if isinstance(first, Tensor) else first.rows(rows)
-        return _multiply(first, x)
-
-    @property
-    def cost(self) -> int:
-        """Multiply-adds for each column of ``x``."""
-        return sum(one.nnz if isinstance(one, CSR) else one.numel() for one in self.factors)
-
-    def to(self, device: torch.device | str) -> Propagator:
-        """Returns it on ``device``."""
-        return Propagator(tuple(one.to(device) for one in self.factors))
-
-
-def make_propagator(pattern: CSR) -> Propagator:
-    """Returns the propagator of a pattern; values of its entries do not count.
-
-    Equal rows and columns are multiplied once where that halves the cost, and well-filled
-    matrices as dense ones.
-
-    Args:
-        pattern: ``[num_nodes, num_nodes]``.
-    """
-    plain = pattern.with_weight(None)
-    short = Quotient.of(plain)
-    if 2 * short.cost >= plain.nnz:
-        return Propagator((_stored(plain.normalized("sym")),))
-    by_row, by_col = (
-        one.degree.clamp(min=1).to(torch.float32).rsqrt() for one in (plain, plain.transpose)
-    )
-    expand, collect = short.expand, short.collect
-    return Propagator(
-        (
-            expand.with_weight(by_row[expand.row_ids]),
-            _stored(short.core),
-            collect.with_weight(by_col[collect.indices]),
-        )
-    )
-
-
-def _stored(matrix: CSR) -> CSR | Tensor:
-    cells = matrix.num_rows * matrix.num_cols
-    dense = matrix.nnz > DENSE_SHARE * cells and 4 * cells <= _DENSE_BYTES
-    return matrix.to_dense(torch.float32) if dense else matrix
-
-
-def _multiply(matrix: CSR | Tensor, x: Tensor) -> Tensor:
-    return matrix @ x if isinstance(matrix, Tensor) else spmm(matrix, x)
+_EPS = 1e-12
 
 
 def encode_view(
@@ -108,27 +32,106 @@ def encode_view(
     """Returns ``x + sum_l unit(z_l)`` with ``z_l = leaky_relu(P z_(l-1))``.
 
     Nodes without neighbours keep their ``x``. O(num_layers * entries * dim); the last layer is
-    made for the wanted rows alone.
+    made for the wanted rows alone. Everything but the products works in place where it can and
+    keeps one ``[num_nodes, dim]`` tensor a layer for the backward pass: on Retail Rocket these
+    passes over memory take longer than the products.
 
     Args:
-        propagator: See :func:`make_propagator`.
+        propagator: Matrix of the view.
         x: ``[num_nodes, dim]``.
         num_layers: Number of layers.
         feed: What the next layer reads.
         rows: ``[num_rows]`` int64 nodes that are wanted; ``None`` for all.
         first: ``P x``, where it is known already.
     """
-    total, z = x if rows is None else x[rows], x
-    for layer in range(num_layers):
-        last = layer == num_layers - 1
-        wanted = rows if last else None
-        if layer == 0 and first is not None:
-            mixed = first if wanted is None else first[wanted]
-        else:
-            mixed = propagator(z, wanted)
-        z = F.leaky_relu(mixed, SLOPE)
-        unit = unit_rows(z)
-        total = total + (unit if last or rows is None else unit[rows])
-        if feed == "unit":
-            z = unit
-    return total
+    with torch.autocast(x.device.type, enabled=False):
+        wide = x if x.dtype == torch.float64 else x.float()
+        known = None if first is None else first.to(wide.dtype)
+        total: Tensor = _Layers.apply(wide, known, propagator, num_layers, feed, rows)  # type: ignore[no-untyped-call]
+    return total.to(x.dtype)
+
+
+class _Layers(Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        first: Tensor | None,
+        propagator: Propagator,
+        num_layers: int,
+        feed: Feed,
+        rows: Tensor | None,
+    ) -> Tensor:
+        total = _rows(x, rows, copy=True)
+        outputs, inverses = [], []
+        last = propagator if rows is None else propagator.rows(rows)
+        for layer in range(num_layers):
+            ends = layer == num_layers - 1
+            if layer == 0 and first is not None:
+                z = _rows(first, rows if ends else None, copy=True)
+            else:
+                z = (last if ends else propagator)(x)
+            z = x = F.leaky_relu_(z, SLOPE)
+            if feed == "unit" and not ends:
+                inverse = _inverse_lengths(z)
+                x = z * inverse
+                total += _rows(x, rows)
+            else:
+                shown = z if ends else _rows(z, rows)
+                inverse = _inverse_lengths(shown)
+                total.addcmul_(shown, inverse)
+            outputs.append(z)
+            inverses.append(inverse)
+        ctx.save_for_backward(rows, *outputs, *inverses)
+        ctx.views = [propagator] * (num_layers - 1) + [last]
+        ctx.feed, ctx.known = feed, first is not None
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        rows, *saved = ctx.saved_tensors
+        num_layers = len(ctx.views)
+        num_nodes = ctx.views[0].num_cols
+        outputs, inverses = saved[:num_layers], saved[num_layers:]
+        carried = grad  # by the input of the layer after
+        for layer in reversed(range(num_layers)):
+            z, inverse = outputs[layer], inverses[layer]
+            if layer == num_layers - 1:
+                by_z = _unit_back(grad, z, inverse)
+            elif ctx.feed == "unit":
+                by_z = _unit_back(_add_rows(carried, grad, rows), z, inverse)
+            else:
+                by_z = _add_rows(carried, _unit_back(grad, _rows(z, rows), inverse), rows)
+            by_z = torch.ops.aten.leaky_relu_backward(by_z, z, SLOPE, True)  # z has mixed's signs
+            if layer == 0 and ctx.known:
+                break
+            carried = ctx.views[layer].back(by_z)
+        if not ctx.known:
+            return _add_rows(carried, grad, rows), None, None, None, None, None
+        empty = grad.new_zeros(num_nodes, grad.shape[1])
+        by_first = by_z if num_layers > 1 else _add_rows(empty.clone(), by_z, rows)
+        return _add_rows(empty, grad, rows), by_first, None, None, None, None
+
+
+def _rows(x: Tensor, rows: Tensor | None, *, copy: bool = False) -> Tensor:
+    if rows is not None:
+        return x[rows]
+    return x.clone() if copy else x
+
+
+def _add_rows(x: Tensor, part: Tensor, rows: Tensor | None) -> Tensor:
+    """Adds ``part`` to all rows of ``x`` or some, in place."""
+    return x.add_(part) if rows is None else x.index_add_(0, rows, part)
+
+
+def _inverse_lengths(x: Tensor) -> Tensor:
+    """``[num_rows, 1]``; nothing where the length is none."""
+    length = x.norm(dim=1, keepdim=True)
+    return torch.where(length > _EPS, length.reciprocal(), 0.0)
+
+
+def _unit_back(grad: Tensor, z: Tensor, inverse: Tensor) -> Tensor:
+    """From the gradient by ``z * inverse`` to that by ``z``: ``(I - unit unit^T) / length``."""
+    along = torch.linalg.vecdot(grad, z).unsqueeze(1) * inverse.pow(3)
+    return (grad * inverse).addcmul_(z, along, value=-1)

@@ -13,7 +13,8 @@ from hetgraph.data import Schema
 from hetgraph.model import Loss, RelevanceRow, Stage
 from hetgraph.models.diffgraph.config import DiffGraphConfig
 from hetgraph.models.diffgraph.cross_view import CrossView, view_shares
-from hetgraph.models.diffgraph.encoder import Propagator, encode_view
+from hetgraph.models.diffgraph.encoder import encode_view
+from hetgraph.models.diffgraph.propagator import Propagator
 from hetgraph.nn import PairBatch, PairInputs, PairwiseModel, bipartite_propagator, pair_table
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec
@@ -32,9 +33,6 @@ class DiffGraphRecommender(PairwiseModel):
 
     name: ClassVar[str] = "diffgraph"
     Config: ClassVar[type[Any]] = DiffGraphConfig
-
-    propagator: ClassVar[type[Propagator]] = Propagator
-    """How the graph of a behaviour is multiplied; a benchmark puts gathers in its place."""
 
     config: DiffGraphConfig
 
@@ -121,7 +119,7 @@ class DiffGraphRecommender(PairwiseModel):
         """Vectors of nodes (all by default) by each behaviour."""
         config = self.config
         return [
-            encode_view(self.propagator((one,)), self.table, config.num_layers, config.feed, rows)
+            encode_view(Propagator((one,)), self.table, config.num_layers, config.feed, rows)
             for one in inputs.propagators
         ]
 

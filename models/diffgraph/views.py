@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hetgraph.data import CSR
-from hetgraph.models.diffgraph.encoder import Propagator, make_propagator
+from hetgraph.models.diffgraph.propagator import Propagator, make_propagator
 from hetgraph.nn import metapath_relations
 from hetgraph.nn.features import Features, TypeEncoder
 from hetgraph.tasks import Task

@@ -12,9 +12,12 @@ from hetgraph.benchmarks import models as bench
 from hetgraph.benchmarks._contender import Measurement, take_turns
 from hetgraph.benchmarks._model_cases import REAL, SETTINGS, TINY, Case, Graph, make_ours, make_peer
 from hetgraph.benchmarks.models import Row, measure, table
+from hetgraph.data import Dataset, EdgeType, HeteroGraph, LinkSplit, Relation
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.model import Model
 from hetgraph.registry import models
+from hetgraph.seeds import Seeds
+from hetgraph.tasks import Task, make_task
 
 pytest.importorskip("torch_geometric")
 MIB = 2**20
@@ -212,16 +215,34 @@ def test_without_pyg_there_is_nothing_to_compare_with(monkeypatch: pytest.Monkey
         bench.run(Console(), quick=True)
 
 
-def test_gathered_messages_compute_the_same() -> None:
-    from hetgraph.benchmarks._gather_diffgraph import GatherPropagator
-    from hetgraph.data import CSR
-    from hetgraph.models.diffgraph.encoder import Propagator
+def shop() -> Task:
+    """20 users who buy and view some of 30 items."""
+    relations = {}
+    for name, share in (("buy", 0.2), ("view", 0.4)):
+        src, dst = (torch.rand(20, 30) < share).nonzero(as_tuple=True)
+        relations[EdgeType("user", name, "item")] = Relation.from_edges(src, dst, 20, 30)
+    graph = HeteroGraph(num_nodes={"user": 20, "item": 30}, relations=relations)
+    links = {"default": LinkSplit(EdgeType("user", "buy", "item"), None, torch.zeros(2, 1).long())}
+    return make_task(Dataset("toy/shop", graph, links=links, task="recommendation"))
 
-    pattern = CSR.from_dense((torch.rand(40, 40) < 0.1).float()).normalized("sym")
-    pattern = pattern.with_weight(torch.rand(pattern.nnz))
-    x = torch.randn(40, 5, requires_grad=True)
-    for rows in (None, torch.tensor([3, 39]), torch.arange(20)):
-        found, expected = (kind(pattern)(x, rows) for kind in (GatherPropagator, Propagator))
-        torch.testing.assert_close(found, expected)
-        one, other = (torch.autograd.grad(y.square().sum(), x)[0] for y in (found, expected))
-        torch.testing.assert_close(one, other)
+
+def test_gathered_messages_compute_the_same() -> None:
+    from hetgraph.benchmarks._gather_diffgraph import GatherDiffGraph
+    from hetgraph.models.diffgraph.recommend import DiffGraphRecommender
+
+    torch.manual_seed(0)
+    task = shop()
+    for feed in ("raw", "unit"):
+        config = DiffGraphRecommender.Config(num_layers=2, feed=feed, denoiser_dropout=0.0)
+        results = []
+        for kind in (GatherDiffGraph, DiffGraphRecommender):
+            torch.manual_seed(0)
+            model = kind(task.graph.schema, task.spec, config)
+            inputs = model.prepare(task, seeds=Seeds())
+            (batch,) = model.batches(inputs, "train", stage=model.stages()[0], batch_size=10**6)
+            torch.manual_seed(1)  # steps and noise
+            loss = model.training_step(batch, stage=model.stages()[0]).total
+            loss.backward()
+            results.append((loss.detach(), model.table.grad, model.vectors(inputs).detach()))
+        for one, other in zip(*results, strict=True):
+            torch.testing.assert_close(one, other)

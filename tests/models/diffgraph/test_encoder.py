@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from hetgraph.data import CSR
-from hetgraph.models.diffgraph.encoder import Propagator, encode_view, make_propagator
+from hetgraph.models.diffgraph.encoder import encode_view
+from hetgraph.models.diffgraph.propagator import Propagator, make_propagator
 
 BIPARTITE = CSR.from_coo(  # users 0, 1 and items 2, 3
     torch.tensor([0, 0, 1, 2, 3, 3]), torch.tensor([2, 3, 3, 0, 0, 1]), (4, 4)
@@ -84,15 +85,33 @@ def test_equal_to_the_dense_reference(feed: str, dense: bool) -> None:
     assert nothing.shape == (0, 3)
 
 
-def test_gradients_of_chosen_rows() -> None:
-    pattern = random_view()
-    ones = torch.ones(pattern.nnz, dtype=torch.float64)
-    propagator = Propagator((pattern.with_weight(ones).normalized("sym"),))
-    x = torch.randn(12, 3, dtype=torch.float64, requires_grad=True)
-    rows = torch.tensor([1, 4, 7])
-    for feed in ("raw", "unit"):
+@pytest.mark.parametrize("feed", ["raw", "unit"])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("rows", [None, [1, 4, 7], [4, 4, 0]])
+@pytest.mark.parametrize("dense", [False, True])
+def test_gradients(feed: str, layers: int, rows: list[int] | None, dense: bool) -> None:
+    pattern = random_view().transpose  # not symmetric
+    scaled = pattern.with_weight(torch.ones(pattern.nnz, dtype=torch.float64)).normalized("sym")
+    propagator = Propagator((scaled.to_dense(torch.float64) if dense else scaled,))
+    chosen = None if rows is None else torch.tensor(rows)
+    generator = torch.Generator().manual_seed(1)
+    x, first = torch.randn(2, 12, 3, dtype=torch.float64, generator=generator).unbind()
+    x.requires_grad_()
+    first.requires_grad_()
+    for known in (None, first):
         assert torch.autograd.gradcheck(
-            lambda x, feed=feed: encode_view(propagator, x, 2, feed, rows), (x,)
+            lambda x, y, known=known: (
+                encode_view(
+                    propagator,
+                    x,
+                    layers,
+                    feed,  # type: ignore[arg-type]
+                    chosen,
+                    None if known is None else y,
+                )
+                + 0 * y.sum()
+            ),
+            (x, first),
         )
 
 
