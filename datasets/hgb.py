@@ -33,15 +33,32 @@ Ints = npt.NDArray[np.int64]
 
 _FILES = ("node.dat", "link.dat", "info.dat", "label.dat", "label.dat.test", "link.dat.test")
 _SHUFFLED = "label.dat.test_full"
+_TEST_LINKS, _LINKS = "link.dat.test", "link-prediction"
 _LINK_COLUMNS = {"head": pa.int64(), "tail": pa.int64(), "type": pa.int64(), "weight": pa.float64()}
 _LABEL_COLUMNS = {"node": pa.int64(), "name": pa.string(), "type": pa.int64(), "label": pa.string()}
 
 
 class HGB(Collection):
-    """ACM, DBLP, IMDB and AMiner (node classification), LastFM (link prediction)."""
+    """ACM, DBLP, IMDB and AMiner (node classification), LastFM (link prediction).
+
+    A set with held-out links and no labels is for link prediction.
+    """
 
     name = "hgb"
     version: ClassVar[int] = 1
+
+    def task_of(self, name: str) -> str:
+        """Returns the task of a set by the files it has."""
+        if name in self.names():
+            files = {entry.name for entry in self.manifest(name).files}
+            only_links = _TEST_LINKS in files and "label.dat" not in files
+        else:
+            try:
+                source = Source(Path(name).expanduser())
+            except (FileFormatError, OSError):
+                return self.task  # loading it tells what is wrong
+            only_links = source.has(_TEST_LINKS) and not source.has("label.dat")
+        return _LINKS if only_links else self.task
 
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
         """Reads a set of the collection; see :meth:`load_folder` for the format."""
@@ -94,12 +111,14 @@ def _load(path: Path, full_name: str, settings: Mapping[str, Any]) -> Dataset:
         name=full_name,
     )
     labels, splits = _read_labels(source, nodes, info)
+    links_held = _read_link_splits(source, nodes, names)
     return Dataset(
         name=full_name,
         graph=graph,
         labels=labels,
         splits=splits,
-        links=_read_link_splits(source, nodes, names),
+        links=links_held,
+        task=_LINKS if links_held and labels is None else "",
         info={"counts": {"links": links.num_rows}},
     )
 
@@ -160,13 +179,13 @@ def _relation(links: pa.Table, edge_type: EdgeType, nodes: Nodes) -> Relation:
 def _read_link_splits(
     source: Source, nodes: Nodes, names: Mapping[int, EdgeType]
 ) -> dict[str, LinkSplit]:
-    if not source.has("link.dat.test"):
+    if not source.has(_TEST_LINKS):
         return {}
-    links = _read_links(source, "link.dat.test", nodes)
+    links = _read_links(source, _TEST_LINKS, nodes)
     codes = np.unique(links["type"].to_numpy()).tolist()
     if len(codes) != 1 or codes[0] not in names:
         raise FileFormatError(
-            f"{source.label('link.dat.test')} has the link types {codes}; expected one type, and "
+            f"{source.label(_TEST_LINKS)} has the link types {codes}; expected one type, and "
             f"one of {sorted(names)} as in link.dat."
         )
     ends = np.stack([nodes.local[links[column].to_numpy()] for column in ("head", "tail")])

@@ -214,6 +214,7 @@ class Model(nn.Module, ABC):
         now, made = task.graph.schema, self.schema
         pairs: list[tuple[str, object, object]] = [
             ("target", task.spec.target, self.spec.target),
+            ("relation to predict", task.spec.edge_type, self.spec.edge_type),
             ("number of outputs", task.spec.num_outputs, self.spec.num_outputs),
             ("node types", [*now.node_types], [*made.node_types]),
             ("edge types", [*map(str, now.edge_types)], [*map(str, made.edge_types)]),

@@ -38,11 +38,12 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
         labels = {field: getattr(dataset.labels, field) for field in plain}
         tensors["labels.index"] = dataset.labels.index
         tensors["labels.target"] = dataset.labels.target
-    for kind, splits in (("splits", dataset.splits), ("links", dataset.links)):
-        for number, split in enumerate(splits.values()):
-            for part in ("train", "valid", "test"):
-                if getattr(split, part, None) is not None:
-                    tensors[f"{kind}.{number}.{part}"] = getattr(split, part)
+    for number, split in enumerate(dataset.splits.values()):
+        for part in ("train", "valid", "test"):
+            if getattr(split, part) is not None:
+                tensors[f"splits.{number}.{part}"] = getattr(split, part)
+    for number, link in enumerate(dataset.links.values()):
+        tensors |= {f"links.{number}.{part}": pairs for part, pairs in link.parts().items()}
     content = {
         "format": _FORMAT,
         "name": dataset.name,
@@ -98,6 +99,8 @@ def read_dataset(folder: Path) -> Dataset:
                     edge_type=EdgeType(*triple),
                     valid=tensors.get(f"links.{number}.valid"),
                     test=tensors[f"links.{number}.test"],
+                    valid_negatives=tensors.get(f"links.{number}.valid_negatives"),
+                    test_negatives=tensors.get(f"links.{number}.test_negatives"),
                 )
                 for number, (name, triple) in enumerate(content["links"])
             },

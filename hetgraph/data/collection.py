@@ -50,7 +50,7 @@ class Collection(ABC):
         options: Names and defaults of the settings that :meth:`load` and :meth:`load_folder`
             accept.
         cached: Whether a parsed set is worth keeping on disk.
-        task: Family of the task that its sets are for.
+        task: Family of the task that its sets are for; see :meth:`task_of`.
     """
 
     name: ClassVar[str]
@@ -83,6 +83,14 @@ class Collection(ABC):
     def statistics(self, manifest: Manifest, **options: Any) -> Mapping[str, Any]:
         """Returns what must be found in a set that was loaded with these options."""
         return manifest.statistics
+
+    def task_of(self, name: str) -> str:
+        """Returns the family of the task that a set is for, told before it is loaded.
+
+        Args:
+            name: Name of a set of the collection, or the path of the user's own.
+        """
+        return self.task
 
     def load_folder(self, path: Path, **options: Any) -> Dataset:
         """Reads a set in this collection's format from the user's own folder or file.

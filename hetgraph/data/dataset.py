@@ -74,11 +74,27 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class LinkSplit:
-    """Held-out positive edges of one relation, ``[2, n]`` with sources in the first row."""
+    """Held-out edges of one relation, ``[2, n]`` with sources in the first row.
+
+    Args:
+        edge_type: The relation.
+        valid: Validation edges; ``None``: the task draws them.
+        test: Test edges.
+        valid_negatives: Pairs that are no edges, to validate with, if the data set has some.
+        test_negatives: The same, to test with.
+    """
 
     edge_type: EdgeType
     valid: Tensor | None
     test: Tensor
+    valid_negatives: Tensor | None = None
+    test_negatives: Tensor | None = None
+
+    def parts(self) -> dict[str, Tensor]:
+        """Returns the pairs that there are, by name."""
+        names = ("valid", "test", "valid_negatives", "test_negatives")
+        found = {name: getattr(self, name) for name in names}
+        return {name: pairs for name, pairs in found.items() if pairs is not None}
 
 
 @dataclass(frozen=True, eq=False)

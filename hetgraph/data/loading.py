@@ -86,12 +86,12 @@ def dataset_info(name: str) -> Manifest:
 
 
 def dataset_task(name: str) -> str:
-    """Returns the family of the task that a data set is for, told by its name alone.
+    """Returns the family of the task that a data set is for, without loading it.
 
     Empty for an unknown collection; loading such a set fails anyway.
     """
-    prefix = name.replace(":", "/").partition("/")[0]
-    return next((one.task for one in _collections() if one.name == prefix), "")
+    prefix, _, rest = name.replace(":", "/", 1).partition("/")
+    return next((one.task_of(rest) for one in _collections() if one.name == prefix), "")
 
 
 def fetch_dataset(name: str, root: str | os.PathLike[str] | None = None) -> Path:

@@ -49,11 +49,7 @@ def count_statistics(dataset: Dataset) -> dict[str, Any]:
             for name, split in dataset.splits.items()
         }
     found["links"] = {
-        name: {
-            part: ids.shape[1]
-            for part in ("valid", "test")
-            if (ids := getattr(split, part)) is not None
-        }
+        name: {part: pairs.shape[1] for part, pairs in split.parts().items()}
         for name, split in dataset.links.items()
     }
     return found

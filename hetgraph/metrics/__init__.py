@@ -10,10 +10,11 @@ from hetgraph.metrics.classification import (
     single_label_f1,
 )
 from hetgraph.metrics.full_ranking import held_out_ranks, ranking_metrics
-from hetgraph.metrics.ranking import mrr, ndcg
+from hetgraph.metrics.ranking import grouped_mrr, mrr, ndcg
 
 __all__ = [
     "accuracy",
+    "grouped_mrr",
     "held_out_ranks",
     "mrr",
     "multi_label_f1",

@@ -1,4 +1,4 @@
-"""Ranking metrics over the classes of a node."""
+"""Ranking metrics over the classes of a node, or over the candidates of a group."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hetgraph.errors import DataError
 
-__all__ = ["mrr", "ndcg"]
+__all__ = ["grouped_mrr", "mrr", "ndcg"]
 
 
 def ndcg(
@@ -57,6 +57,36 @@ def mrr(scores: Tensor, relevance: Tensor) -> float:
     hit = relevance.gather(1, order) > 0
     first = hit.double().argmax(dim=1) + 1
     return float((hit.any(dim=1) / first.double()).mean())
+
+
+def grouped_mrr(scores: Tensor, target: Tensor, group: Tensor) -> float:
+    """Returns the mean over groups with a positive of the reciprocal rank of its best positive.
+
+    A negative of the same group with an equal score is ranked before it, so that a constant score
+    gets the worst rank. O(n).
+
+    Args:
+        scores: ``[n]``, larger is better.
+        target: ``[n]`` bool.
+        group: ``[n]`` int64 group of each candidate.
+
+    Raises:
+        DataError: If the shapes differ, or there is no positive.
+    """
+    if not scores.shape == target.shape == group.shape:
+        raise DataError(
+            f"scores have shape {list(scores.shape)}, targets {list(target.shape)}, groups "
+            f"{list(group.shape)}; expected the same."
+        )
+    if not bool(target.any()):
+        raise DataError("there is nothing to score: no candidate is positive.")
+    size = int(group.max()) + 1
+    best = torch.full((size,), -torch.inf, dtype=scores.dtype)
+    best = best.scatter_reduce(0, group[target], scores[target], "amax")
+    before = (scores >= best[group]) & ~target
+    rank = 1 + torch.bincount(group[before], minlength=size)
+    some = torch.bincount(group[target], minlength=size) > 0
+    return float((1 / rank[some].double()).mean())
 
 
 def _check(scores: Tensor, relevance: Tensor) -> None:

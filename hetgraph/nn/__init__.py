@@ -7,6 +7,7 @@ from hetgraph.nn.dropout import Dropout
 from hetgraph.nn.features import FeatureEncoder, InputKind, feature_matrix, id_types
 from hetgraph.nn.full_graph import FullGraphModel, GraphBatch, GraphInputs
 from hetgraph.nn.layers import LayerPlan, layer_plans
+from hetgraph.nn.links import Decoder, LinkBatch, LinkInputs, LinkModel, pair_scores
 from hetgraph.nn.losses import choose_loss, multi_hot_kl
 from hetgraph.nn.metapaths import metapath_labels, metapath_relations, metapath_requests
 from hetgraph.nn.pairwise import (
@@ -19,6 +20,7 @@ from hetgraph.nn.pairwise import (
 from hetgraph.nn.type_dict import TypeDict, type_key
 
 __all__ = [
+    "Decoder",
     "Dropout",
     "FeatureEncoder",
     "FullGraphModel",
@@ -26,6 +28,9 @@ __all__ = [
     "GraphInputs",
     "InputKind",
     "LayerPlan",
+    "LinkBatch",
+    "LinkInputs",
+    "LinkModel",
     "NoiseSchedule",
     "PairBatch",
     "PairInputs",
@@ -40,6 +45,7 @@ __all__ = [
     "metapath_relations",
     "metapath_requests",
     "multi_hot_kl",
+    "pair_scores",
     "pair_table",
     "type_key",
 ]

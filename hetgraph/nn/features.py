@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -22,7 +22,7 @@ __all__ = ["FeatureEncoder", "InputKind", "TypeEncoder", "feature_matrix", "id_t
 Features = Tensor | CSR
 
 InputKind = Literal["features", "target", "ids"]
-"""Which types are encoded from their features: all, the target alone, or none."""
+"""Which types are encoded from their features: all, the targets alone, or none."""
 
 SPARSE_SHARE = 0.2
 """Features with a smaller share of non-zeros are multiplied as sparse matrices on the CPU.
@@ -55,11 +55,11 @@ def feature_matrix(graph: HeteroGraph, node_type: str) -> Features | None:
     return CSR.from_dense(dense).to(dense.device) if few and dense.device.type == "cpu" else dense
 
 
-def id_types(kind: InputKind, node_types: Iterable[str], target: str) -> tuple[str, ...]:
+def id_types(kind: InputKind, node_types: Iterable[str], targets: Sequence[str]) -> tuple[str, ...]:
     """Returns the types that get one learned vector a node whatever features they have."""
     if kind == "features":
         return ()
-    return tuple(name for name in node_types if kind == "ids" or name != target)
+    return tuple(name for name in node_types if kind == "ids" or name not in targets)
 
 
 class TypeEncoder(nn.Module):

@@ -79,6 +79,10 @@ class FullGraphModel(Model):
     def encode(self, inputs: GraphInputs) -> Tensor:
         """Returns ``[num_target_nodes, embed_dim]`` representations."""
 
+    def vectors(self, inputs: GraphInputs) -> dict[str, Tensor]:
+        """Returns representations by node type; of the target alone, unless a method has more."""
+        return {self.spec.target: self.encode(inputs)}
+
     def views(self, task: Task, seeds: Seeds) -> dict[str, CSR]:
         """Returns further relations that are made once, by name."""
         return {}

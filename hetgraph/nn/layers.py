@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hetgraph.data.schema import EdgeType, Schema
@@ -29,27 +30,31 @@ class LayerPlan:
         return tuple(one for one in self.edge_types if one.dst == node_type)
 
 
-def layer_plans(schema: Schema, target: str, num_layers: int) -> tuple[LayerPlan, ...]:
-    """Plans the layers so that only what can reach the target is computed and has parameters.
+def layer_plans(
+    schema: Schema, targets: str | Iterable[str], num_layers: int
+) -> tuple[LayerPlan, ...]:
+    """Plans the layers so that only what can reach the targets is computed and has parameters.
 
-    The last layer writes the target alone, the one before what the last one reads, and so on.
+    The last layer writes the targets alone, the one before what the last one reads, and so on.
 
     Args:
         schema: Types and relations.
-        target: Node type whose representation is wanted.
+        targets: Node type, or types, whose representations are wanted.
         num_layers: Number of layers.
 
     Returns:
         One plan a layer, the first layer first.
 
     Raises:
-        SchemaError: If the target is unknown or no relation arrives at it.
+        SchemaError: If a target is unknown or no relation arrives at it.
     """
-    wanted = {schema.node_type(target)}
-    if not any(one.dst == target for one in schema.edge_types):
-        raise SchemaError(
-            f"no relation arrives at {target!r}; add reverses with graph.with_reverses()."
-        )
+    names = (targets,) if isinstance(targets, str) else tuple(targets)
+    wanted = {schema.node_type(name) for name in names}
+    for name in names:
+        if not any(one.dst == name for one in schema.edge_types):
+            raise SchemaError(
+                f"no relation arrives at {name!r}; add reverses with graph.with_reverses()."
+            )
     plans: list[LayerPlan] = []
     for _ in range(num_layers):
         edges = tuple(one for one in schema.edge_types if one.dst in wanted)

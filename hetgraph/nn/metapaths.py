@@ -56,16 +56,18 @@ def metapath_relations(task: Task, requests: Sequence[str], **options: Any) -> d
         Relation by name, in the order of the requests.
 
     Raises:
-        MetaPathError: If a request is unknown or does not begin and end at the target.
+        MetaPathError: If a request is unknown or does not begin and end at the target; of a
+            relation to predict, at one of its ends.
         BudgetError: If the products together do not fit the memory budget.
     """
-    target = task.spec.target
+    ends = task.spec.ends
     found = resolve_metapaths(task.graph, task.dataset_name, requests)
     for name, path in found.items():
-        if (path.start, path.end) != (target, target):
+        if path.start != path.end or path.start not in ends:
+            needed = " or ".join(f"from {one!r} to {one!r}" for one in ends)
             raise MetaPathError(
                 f"the meta-path {name!r} leads from {path.start!r} to {path.end!r}; "
-                f"this model needs paths from {target!r} to {target!r}."
+                f"this model needs paths {needed}."
             )
     relations = compose_many(task.graph, list(found.values()), **options)
     return dict(zip(found, relations, strict=True))

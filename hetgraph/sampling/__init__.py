@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from hetgraph.sampling.negatives import UnseenSampler
+from hetgraph.sampling.two_hop import TwoHopSampler, linked_pairs
 
-__all__ = ["UnseenSampler"]
+__all__ = ["TwoHopSampler", "UnseenSampler", "linked_pairs"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from hetgraph.tasks.audit import AuditReport, audit
 from hetgraph.tasks.base import Part, Task, TaskSpec
 from hetgraph.tasks.factory import make_task
+from hetgraph.tasks.link_prediction import LinkPrediction
 from hetgraph.tasks.node_classification import NodeClassification
 from hetgraph.tasks.recommendation import Recommendation
 
 __all__ = [
     "AuditReport",
+    "LinkPrediction",
     "NodeClassification",
     "Part",
     "Recommendation",

@@ -13,6 +13,8 @@ from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import LeakageError
 from hetgraph.tasks.base import Task
+from hetgraph.tasks.link_prediction import LinkPrediction
+from hetgraph.tasks.pairs import oriented
 from hetgraph.tasks.recommendation import Recommendation
 
 __all__ = ["AuditReport", "audit", "audit_links"]
@@ -28,10 +30,12 @@ class AuditReport:
 def audit(task: Task) -> AuditReport:
     """Fails when held-out information reaches what a model may read.
 
-    Of a recommendation no held-out pair may be an edge of any relation between the two types. Of
-    other tasks it checks that the parts share no node, that no label of a test node is readable,
-    and that no feature column of the target type tells the classes of training and validation
-    nodes exactly (a label that slipped into the features).
+    Of a recommendation no held-out pair may be an edge of any relation between the two types; of a
+    link prediction none may be an edge of the relation to predict (of any between the types where
+    the protocol says so), in either direction, or in two parts. Of other tasks it checks that the
+    parts share no node, that no label of a test node is readable, and that no feature column of
+    the target type tells the classes of training and validation nodes exactly (a label that
+    slipped into the features).
 
     Args:
         task: The task to check.
@@ -40,7 +44,9 @@ def audit(task: Task) -> AuditReport:
         LeakageError: Naming what leaks and how to mend it.
     """
     if isinstance(task, Recommendation):
-        return _audit_pairs(task)
+        return _audit_pairs(task, task.held_out(), every=True)
+    if isinstance(task, LinkPrediction):
+        return _audit_link_prediction(task)
     parts = {part: task.index(part) for part in ("train", "valid", "test")}
     names = list(parts)
     for i, one in enumerate(names):
@@ -84,14 +90,39 @@ def audit_links(graph: HeteroGraph, split: LinkSplit) -> AuditReport:
     return _audit_relation(graph, split.edge_type, torch.cat(held, dim=1))
 
 
-def _audit_pairs(task: Recommendation) -> AuditReport:
-    key, pairs = task.spec.edge_type, task.held_out()
-    assert key is not None  # what a recommendation is about
-    checks: list[str] = []
-    for one in task.graph.edge_types:
-        if (one.src, one.dst) == (key.src, key.dst):
-            checks += _audit_relation(task.graph, one, pairs).checks
-    return AuditReport(tuple(checks))
+def _audit_link_prediction(task: LinkPrediction) -> AuditReport:
+    held, key = task.held_out(), task.spec.edge_type
+    assert key is not None  # what a link prediction is about
+    pairs = torch.cat(list(held.values()), dim=1)
+    checks = _audit_pairs(task, pairs, every=task.options.hide_parallel).checks
+    if "test" in held:
+        valid, test = held["valid"], held["test"]
+        if task.graph.schema.reverse_of(key) == key:
+            valid = torch.cat([valid, valid.flip(0)], dim=1)
+        if shared := _shared(valid, test, task.graph.num_nodes[key.dst]):
+            raise LeakageError(
+                f"{shared} test links are validation links, too; make the split disjoint."
+            )
+        checks = (*checks, "valid and test share no link")
+    return AuditReport(checks)
+
+
+def _audit_pairs(task: Task, pairs: Tensor, *, every: bool) -> AuditReport:
+    """Looks for pairs in the relation to predict, or in every one between the two types."""
+    key = task.spec.edge_type
+    assert key is not None  # what the task is about
+    checks = list(_audit_relation(task.graph, key, pairs).checks)
+    for other in task.graph.edge_types if every else ():
+        if other != key:
+            for given in oriented(key, other, pairs):
+                checks += _audit_relation(task.graph, other, given).checks
+    return AuditReport(tuple(dict.fromkeys(checks)))
+
+
+def _shared(pairs: Tensor, others: Tensor, num_dst: int) -> int:
+    """Returns how many of other pairs are among pairs."""
+    codes = [src * num_dst + dst for src, dst in (pairs, others)]
+    return int(torch.isin(codes[1], codes[0]).sum())
 
 
 def _audit_relation(graph: HeteroGraph, key: EdgeType, pairs: Tensor) -> AuditReport:

@@ -40,6 +40,13 @@ class TaskSpec:
     num_nodes: Mapping[str, int] = field(default_factory=dict, hash=False)
     edge_type: EdgeType | None = None
 
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """Node types that predictions are made from: the target, or what the relation joins."""
+        if self.edge_type is None:
+            return (self.target,)
+        return tuple(dict.fromkeys((self.edge_type.src, self.edge_type.dst)))
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as a dict for JSON."""
         return asdict(self)
@@ -74,10 +81,10 @@ class Task(ABC):
 
     @abstractmethod
     def index(self, part: Part) -> Tensor:
-        """Returns the int64 node ids of a part; predictions are given in this order."""
+        """Returns the int64 ids of a part, or ``[2, n]`` pairs, in the order of predictions."""
 
     def open_parts(self) -> dict[str, Tensor]:
-        """Returns the node ids of each part that this view has."""
+        """Returns :meth:`index` of each part that this view has."""
         return {part: self.index(part) for part in PARTS if part != "test" or self._test_open}
 
     @property

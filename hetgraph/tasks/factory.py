@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from hetgraph.data.dataset import Dataset
 from hetgraph.errors import ConfigError, DataError, suggest
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict
 from hetgraph.tasks.base import Task
+from hetgraph.tasks.link_prediction import LinkPrediction
 from hetgraph.tasks.node_classification import NodeClassification
 from hetgraph.tasks.recommendation import Recommendation
 
 __all__ = ["make_task", "task_class"]
 
-_FAMILIES: Mapping[str, type[NodeClassification] | type[Recommendation]] = {
+Family: TypeAlias = type[NodeClassification] | type[Recommendation] | type[LinkPrediction]
+
+_FAMILIES: Mapping[str, Family] = {
     "node-classification": NodeClassification,
     "recommendation": Recommendation,
+    "link-prediction": LinkPrediction,
 }
 
 
-def task_class(family: str) -> type[NodeClassification] | type[Recommendation]:
+def task_class(family: str) -> Family:
     """Returns the task of a family such as ``"recommendation"``.
 
     Raises:

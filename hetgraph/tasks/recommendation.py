@@ -18,6 +18,7 @@ from hetgraph.errors import ConfigError, DataError
 from hetgraph.metrics import held_out_ranks, ranking_metrics
 from hetgraph.seeds import Seeds
 from hetgraph.tasks.base import PARTS, Part, Task, TaskSpec
+from hetgraph.tasks.pairs import without_pairs
 
 __all__ = ["Recommendation", "RecommendationOptions"]
 
@@ -82,7 +83,7 @@ class Recommendation(Task):
             valid = _last(graph, key)
         elif valid is None:
             valid = self._hold_out(graph, key, seeds)
-            graph = _without(graph, key, valid)
+            graph = without_pairs(graph, key, valid)
         spec = TaskSpec(
             "recommendation", key.src, 1, num_nodes=dict(graph.num_nodes), edge_type=key
         )
@@ -198,11 +199,3 @@ def _last(graph: HeteroGraph, key: EdgeType, generator: torch.Generator | None =
     latest = latest.scatter_reduce(0, src[order], place, "amax")  # the last place in the order
     found = order[latest[latest >= 0]]
     return torch.stack([src[found], dst[found]])
-
-
-def _without(graph: HeteroGraph, key: EdgeType, pairs: Tensor) -> HeteroGraph:
-    """Takes pairs out of every relation between the two types, in either direction."""
-    for one in graph.edge_types:
-        if (one.src, one.dst) == (key.src, key.dst):
-            graph = graph.without_edges(one, *pairs)  # its declared reverse, too
-    return graph

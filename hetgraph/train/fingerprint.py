@@ -54,6 +54,9 @@ def dataset_sha256(dataset: Dataset) -> str:
     for name, links in sorted(dataset.links.items()):
         digest.update(f"{name} {links.edge_type}".encode())
         _update(digest, links.valid, links.test)
+        for negatives in (links.valid_negatives, links.test_negatives):
+            if negatives is not None:
+                _update(digest, negatives)
     return digest.hexdigest()
 
 

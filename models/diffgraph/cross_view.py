@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hetgraph.model import RelevanceRow
 from hetgraph.models.diffgraph.config import DiffGraphConfig
 from hetgraph.models.diffgraph.denoiser import Autoencoder, Denoiser
 from hetgraph.models.diffgraph.encoder import SLOPE
 from hetgraph.nn import NoiseSchedule
 
-__all__ = ["CrossView", "make_schedule", "view_shares"]
+__all__ = ["CrossView", "CrossViews", "make_schedule", "share_rows", "view_shares"]
 
 _FIRST = 1e-4
 """The authors overwrite the first variance by it, which fixes the noise of all steps."""
@@ -84,6 +85,41 @@ class CrossView(nn.Module):
         return estimate
 
 
+class CrossViews(nn.ModuleList):
+    """A :class:`CrossView` for each of several groups of nodes, which follow each other.
+
+    Args:
+        config: As for one.
+        num_groups: Number of groups.
+    """
+
+    def __init__(self, config: DiffGraphConfig, num_groups: int) -> None:
+        super().__init__(CrossView(config) for _ in range(num_groups))
+
+    def forward(
+        self, target: Tensor, source: Tensor, sizes: Sequence[int]
+    ) -> tuple[Tensor, Tensor]:
+        """Returns what to add to the target in training, and the error of each row.
+
+        Args:
+            target: ``[num_rows, dim]``.
+            source: ``[num_rows, dim]``.
+            sizes: Rows of each group.
+        """
+        own, other = (one.split_with_sizes(list(sizes)) for one in (target, source))
+        parts = [one(a, b) for one, a, b in zip(self, own, other, strict=True)]
+        made, error = zip(*parts, strict=True)
+        return torch.cat(made), torch.cat(error)
+
+    def generate(self, source: Tensor, sizes: Sequence[int]) -> Tensor:
+        """Returns what to add to the target when the model is used, ``[num_rows, dim]``."""
+        made = []
+        for one, part in zip(self, source.split_with_sizes(list(sizes)), strict=True):
+            assert isinstance(one, CrossView)
+            made.append(one.generate(part))
+        return torch.cat(made)
+
+
 def view_shares(encoded: Sequence[Tensor], made: Tensor | None) -> Tensor:
     """Returns the share of each view in the length of a node's vector, ``[num_nodes, num_views]``.
 
@@ -101,3 +137,27 @@ def view_shares(encoded: Sequence[Tensor], made: Tensor | None) -> Tensor:
     total = (lengths[:, 0] + added).clamp(min=1e-12)
     others = lengths[:, 1:] / lengths[:, 1:].sum(1, keepdim=True).clamp(min=1e-12)
     return torch.cat([(lengths[:, 0] / total)[:, None], others * (added / total)[:, None]], dim=1)
+
+
+def share_rows(
+    node_type: str,
+    views: Sequence[str],
+    shares: Tensor,
+    *,
+    source: str,
+    label: int | None = None,
+) -> list[RelevanceRow]:
+    """Returns the mean and the deviation over nodes of the share of each view.
+
+    Args:
+        node_type: Type of the nodes.
+        views: Names of the views.
+        shares: ``[num_nodes, num_views]``, at least one node.
+        source: Type that the views lead to.
+        label: Class of the nodes, if they are those of one.
+    """
+    means, spreads = shares.mean(0).tolist(), shares.std(0, correction=0).tolist()
+    return [
+        RelevanceRow(node_type, view, 0, mean, spread, label=label, source=source)
+        for view, mean, spread in zip(views, means, spreads, strict=True)
+    ]

@@ -10,13 +10,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from hetgraph.data import CSR, Schema
+from hetgraph.data import Schema
 from hetgraph.model import Loss, Model, RelevanceRow, Stage
 from hetgraph.models.diffgraph.config import DiffGraphConfig
-from hetgraph.models.diffgraph.cross_view import CrossView, view_shares
+from hetgraph.models.diffgraph.cross_view import CrossView, share_rows, view_shares
 from hetgraph.models.diffgraph.encoder import encode_view
+from hetgraph.models.diffgraph.links import DiffGraphLinks
 from hetgraph.models.diffgraph.recommend import DiffGraphRecommender
-from hetgraph.models.diffgraph.views import POSITIVES, View, make_views
+from hetgraph.models.diffgraph.views import POSITIVES, View, make_views, sum_to_one
 from hetgraph.nn import (
     FeatureEncoder,
     FullGraphModel,
@@ -54,8 +55,15 @@ class DiffGraph(FullGraphModel):
         "Li, Xia, Hua, Zhang, Wang, Huang. DiffGraph: Heterogeneous Graph Diffusion Model. "
         "WSDM 2025. arXiv:2501.02313"
     )
-    tasks: ClassVar[tuple[str, ...]] = ("node-classification", "recommendation")
-    families: ClassVar[Mapping[str, type[Model]]] = {"recommendation": DiffGraphRecommender}
+    tasks: ClassVar[tuple[str, ...]] = (
+        "node-classification",
+        "recommendation",
+        "link-prediction",
+    )
+    families: ClassVar[Mapping[str, type[Model]]] = {
+        "recommendation": DiffGraphRecommender,
+        "link-prediction": DiffGraphLinks,
+    }
     search_space: ClassVar[Mapping[str, Any]] = {
         "hidden_dim": [32, 64, 128],
         "num_layers": [1, 2, 3],
@@ -97,7 +105,7 @@ class DiffGraph(FullGraphModel):
         target = self.spec.target
         features = feature_matrix(task.graph, target)
         if config.normalize_features:
-            features = _sum_to_one(features)
+            features = sum_to_one(features)
             moved = None if features is None else features.to(self.device)
             inputs = replace(inputs, features={**inputs.features, target: moved})
         made = make_views(
@@ -146,12 +154,10 @@ class DiffGraph(FullGraphModel):
             groups += [(c, shares[classes == c]) for c in range(int(classes.max()) + 1)]
         target = self.spec.target
         return [
-            RelevanceRow(target, label, 0, mean, spread, label=group, source=target)
+            row
             for group, one in groups
             if len(one)
-            for label, mean, spread in zip(
-                self.labels, one.mean(0).tolist(), one.std(0, correction=0).tolist(), strict=True
-            )
+            for row in share_rows(target, self.labels, one, source=target, label=group)
         ]
 
     def _task_loss(self, fused: Tensor, batch: GraphBatch) -> Tensor:
@@ -180,13 +186,3 @@ class DiffGraph(FullGraphModel):
             encode_view(one.propagator, x, config.num_layers, config.feed, rows, one.first(encoder))
             for one in inputs.graph_views[: len(self.labels)]
         ]
-
-
-def _sum_to_one(features: Any) -> Any:
-    """Scales the features of each node; codes and types without features stay as they are."""
-    if isinstance(features, CSR):
-        return features.normalized("row")
-    if isinstance(features, Tensor) and features.dim() == 2:
-        total = features.sum(1, keepdim=True)
-        return features / torch.where(total == 0, 1.0, total)
-    return features

@@ -12,7 +12,7 @@ from torch import Tensor
 from hetgraph.data import Schema
 from hetgraph.model import Loss, RelevanceRow, Stage
 from hetgraph.models.diffgraph.config import DiffGraphConfig
-from hetgraph.models.diffgraph.cross_view import CrossView, view_shares
+from hetgraph.models.diffgraph.cross_view import CrossViews, share_rows, view_shares
 from hetgraph.models.diffgraph.encoder import encode_view
 from hetgraph.models.diffgraph.propagator import Propagator
 from hetgraph.nn import PairBatch, PairInputs, PairwiseModel, bipartite_propagator, pair_table
@@ -45,9 +45,7 @@ class DiffGraphRecommender(PairwiseModel):
         ]
         self.behaviours = [self.key] if config.fusion == "none" else [self.key, *others]
         self.table = pair_table(self.num_users, self.num_items, config.hidden_dim)
-        several = len(self.behaviours) > 1
-        self.of_users = CrossView(config) if several else None
-        self.of_items = CrossView(config) if several else None
+        self.cross_views = CrossViews(config, 2) if len(self.behaviours) > 1 else None
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> PairInputs:
         """Normalises the graph of users and items of every behaviour."""
@@ -100,20 +98,12 @@ class DiffGraphRecommender(PairwiseModel):
             made = self._generated(encoded[1:]) if len(encoded) > 1 else None
             shares = view_shares(encoded, made)
         self.train(training)
-        rows = []
-        ends = ((self.key.src, self.key.dst), (self.key.dst, self.key.src))
-        parts = shares[: self.num_users], shares[self.num_users :]
-        for (node_type, source), part in zip(ends, parts, strict=True):
-            rows += [
-                RelevanceRow(node_type, key.name, 0, mean, spread, source=source)
-                for key, mean, spread in zip(
-                    self.behaviours,
-                    part.mean(0).tolist(),
-                    part.std(0, correction=0).tolist(),
-                    strict=True,
-                )
-            ]
-        return rows
+        users, items = self.key.src, self.key.dst
+        names = [one.name for one in self.behaviours]
+        return [
+            *share_rows(users, names, shares[: self.num_users], source=items),
+            *share_rows(items, names, shares[self.num_users :], source=users),
+        ]
 
     def _encoded(self, inputs: PairInputs, rows: Tensor | None = None) -> list[Tensor]:
         """Vectors of nodes (all by default) by each behaviour."""
@@ -126,17 +116,14 @@ class DiffGraphRecommender(PairwiseModel):
     def _fused(self, encoded: list[Tensor], num_users: int) -> tuple[Tensor, Tensor | None]:
         """Target view and what was generated, and the error of each node; users come first."""
         target, *others = encoded
-        if self.of_users is None or self.of_items is None:
+        if self.cross_views is None:
             return target, None
-        source = torch.stack(others).sum(0)
-        users = self.of_users(target[:num_users], source[:num_users])
-        items = self.of_items(target[num_users:], source[num_users:])
-        made, error = (torch.cat(pair) for pair in zip(users, items, strict=True))
+        sizes = (num_users, len(target) - num_users)
+        made, error = self.cross_views(target, torch.stack(others).sum(0), sizes)
         return target + made, error
 
     def _generated(self, others: list[Tensor]) -> Tensor:
         """What is added to the target view in use, for all nodes."""
-        assert self.of_users is not None and self.of_items is not None  # noqa: PT018
-        source, start = torch.stack(others).sum(0), self.num_users
-        parts = self.of_users.generate(source[:start]), self.of_items.generate(source[start:])
-        return torch.cat(parts)
+        assert self.cross_views is not None  # there are others
+        sizes = (self.num_users, self.num_items)
+        return self.cross_views.generate(torch.stack(others).sum(0), sizes)

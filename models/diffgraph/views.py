@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from hetgraph.data import CSR
+from hetgraph.data import CSR, Relation
 from hetgraph.models.diffgraph.propagator import Propagator, make_propagator
 from hetgraph.nn import metapath_relations
 from hetgraph.nn.features import Features, TypeEncoder
 from hetgraph.tasks import Task
 
-__all__ = ["POSITIVES", "View", "make_views", "positive_graph"]
+__all__ = ["POSITIVES", "View", "joint_pattern", "make_views", "positive_graph", "sum_to_one"]
 
 POSITIVES = "(positives)"
 
@@ -113,9 +115,39 @@ def positive_graph(patterns: list[CSR], count: int, generator: torch.Generator) 
     )
 
 
+def joint_pattern(parts: Mapping[tuple[str, str], Relation], sizes: Mapping[str, int]) -> CSR:
+    """Returns relations as one undirected graph over all nodes of their types.
+
+    Args:
+        parts: Relations by source and destination type.
+        sizes: Nodes by type; they are numbered one type after the other.
+
+    Returns:
+        ``[num_nodes, num_nodes]`` pattern, each pair in both directions and once.
+    """
+    ends = list(accumulate(sizes.values()))
+    start = dict(zip(sizes, [0, *ends], strict=False))
+    rows, cols = [], []
+    for (src, dst), relation in parts.items():
+        tail, head = relation.edges()
+        rows += [tail + start[src], head + start[dst]]
+        cols += [head + start[dst], tail + start[src]]
+    return CSR.from_coo(torch.cat(rows), torch.cat(cols), (ends[-1], ends[-1])).coalesced("binary")
+
+
 def _ones(pattern: CSR) -> sp.csr_array:
     data = np.ones(pattern.nnz, dtype=np.int32)
     matrix = sp.csr_array((data, pattern.indices.numpy(), pattern.indptr.numpy()), pattern.shape)
     matrix.sum_duplicates()
     matrix.data[:] = 1
     return matrix
+
+
+def sum_to_one(features: Features | None) -> Features | None:
+    """Scales the features of each node; codes and types without features stay as they are."""
+    if isinstance(features, CSR):
+        return features.normalized("row")
+    if isinstance(features, Tensor) and features.dim() == 2:
+        total = features.sum(1, keepdim=True)
+        return features / torch.where(total == 0, 1.0, total)
+    return features

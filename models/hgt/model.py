@@ -20,6 +20,7 @@ from hetgraph.nn import (
     FullGraphModel,
     GraphInputs,
     InputKind,
+    LinkModel,
     id_types,
     layer_plans,
 )
@@ -81,6 +82,7 @@ class HGT(FullGraphModel):
     citation: ClassVar[str] = (
         "Hu, Dong, Wang, Sun. Heterogeneous Graph Transformer. WWW 2020. arXiv:2003.01332"
     )
+    tasks: ClassVar[tuple[str, ...]] = ("node-classification", "link-prediction")
     search_space: ClassVar[Mapping[str, Any]] = {
         "hidden_dim": [64, 128, 256],
         "num_layers": [1, 2, 3],
@@ -96,9 +98,9 @@ class HGT(FullGraphModel):
     def __init__(self, schema: Schema, spec: TaskSpec, config: HGTConfig) -> None:
         super().__init__(schema, spec, config)
         width = config.hidden_dim
-        self.plans = layer_plans(schema, spec.target, config.num_layers)
+        self.plans = layer_plans(schema, spec.ends, config.num_layers)
         types = self.plans[0].inputs
-        ids = id_types(config.inputs, types, spec.target)
+        ids = id_types(config.inputs, types, spec.ends)
         self.features = FeatureEncoder(schema, spec, types, width, ids=ids)
         self.layers = nn.ModuleList(
             HGTLayer(
@@ -115,6 +117,10 @@ class HGT(FullGraphModel):
 
     def encode(self, inputs: GraphInputs) -> Tensor:
         """Returns the output of the last layer, ``[num_target_nodes, hidden_dim]``."""
+        return self.vectors(inputs)[self.spec.target]
+
+    def vectors(self, inputs: GraphInputs) -> dict[str, Tensor]:
+        """Returns the output of the last layer by type, ``[num_nodes, hidden_dim]``."""
         return self._run(inputs)
 
     def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
@@ -139,12 +145,18 @@ class HGT(FullGraphModel):
 
     def _run(
         self, inputs: GraphInputs, shares: list[dict[EdgeType, Tensor]] | None = None
-    ) -> Tensor:
+    ) -> dict[str, Tensor]:
         """Runs the layers; collects the attention to each relation if a list is given."""
         x = {name: value.tanh() for name, value in self.features(inputs.features).items()}
         for layer in self.layers:
             if shares is not None:
                 shares.append({})
             x = layer(x, inputs.relations, None if shares is None else shares[-1])
-        hidden: Tensor = x[self.spec.target]
-        return hidden
+        return x
+
+
+class HGTLinks(LinkModel, HGT):
+    """HGT whose vectors of two nodes are scored as a pair, by DistMult as in HGB's program."""
+
+
+HGT.families = {"link-prediction": HGTLinks}  # a subclass, so it cannot be named above

@@ -18,6 +18,7 @@ from hetgraph.nn import (
     FullGraphModel,
     GraphInputs,
     InputKind,
+    LinkModel,
     id_types,
     layer_plans,
 )
@@ -77,6 +78,7 @@ class RGCN(FullGraphModel):
         "Schlichtkrull, Kipf, Bloem, van den Berg, Titov, Welling. Modeling Relational Data with "
         "Graph Convolutional Networks. ESWC 2018. arXiv:1703.06103"
     )
+    tasks: ClassVar[tuple[str, ...]] = ("node-classification", "link-prediction")
     search_space: ClassVar[Mapping[str, Any]] = {
         "hidden_dim": [16, 32, 64, 128],
         "num_layers": [1, 2, 3],
@@ -91,9 +93,9 @@ class RGCN(FullGraphModel):
     def __init__(self, schema: Schema, spec: TaskSpec, config: RGCNConfig) -> None:
         super().__init__(schema, spec, config)
         width = config.hidden_dim
-        self.plans = layer_plans(schema, spec.target, config.num_layers)
+        self.plans = layer_plans(schema, spec.ends, config.num_layers)
         types = self.plans[0].inputs
-        ids = id_types(config.inputs, types, spec.target)
+        ids = id_types(config.inputs, types, spec.ends)
         self.features = FeatureEncoder(schema, spec, types, width, ids=ids)
         self.layers = nn.ModuleList(
             RGCNLayer(
@@ -112,14 +114,17 @@ class RGCN(FullGraphModel):
 
     def encode(self, inputs: GraphInputs) -> Tensor:
         """Returns the output of the last layer, ``[num_target_nodes, hidden_dim]``."""
-        x = self.features(inputs.features)
+        return self.vectors(inputs)[self.spec.target]
+
+    def vectors(self, inputs: GraphInputs) -> dict[str, Tensor]:
+        """Returns the output of the last layer by type, ``[num_nodes, hidden_dim]``."""
+        x: dict[str, Tensor] = self.features(inputs.features)
         for depth, layer in enumerate(self.layers):
             if depth:
                 x = {name: value.relu_() for name, value in x.items()}
             x = {name: self._dropped(value) for name, value in x.items()}
             x = layer(x, inputs.relations)
-        hidden: Tensor = x[self.spec.target]
-        return hidden
+        return x
 
     def _dropped(self, x: Tensor) -> Tensor:
         return dropout(x, self.config.dropout, self.training)
@@ -139,3 +144,10 @@ class RGCN(FullGraphModel):
                 for name, share in layer.weight_shares(node_type).items()
             ]
         return rows
+
+
+class RGCNLinks(LinkModel, RGCN):
+    """RGCN whose vectors of two nodes are scored as a pair, by DistMult as in the paper."""
+
+
+RGCN.families = {"link-prediction": RGCNLinks}  # a subclass, so it cannot be named above

@@ -10,6 +10,7 @@ import torch
 
 from hetgraph import load_dataset
 from hetgraph.data import CSR, EdgeType
+from hetgraph.data.loading import dataset_task
 from hetgraph.errors import FileFormatError
 
 Tiny = Callable[..., Path]
@@ -56,6 +57,18 @@ def test_lastfm_holds_no_test_link(data_root: Path) -> None:
     held_out = set((split.test[0] * relation.num_dst + split.test[1]).tolist())
     assert len(held_out) == 18567
     assert not known & held_out
+    assert dataset.task == dataset_task("hgb/LastFM") == "link-prediction"
+
+
+def test_the_task_of_a_set_follows_from_its_files(tiny_hgb: Tiny) -> None:
+    folder = tiny_hgb()
+    assert dataset_task("hgb/DBLP") == "node-classification"
+    assert dataset_task(f"hgb:{folder}") == "node-classification"
+    assert load_dataset(f"hgb:{folder}").task == ""
+    held = {"label.dat": None, "label.dat.test": None, "link.dat.test": "2\t3\t0\t1.0\n"}
+    folder = tiny_hgb(held)
+    assert dataset_task(f"hgb:{folder}") == load_dataset(f"hgb:{folder}").task == "link-prediction"
+    assert dataset_task("hgb:./nowhere") == "node-classification"  # loading it tells what is wrong
 
 
 def test_tiny_set_is_read_exactly(tiny_hgb: Tiny) -> None:

@@ -1,10 +1,12 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from sklearn.metrics import ndcg_score
 
-from hetgraph.metrics import mrr, ndcg
+from hetgraph.errors import DataError
+from hetgraph.metrics import grouped_mrr, mrr, ndcg
 
 
 @pytest.mark.parametrize(
@@ -33,3 +35,27 @@ def test_rows_without_relevant_items_count_zero() -> None:
     relevance[0] = 1
     assert ndcg(scores, relevance) == pytest.approx(0.5)
     assert mrr(scores, relevance) == pytest.approx(0.5)
+
+
+def test_grouped_mrr_equals_a_sort_of_every_group() -> None:
+    scores = torch.rand(300)
+    target, group = torch.rand(300) < 0.3, torch.randint(40, (300,))
+    want = []
+    for one in range(40):
+        own = (group == one).numpy()
+        ranked = target.numpy()[own][np.argsort(-scores.numpy()[own])]
+        if ranked.any():
+            want.append(1 / (1 + np.flatnonzero(ranked)[0]))
+    assert grouped_mrr(scores, target, group) == pytest.approx(np.mean(want))
+
+
+def test_grouped_mrr_puts_equal_negatives_first() -> None:
+    target = torch.tensor([True, False, False, True, False, False])
+    group = torch.tensor([0, 0, 0, 5, 5, 7])
+    scores = torch.tensor([2.0, 2.0, 1.0, 3.0, 2.0, 9.0])
+    assert grouped_mrr(scores, target, group) == pytest.approx((1 / 2 + 1) / 2)
+    assert grouped_mrr(torch.zeros(6), target, group) == pytest.approx((1 / 3 + 1 / 2) / 2)
+    with pytest.raises(DataError, match="no candidate is positive"):
+        grouped_mrr(scores, torch.zeros(6, dtype=torch.bool), group)
+    with pytest.raises(DataError, match="expected the same"):
+        grouped_mrr(scores, target, group[:3])

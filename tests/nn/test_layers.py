@@ -56,6 +56,14 @@ def test_each_layer_writes_what_the_next_one_reads():
     assert plans[-1].outputs == ("a",)
 
 
+def test_several_targets_are_planned_together():
+    chain = schema("a b c", "b>a c>b a>c")
+    assert described(layer_plans(chain, ("a", "c"), 1)) == [("abc", "ac", "ba ac")]
+    assert described(layer_plans(chain, ("a",), 2)) == described(layer_plans(chain, "a", 2))
+    with pytest.raises(SchemaError, match=r"no relation arrives at 'b'"):
+        layer_plans(schema("a b", "b>a"), ("a", "b"), 2)
+
+
 def test_relations_into_a_type_keep_their_order():
     plan = layer_plans(schema("a b c", "c>a b>a a>b"), "a", 2)[0]
     assert [one.name for one in plan.into("a")] == ["ca", "ba"]
