@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hetgraph.data.csr import CSR
-from hetgraph.data.dataset import Dataset, LinkSplit, NodeLabels, Split
+from hetgraph.data.dataset import Dataset, LinkSplit, NodeLabels, NodeValues, Split
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.data.metapath import MetaPath
@@ -21,6 +21,7 @@ __all__ = [
     "LinkSplit",
     "MetaPath",
     "NodeLabels",
+    "NodeValues",
     "Relation",
     "Schema",
     "Split",
