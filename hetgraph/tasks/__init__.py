@@ -6,11 +6,13 @@ from hetgraph.tasks.audit import AuditReport, audit
 from hetgraph.tasks.base import Part, Task, TaskSpec
 from hetgraph.tasks.factory import make_task
 from hetgraph.tasks.node_classification import NodeClassification
+from hetgraph.tasks.node_importance import NodeImportance
 from hetgraph.tasks.recommendation import Recommendation
 
 __all__ = [
     "AuditReport",
     "NodeClassification",
+    "NodeImportance",
     "Part",
     "Recommendation",
     "Task",

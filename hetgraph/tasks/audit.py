@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -12,10 +13,14 @@ from hetgraph.data.dataset import LinkSplit
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import LeakageError
+from hetgraph.metrics import spearman
 from hetgraph.tasks.base import Task
+from hetgraph.tasks.node_importance import NodeImportance
 from hetgraph.tasks.recommendation import Recommendation
 
 __all__ = ["AuditReport", "audit", "audit_links"]
+
+_TELLING = 0.95  # a rank correlation that no honest feature has
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ def audit(task: Task) -> AuditReport:
     Of a recommendation no held-out pair may be an edge of any relation between the two types. Of
     other tasks it checks that the parts share no node, that no label of a test node is readable,
     and that no feature column of the target type tells the classes of training and validation
-    nodes exactly (a label that slipped into the features).
+    nodes exactly, or ranks them as their values do (a label that slipped into the features).
 
     Args:
         task: The task to check.
@@ -42,19 +47,13 @@ def audit(task: Task) -> AuditReport:
     if isinstance(task, Recommendation):
         return _audit_pairs(task)
     parts = {part: task.index(part) for part in ("train", "valid", "test")}
-    names = list(parts)
-    for i, one in enumerate(names):
-        for other in names[i + 1 :]:
-            shared = parts[one][torch.isin(parts[one], parts[other])]
-            if shared.numel():
-                raise LeakageError(
-                    f"{shared.numel()} nodes are in both {one} and {other}, for example "
-                    f"{int(shared[0])}; make the split disjoint."
-                )
+    _audit_parts(parts)
+    seen = torch.cat([parts["train"], parts["valid"]])
+    if isinstance(task, NodeImportance):
+        return _audit_values(task, seen)
     readable = (task.labels[parts["test"]] >= 0).sum()
     if int(readable):
         raise LeakageError(f"{int(readable)} labels of test nodes are readable; mask them with -1.")
-    seen = torch.cat([parts["train"], parts["valid"]])
     column = _telling_column(task.graph, task.spec.target, seen, task.labels[seen])
     if column is not None:
         raise LeakageError(
@@ -68,6 +67,50 @@ def audit(task: Task) -> AuditReport:
             f"no feature column of {task.spec.target!r} equals the label",
         )
     )
+
+
+def _audit_parts(parts: Mapping[str, Tensor]) -> None:
+    names = list(parts)
+    for i, one in enumerate(names):
+        for other in names[i + 1 :]:
+            shared = parts[one][torch.isin(parts[one], parts[other])]
+            if shared.numel():
+                raise LeakageError(
+                    f"{shared.numel()} nodes are in both {one} and {other}, for example "
+                    f"{int(shared[0])}; make the split disjoint."
+                )
+
+
+def _audit_values(task: NodeImportance, seen: Tensor) -> AuditReport:
+    readable = int(torch.isfinite(task.labels[task.index("test")]).sum())
+    if readable:
+        raise LeakageError(f"{readable} labels of test nodes are readable; mask them with NaN.")
+    labels = task.labels[seen]
+    for number, column in enumerate(_columns(task.graph.features.get(task.spec.target), seen)):
+        if abs(spearman(column, labels)) > _TELLING:
+            raise LeakageError(
+                f"feature column {number} of {task.spec.target!r} ranks the training and "
+                "validation nodes as their values do; remove it from the features."
+            )
+    return AuditReport(
+        (
+            "train, valid and test share no node",
+            "no label of a test node is readable",
+            f"no feature column of {task.spec.target!r} ranks as the value",
+        )
+    )
+
+
+def _columns(features: Tensor | CSR | None, ids: Tensor) -> Iterator[Tensor]:
+    """Yields the feature columns of the rows ``ids``, of sparse features one by one."""
+    if features is None:
+        return
+    if isinstance(features, CSR):
+        across = features.rows(ids).transpose
+        for number in range(across.num_rows):
+            yield across.rows(torch.tensor([number])).to_dense().squeeze(0)
+    else:
+        yield from features[ids].reshape(ids.numel(), -1).float().cpu().T
 
 
 def audit_links(graph: HeteroGraph, split: LinkSplit) -> AuditReport:

@@ -11,17 +11,21 @@ from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict
 from hetgraph.tasks.base import Task
 from hetgraph.tasks.node_classification import NodeClassification
+from hetgraph.tasks.node_importance import NodeImportance
 from hetgraph.tasks.recommendation import Recommendation
 
 __all__ = ["make_task", "task_class"]
 
-_FAMILIES: Mapping[str, type[NodeClassification] | type[Recommendation]] = {
+Family = type[NodeClassification] | type[NodeImportance] | type[Recommendation]
+
+_FAMILIES: Mapping[str, Family] = {
     "node-classification": NodeClassification,
+    "node-importance": NodeImportance,
     "recommendation": Recommendation,
 }
 
 
-def task_class(family: str) -> type[NodeClassification] | type[Recommendation]:
+def task_class(family: str) -> Family:
     """Returns the task of a family such as ``"recommendation"``.
 
     Raises:
@@ -39,7 +43,7 @@ def make_task(
 
     Args:
         dataset: Graph, labels and splits.
-        seeds: Sources of chance; ``seeds.split`` draws the validation set.
+        seeds: Sources of chance; ``seeds.split`` draws the validation set, or chooses the fold.
         options: Fields of the task's ``Options`` by name.
 
     Raises:
