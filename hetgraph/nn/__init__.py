@@ -6,6 +6,13 @@ from hetgraph.nn.diffusion import NoiseSchedule
 from hetgraph.nn.dropout import Dropout
 from hetgraph.nn.features import FeatureEncoder, InputKind, feature_matrix, id_types
 from hetgraph.nn.full_graph import FullGraphModel, GraphBatch, GraphInputs
+from hetgraph.nn.importance import (
+    FloorInputs,
+    ImportanceFloor,
+    ScoreFloor,
+    default_hypergraph,
+    importance_edges,
+)
 from hetgraph.nn.layers import LayerPlan, layer_plans
 from hetgraph.nn.losses import choose_loss, multi_hot_kl
 from hetgraph.nn.metapaths import metapath_labels, metapath_relations, metapath_requests
@@ -21,20 +28,25 @@ from hetgraph.nn.type_dict import TypeDict, type_key
 __all__ = [
     "Dropout",
     "FeatureEncoder",
+    "FloorInputs",
     "FullGraphModel",
     "GraphBatch",
     "GraphInputs",
+    "ImportanceFloor",
     "InputKind",
     "LayerPlan",
     "NoiseSchedule",
     "PairBatch",
     "PairInputs",
     "PairwiseModel",
+    "ScoreFloor",
     "TypeDict",
     "bipartite_propagator",
     "choose_loss",
+    "default_hypergraph",
     "feature_matrix",
     "id_types",
+    "importance_edges",
     "layer_plans",
     "metapath_labels",
     "metapath_relations",
