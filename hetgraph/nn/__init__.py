@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hetgraph.nn.contrast import info_nce
 from hetgraph.nn.diffusion import NoiseSchedule
 from hetgraph.nn.dropout import Dropout
 from hetgraph.nn.features import FeatureEncoder, InputKind, feature_matrix, id_types
@@ -47,6 +48,7 @@ __all__ = [
     "feature_matrix",
     "id_types",
     "importance_edges",
+    "info_nce",
     "layer_plans",
     "metapath_labels",
     "metapath_relations",
