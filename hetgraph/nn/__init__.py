@@ -14,6 +14,7 @@ from hetgraph.nn.importance import (
     default_hypergraph,
     importance_edges,
 )
+from hetgraph.nn.joint import JointGraph, JointInputs, JointModel
 from hetgraph.nn.layers import LayerPlan, layer_plans
 from hetgraph.nn.losses import choose_loss, multi_hot_kl
 from hetgraph.nn.metapaths import metapath_labels, metapath_relations, metapath_requests
@@ -35,6 +36,9 @@ __all__ = [
     "GraphInputs",
     "ImportanceFloor",
     "InputKind",
+    "JointGraph",
+    "JointInputs",
+    "JointModel",
     "LayerPlan",
     "NoiseSchedule",
     "PairBatch",

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hetgraph.data import Dataset, Relation
-from hetgraph.errors import DataError
+from hetgraph.errors import DataError, SchemaError
 from hetgraph.model import Model
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds
@@ -19,6 +19,7 @@ from hetgraph.tasks import Task, audit, make_task
 from hetgraph.train import TrainConfig, Trainer
 
 NAMES = [name for name in models.names() if "node-importance" in models.get(name).tasks]
+NEED_EDGES = ("gat", "geni", "rgcn")
 SEEDS = Seeds.from_seed(0)
 FAST = TrainConfig(max_epochs=3, patience=3, batch_size=16, device="cpu", monitor="spearman")
 
@@ -111,10 +112,14 @@ def test_numbers_of_hyperedges_do_not_matter(name: str, dataset: Dataset) -> Non
 
 
 def test_bare_inputs_work(name: str, importance_dataset: Make) -> None:
-    """Without edges, or without a hypergraph."""
+    """Without edges, or without a hypergraph; a model that reads edges says so."""
     for options in ({"edges": False}, {"sets": False}):
         task = make_task(importance_dataset(**options))
-        assert bool(torch.isfinite(predictions(build(name, task), task)).all())
+        if name in NEED_EDGES and not task.graph.num_edges:
+            with pytest.raises(SchemaError, match="no relation arrives"):
+                build(name, task)
+        else:
+            assert bool(torch.isfinite(predictions(build(name, task), task)).all())
 
 
 def test_training_twice_is_the_same_and_saved_models_predict_it(
