@@ -104,6 +104,10 @@ class MetaHGNIE(Model):
         "unimodal_weight": [0.0, 0.2, 0.4],
     }
 
+    structural_layer: ClassVar[type[StructuralLayer]] = StructuralLayer
+    semantic_layer: ClassVar[type[SemanticLayer]] = SemanticLayer
+    """The layers; a benchmark puts naive ones in their place."""
+
     config: MetaHGNIEConfig
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: MetaHGNIEConfig) -> None:
@@ -125,12 +129,12 @@ class MetaHGNIE(Model):
             self.scoring = ScoringNetworks(dim, _SCORING_WIDTH, config.num_heads, config.dropout)
             wide = dim * config.num_heads
             self.structural = nn.ModuleList(
-                StructuralLayer(width if one else wide, config) for one in layers
+                self.structural_layer(width if one else wide, config) for one in layers
             )
             self.structural_head = nn.Linear(width, 1)
         if config.channels in ("both", "semantics"):
             self.semantic = nn.ModuleList(
-                SemanticLayer(width if one else semantic, config) for one in layers
+                self.semantic_layer(width if one else semantic, config) for one in layers
             )
             self.semantic_head = nn.Linear(width, 1)
         if config.channels == "both":
@@ -216,8 +220,7 @@ class MetaHGNIE(Model):
                         torch.randperm(count, device=rows.device)[: config.contrastive_size]
                     ]
                 one, other = (self.projector(view.vectors[some]) for view in views)
-                alignment = info_nce(one, other, config.temperature)
-                terms["contrastive"] = config.contrastive_weight * alignment
+                terms["contrastive"] = config.contrastive_weight * self.alignment(one, other)
         return Loss(terms, count)
 
     def predict(self, inputs: HypergraphInputs, part: str) -> Tensor:
@@ -247,6 +250,10 @@ class MetaHGNIE(Model):
             RelevanceRow(target, "structure", 0, mean, spread, source=target),
             RelevanceRow(target, "semantics", 0, 1 - mean, spread, source=target),
         ]
+
+    def alignment(self, one: Tensor, other: Tensor) -> Tensor:
+        """Returns the contrastive loss of two views, ``[num_nodes, width]`` each."""
+        return info_nce(one, other, self.config.temperature)
 
     def join(self, views: list[View]) -> Tensor:
         """Returns the ``[num_out]`` prediction, less the mean."""

@@ -198,3 +198,25 @@ def test_few_nodes_are_learned_by_heart(importance_dataset: Make) -> None:
         optimizer.step()
     spread = float(task.labels[task.index("train")].var())
     assert float(loss.terms["regression"]) < 0.01 * spread
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_the_naive_form_computes_the_same(task: Task, layers: int) -> None:
+    from hetgraph.benchmarks._gather_metahgnie import GatherMetaHGNIE
+
+    config = MetaHGNIEConfig(
+        num_heads=2, hidden_dim=4, num_layers=layers, dropout=0.0, attention_dropout=0.0
+    )
+    results = []
+    for kind in (MetaHGNIE, GatherMetaHGNIE):
+        torch.manual_seed(0)
+        model = kind.for_task(task, config).train()
+        inputs, stage = model.prepare(task, seeds=SEEDS), model.stages()[0]
+        (batch,) = model.batches(inputs, "train", stage=stage, batch_size=1000)
+        loss = model.training_step(batch, stage=stage).total
+        loss.backward()
+        grads = {name: one.grad for name, one in model.named_parameters()}
+        results.append({"loss": loss.detach(), **grads})
+    assert results[0].keys() == results[1].keys()
+    for name, one in results[0].items():
+        torch.testing.assert_close(one, results[1][name], rtol=1e-3, atol=1e-5)
