@@ -11,6 +11,7 @@ from hetgraph.metrics.classification import (
 )
 from hetgraph.metrics.full_ranking import held_out_ranks, ranking_metrics
 from hetgraph.metrics.importance import (
+    average_ranks,
     mean_absolute_error,
     median_absolute_error,
     root_mean_squared_error,
@@ -22,6 +23,7 @@ from hetgraph.metrics.ranking import mrr, ndcg
 
 __all__ = [
     "accuracy",
+    "average_ranks",
     "held_out_ranks",
     "mean_absolute_error",
     "median_absolute_error",

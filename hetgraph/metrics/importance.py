@@ -8,6 +8,7 @@ from torch import Tensor
 from hetgraph.errors import DataError
 
 __all__ = [
+    "average_ranks",
     "mean_absolute_error",
     "median_absolute_error",
     "root_mean_squared_error",
@@ -53,10 +54,28 @@ def spearman(predicted: Tensor, target: Tensor) -> float:
         predicted: ``[n]`` numbers.
         target: ``[n]`` numbers.
     """
-    ranks = [_mean_ranks(one) for one in _checked(predicted, target)]
+    ranks = [average_ranks(one) for one in _checked(predicted, target)]
     one, other = (rank - rank.mean() for rank in ranks)
     scale = one.norm() * other.norm()
     return float(one @ other / scale) if float(scale) else 0.0
+
+
+def average_ranks(values: Tensor) -> Tensor:
+    """Returns float64 ranks along the first dimension, from 0; equal numbers share their mean.
+
+    Args:
+        values: ``[n, ...]`` numbers.
+    """
+    order = values.argsort(dim=0)
+    in_order = values.gather(0, order)
+    place = torch.arange(values.shape[0]).view(-1, *[1] * (values.dim() - 1)).expand_as(order)
+    differs = in_order[1:] != in_order[:-1]
+    edge = torch.ones_like(differs[:1])
+    begins, ends = torch.cat([edge, differs]), torch.cat([differs, edge])
+    first = torch.where(begins, place, 0).cummax(0).values
+    last = torch.where(ends, place, values.shape[0]).flip(0).cummin(0).values.flip(0)
+    shared = (first + last).double() / 2
+    return torch.empty_like(shared).scatter_(0, order, shared)
 
 
 def top_ndcg(predicted: Tensor, gain: Tensor, k: int) -> float:
@@ -110,12 +129,6 @@ def _chance_of_top(values: Tensor, k: int) -> Tensor:
     least = values.topk(k).values[-1]
     above, level = values > least, values == least
     return above.double() + level.double() * (k - above.sum()) / level.sum()
-
-
-def _mean_ranks(values: Tensor) -> Tensor:
-    _, group, count = torch.unique(values, return_inverse=True, return_counts=True)
-    ranks: Tensor = (count.cumsum(0).double() - (count.double() - 1) / 2)[group]
-    return ranks
 
 
 def _discount(size: int, k: int) -> Tensor:

@@ -8,12 +8,13 @@ from itertools import permutations
 import numpy as np
 import pytest
 import torch
-from scipy.stats import spearmanr
+from scipy.stats import rankdata, spearmanr
 from sklearn import metrics as reference
 from torch import Tensor
 
 from hetgraph.errors import DataError
 from hetgraph.metrics import (
+    average_ranks,
     mean_absolute_error,
     median_absolute_error,
     root_mean_squared_error,
@@ -52,6 +53,14 @@ def test_spearman_against_scipy(pair: tuple[Tensor, Tensor]) -> None:
     assert spearman(-target, target) == pytest.approx(-1.0)
     assert spearman(torch.ones_like(target), target) == 0.0
     assert spearman(predicted, torch.ones_like(target)) == 0.0
+
+
+def test_ranks_against_scipy(pair: tuple[Tensor, Tensor]) -> None:
+    both = torch.stack(pair, dim=1)
+    expected = rankdata(both.numpy(), axis=0) - 1
+    assert torch.equal(average_ranks(both), torch.from_numpy(expected))
+    assert torch.equal(average_ranks(both[:, 0]), torch.from_numpy(expected[:, 0]))
+    assert average_ranks(torch.zeros(0, 3)).shape == (0, 3)
 
 
 @pytest.mark.parametrize("k", [1, 3, 20, 1000])

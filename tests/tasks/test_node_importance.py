@@ -167,6 +167,15 @@ def test_leaks_are_found(dataset: Dataset) -> None:
     assert audit(importance(replace(dataset, graph=dataset.graph.with_features("node", None))))
 
 
+def test_a_constant_column_is_no_leak() -> None:
+    """Not even where the values grow with the numbers of the nodes."""
+    graph = HeteroGraph(
+        num_nodes={"node": NODES}, relations={}, features={"node": torch.ones(NODES, 2)}
+    )
+    values = NodeValues("node", torch.arange(NODES), torch.arange(NODES).double())
+    assert audit(importance(Dataset("toy/grow", graph, values=values, task="node-importance")))
+
+
 def test_a_view_for_tuning_has_no_test_part(dataset: Dataset) -> None:
     view = importance(dataset).without_test()
     assert set(view.open_parts()) == {"train", "valid"}
