@@ -20,6 +20,7 @@ from hetgraph.train.optimizer import make_optimizer
 
 __all__ = [
     "GATHER",
+    "IMPORTANCE",
     "PRODUCTS",
     "PURCHASES",
     "QUICK",
@@ -98,9 +99,9 @@ class Case:
     def tiny(self) -> Case:
         """The same model on a graph that takes no time: for warming up.
 
-        There is no such graph for a recommender, which is warmed up on its own.
+        There is no such graph for other tasks, whose models are warmed up on their own.
         """
-        return self if self == PURCHASES else replace(self, graph=TINY)
+        return self if self in (PURCHASES, IMPORTANCE) else replace(self, graph=TINY)
 
     def config(self) -> Any:
         """Returns the configuration that both sides read."""
@@ -136,6 +137,8 @@ PURCHASES = Case(
     {"num_layers": 2, "feed": "raw", "noise_scale": 1e-4, "denoiser_dropout": 0.0},
 )
 """The recommender of DiffGraph, as its authors set it."""
+IMPORTANCE = Case("metahgnie", Graph("nie/FB15k"), {"num_heads": 16})
+"""MetaHGNIE with the heads of its ablations, on the released partition."""
 GATHER = "gather and scatter"
 
 
@@ -165,16 +168,25 @@ def _epoch_of(model: Model, task: Task) -> Callable[[], None]:
     return epoch
 
 
+def _gathering(case: Case) -> type[Model]:
+    """The same model as its formulas are written down, on gathered and scattered messages."""
+    if case.model == "metahgnie":
+        from hetgraph.benchmarks._gather_metahgnie import GatherMetaHGNIE
+
+        return GatherMetaHGNIE
+    from hetgraph.benchmarks._gather_diffgraph import GatherDiffGraph
+
+    return GatherDiffGraph
+
+
 def make_peer(case: Case, way: str) -> Callable[[], None]:
     """Prepares the model as PyG has it; returns a function that trains one epoch."""
     from hetgraph.benchmarks._pyg_models import PEERS, make_epoch
 
     if way == GATHER:
-        from hetgraph.benchmarks._gather_diffgraph import GatherDiffGraph
-
         task = case.task()
         torch.manual_seed(0)
-        return _epoch_of(GatherDiffGraph(task.graph.schema, task.spec, case.config()), task)
+        return _epoch_of(_gathering(case).for_task(task, case.config()), task)
     task = case.task()
     torch.manual_seed(0)
     return make_epoch(PEERS[case.model][way], task, case.config())

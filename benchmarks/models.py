@@ -22,6 +22,7 @@ from rich.table import Table
 from hetgraph.benchmarks._contender import Make, Measurement, take_turns
 from hetgraph.benchmarks._model_cases import (
     GATHER,
+    IMPORTANCE,
     PRODUCTS,
     PURCHASES,
     QUICK,
@@ -98,9 +99,10 @@ def run(console: Console, *, quick: bool = False) -> None:
             case = Case(model, graph, SETTINGS[model])
             with console.status(f"{model} on {graph}"):
                 rows += measure(case, ways[model], seconds=0.2 if quick else 10.0)
-    if PURCHASES.model in models.names() and not quick and _is_here(PURCHASES.graph, console):
-        with console.status(f"{PURCHASES.model} on {PURCHASES.graph}"):
-            rows += measure(PURCHASES, [GATHER], seconds=10.0)
+    for case in (PURCHASES, IMPORTANCE):
+        if case.model in models.names() and not quick and _is_here(case.graph, console):
+            with console.status(f"{case.model} on {case.graph}"):
+                rows += measure(case, [GATHER], seconds=10.0)
     console.print(table(rows))
     for model in SETTINGS:
         if model not in present:

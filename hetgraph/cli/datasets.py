@@ -107,6 +107,7 @@ def _state(manifest: Manifest, root: Path) -> str:
     """Whether the files are on this machine, by their sizes; using them verifies the contents."""
     if not manifest.files:
         return "generated"
-    paths = [(root / manifest.full_name / entry.name, entry.bytes) for entry in manifest.files]
+    folder = root / manifest.full_name
+    paths = [(entry.path(folder), entry.bytes) for entry in manifest.files]
     there = [path.is_file() and path.stat().st_size == size for path, size in paths]
     return "present" if all(there) else "incomplete" if any(there) else "missing"

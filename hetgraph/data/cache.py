@@ -11,8 +11,10 @@ from typing import Any
 
 from torch import Tensor
 
-from hetgraph.data.dataset import Dataset, LinkSplit, NodeLabels, Split
+from hetgraph.data.csr import CSR
+from hetgraph.data.dataset import Dataset, LinkSplit, NodeLabels, NodeValues, Split
 from hetgraph.data.graph import HeteroGraph
+from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import FileFormatError, UserError
 from hetgraph.files import atomic_dir
@@ -44,10 +46,19 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
                 tensors[f"splits.{number}.{part}"] = getattr(split, part)
     for number, link in enumerate(dataset.links.values()):
         tensors |= {f"links.{number}.{part}": pairs for part, pairs in link.parts().items()}
+    for number, hypergraph in enumerate(dataset.hypergraphs.values()):
+        tensors |= _hypergraph_tensors(f"hypergraphs.{number}.", hypergraph)
+    values = None
+    if dataset.values is not None:
+        values = {"node_type": dataset.values.node_type, "name": dataset.values.name}
+        tensors["values.index"] = dataset.values.index
+        tensors["values.target"] = dataset.values.target
     content = {
         "format": _FORMAT,
         "name": dataset.name,
         "labels": labels,
+        "values": values,
+        "hypergraphs": [[name, one.type_names] for name, one in dataset.hypergraphs.items()],
         "splits": list(dataset.splits),
         "links": [[name, list(link.edge_type)] for name, link in dataset.links.items()],
         "metapaths": dict(dataset.metapaths),
@@ -82,10 +93,21 @@ def read_dataset(folder: Path) -> Dataset:
                 index=tensors["labels.index"],
                 target=tensors["labels.target"],
             )
+        values = content.get("values")
+        if values is not None:
+            values = NodeValues(
+                **values, index=tensors["values.index"], target=tensors["values.target"]
+            )
+        graph = HeteroGraph.load(folder / "graph")
         return Dataset(
             name=content["name"],
-            graph=HeteroGraph.load(folder / "graph"),
+            graph=graph,
             labels=labels,
+            values=values,
+            hypergraphs={
+                name: _hypergraph(f"hypergraphs.{number}.", tensors, names, graph)
+                for number, (name, names) in enumerate(content.get("hypergraphs", ()))
+            },
             splits={
                 name: Split(
                     train=tensors[f"splits.{number}.train"],
@@ -116,6 +138,25 @@ def read_dataset(folder: Path) -> Dataset:
             f"{folder} is not a saved data set, or it is damaged "
             f"({type(error).__name__}: {reason[:200]})."
         ) from error
+
+
+def _hypergraph_tensors(prefix: str, hypergraph: Hypergraph) -> dict[str, Tensor]:
+    incidence = hypergraph.incidence
+    parts = {
+        "indptr": incidence.indptr,
+        "indices": incidence.indices,
+        "edge_type": hypergraph.edge_type,
+    }
+    return {prefix + key: value for key, value in parts.items()}
+
+
+def _hypergraph(
+    prefix: str, tensors: Mapping[str, Tensor], type_names: list[str], graph: HeteroGraph
+) -> Hypergraph:
+    edge_type = tensors[f"{prefix}edge_type"]
+    indptr, indices = tensors[f"{prefix}indptr"], tensors[f"{prefix}indices"]
+    incidence = CSR(indptr, indices, edge_type.numel())
+    return Hypergraph(incidence, edge_type, tuple(type_names), graph.num_nodes)
 
 
 def cache_key(loader: str, files: Mapping[str, str], options: Mapping[str, Any]) -> str:

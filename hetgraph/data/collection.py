@@ -32,8 +32,10 @@ class Files:
     manifest: Manifest
 
     def path(self, name: str) -> Path:
-        """Returns where the file ``name`` lies."""
-        return self.folder / name
+        """Returns where the file ``name`` lies, also if it is in the folder of another set."""
+        listed = (one for one in self.manifest.files if one.name == name)
+        entry = next(listed, None)
+        return self.folder / name if entry is None else entry.path(self.folder)
 
 
 class Collection(ABC):

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from hetgraph.data.graph import HeteroGraph
+from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import DataError
 
-__all__ = ["Dataset", "LinkSplit", "NodeLabels", "Split"]
+__all__ = ["Dataset", "LinkSplit", "NodeLabels", "NodeValues", "Split"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +65,43 @@ class NodeLabels:
 
 
 @dataclass(frozen=True, eq=False)
+class NodeValues:
+    """A number of each node of one type, as far as it is known.
+
+    Args:
+        node_type: The target type.
+        index: ``[num_known]`` int64 ids of the nodes whose value is known.
+        target: ``[num_known]`` float64 values as they were measured, not transformed.
+        name: What was measured, such as ``"page views"``.
+
+    Raises:
+        DataError: If shapes or dtypes do not fit, a node is listed twice or a value is not finite.
+    """
+
+    node_type: str
+    index: Tensor
+    target: Tensor
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"values of {self.node_type!r}"
+        if self.target.shape != self.index.shape or self.index.dim() != 1:
+            raise DataError(
+                f"{where} have shape {list(self.target.shape)} for ids of shape "
+                f"{list(self.index.shape)}; expected one value for each id."
+            )
+        if self.index.dtype != torch.int64 or self.target.dtype != torch.float64:
+            raise DataError(
+                f"{where} are {self.target.dtype} for ids of {self.index.dtype}, expected float64 "
+                "for int64."
+            )
+        if not bool(torch.isfinite(self.target).all()):
+            raise DataError(f"{where} hold NaN or infinite numbers; leave these nodes out.")
+        if torch.unique(self.index).numel() != self.index.numel():
+            raise DataError(f"{where} list a node twice.")
+
+
+@dataclass(frozen=True, eq=False)
 class Split:
     """Ids of the training, validation and test nodes; ``valid=None``: the task draws it."""
 
@@ -107,10 +145,16 @@ class Dataset:
         labels: Classes of the target nodes, if the set has any.
         splits: Named node splits; the first one is the default.
         links: Named link splits; the first one is the default.
+        values: Numbers of the target nodes, if the set has any.
+        hypergraphs: Hypergraphs over the nodes of the graph by name; the first one is the
+            default.
         metapaths: Customary meta-paths by name, in text form.
         task: Family of the task it is for, such as ``"recommendation"``; empty: node
             classification if there are labels.
         info: Licence, citation, published statistics.
+
+    Raises:
+        DataError: If a hypergraph is over other nodes than the graph.
     """
 
     name: str
@@ -118,6 +162,20 @@ class Dataset:
     labels: NodeLabels | None = None
     splits: Mapping[str, Split] = field(default_factory=dict)
     links: Mapping[str, LinkSplit] = field(default_factory=dict)
+    values: NodeValues | None = None
+    hypergraphs: Mapping[str, Hypergraph] = field(default_factory=dict)
     metapaths: Mapping[str, str] = field(default_factory=dict)
     task: str = ""
     info: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, hypergraph in self.hypergraphs.items():
+            found, expected = (
+                list(hypergraph.node_types.items()),
+                list(self.graph.num_nodes.items()),
+            )
+            if found != expected:
+                raise DataError(
+                    f"{self.name}: hypergraph {name!r} is over {dict(found)} nodes, the graph has "
+                    f"{dict(expected)}; build it from this graph."
+                )

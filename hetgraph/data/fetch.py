@@ -58,7 +58,7 @@ def fetch_files(
     """
     folder = data_root(root) / manifest.collection / manifest.name
     for entry in manifest.files:
-        path = folder / entry.name
+        path = entry.path(folder)
         if path.is_file():
             _verify(path, entry, manifest)
         else:

@@ -38,7 +38,9 @@ def load_dataset(
         name: ``"hgb/DBLP"``, ``"hgb:./folder"``, ``"synthetic/academic"``, ...
         root: Folder of data sets; default ``HETGRAPH_DATA``, else the platform's cache folder.
         cache: Whether to read and write the cache of parsed sets.
-        **options: Settings of the collection, such as ``seed`` for synthetic sets.
+        **options: Settings of the collection, such as ``seed`` for synthetic sets. Every set takes
+            ``text`` (name of a text encoder) and ``structure`` (``"walks"`` or ``"hyperedges"``):
+            features to be made, see :func:`hetgraph.features.add_features`.
 
     Returns:
         The data set; ``info["files"]`` has the sha256 of every file that was read.
@@ -51,6 +53,18 @@ def load_dataset(
         >>> load_dataset("synthetic/academic", num_nodes=500).labels.node_type
         'author'
     """
+    made = {key: options.pop(key) for key in ("structure", "text") if key in options}
+    dataset = _load(name, root, cache, options)
+    if any(value is not None for value in made.values()):
+        from hetgraph.features import add_features  # stands above this layer
+
+        dataset = add_features(dataset, **made)
+    return dataset
+
+
+def _load(
+    name: str, root: str | os.PathLike[str] | None, cache: bool, options: Mapping[str, Any]
+) -> Dataset:
     prefix, colon, path = name.partition(":")
     if colon and "/" not in prefix:
         return _load_folder(prefix, Path(path).expanduser(), cache, options)

@@ -23,12 +23,19 @@ class FileEntry:
         bytes: Its exact size.
         sha256: Its digest, 64 hexadecimal digits.
         urls: Public addresses pinned to a commit, tried in order.
+        owner: ``"collection/name"`` of the set in whose folder the file lies; empty for the set
+            that lists it. Sets can so share a file.
     """
 
     name: str
     bytes: int
     sha256: str
     urls: tuple[str, ...]
+    owner: str = ""
+
+    def path(self, folder: Path) -> Path:
+        """Returns where the file lies, if ``folder`` is that of the set that lists it."""
+        return (folder.parents[1] / self.owner if self.owner else folder) / self.name
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,8 @@ def read_manifests(path: Path) -> dict[str, Manifest]:
 
     Fields given at the top of the file (``licence``, ``citation``, ``task``) hold for every set
     that does not give its own. A file names its ``source`` and its ``path`` there; the
-    ``sources`` of the YAML file list address templates with ``{path}`` in them.
+    ``sources`` of the YAML file list address templates with ``{path}`` in them. A file of another
+    set names that set as its ``owner``.
 
     Raises:
         FileFormatError: If the file cannot be read or a field is missing or malformed.
@@ -126,4 +134,10 @@ def _file_entry(
     if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
         raise ValueError(f"sha256 of {name} is {digest!r}, expected 64 hexadecimal digits")
     urls = tuple(url.format(path=entry["path"]) for url in sources[entry["source"]])
-    return FileEntry(name=name, bytes=int(entry["bytes"]), sha256=digest, urls=urls)
+    return FileEntry(
+        name=name,
+        bytes=int(entry["bytes"]),
+        sha256=digest,
+        urls=urls,
+        owner=str(entry.get("owner", "")),
+    )

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hetgraph.data.csr import CSR
 from hetgraph.data.dataset import Dataset, NodeLabels
+from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.errors import DataError
 
 __all__ = ["check_statistics", "count_statistics"]
@@ -22,7 +23,9 @@ def count_statistics(dataset: Dataset) -> dict[str, Any]:
         ``nodes``, ``features`` (widths) and ``feature_nonzeros`` by node type, ``edges`` by
         ``"source -name> destination"``, ``num_nodes``, ``num_edges``; with labels ``classes``,
         ``labelled``, ``class_counts``; ``splits`` and ``links`` by name, each with its sizes and
-        the class counts of its parts; and what the loader put into ``info["counts"]``.
+        the class counts of its parts; with values ``target``, ``labelled`` and ``value_range``;
+        ``hypergraphs`` by name, each with its sizes; and what the loader put into
+        ``info["counts"]``.
     """
     graph = dataset.graph
     found: dict[str, Any] = {
@@ -48,11 +51,28 @@ def count_statistics(dataset: Dataset) -> dict[str, Any]:
             }
             for name, split in dataset.splits.items()
         }
+    values = dataset.values
+    if values is not None:
+        found["target"] = values.node_type
+        found["labelled"] = values.index.numel()
+        found["value_range"] = [float(values.target.min()), float(values.target.max())]
+    found["hypergraphs"] = {name: _sizes(one) for name, one in dataset.hypergraphs.items()}
     found["links"] = {
         name: {part: pairs.shape[1] for part, pairs in split.parts().items()}
         for name, split in dataset.links.items()
     }
     return found
+
+
+def _sizes(hypergraph: Hypergraph) -> dict[str, int]:
+    sizes = hypergraph.sizes
+    return {
+        "edges": hypergraph.num_edges,
+        "types": hypergraph.num_types,
+        "memberships": hypergraph.nnz,
+        "singletons": int((sizes == 1).sum()),
+        "largest": int(sizes.max()),
+    }
 
 
 def check_statistics(dataset: Dataset, published: Mapping[str, Any]) -> None:

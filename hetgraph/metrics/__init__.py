@@ -10,17 +10,33 @@ from hetgraph.metrics.classification import (
     single_label_f1,
 )
 from hetgraph.metrics.full_ranking import held_out_ranks, ranking_metrics
+from hetgraph.metrics.importance import (
+    average_ranks,
+    mean_absolute_error,
+    median_absolute_error,
+    root_mean_squared_error,
+    spearman,
+    top_ndcg,
+    top_overlap,
+)
 from hetgraph.metrics.ranking import grouped_mrr, mrr, ndcg
 
 __all__ = [
     "accuracy",
+    "average_ranks",
     "grouped_mrr",
     "held_out_ranks",
+    "mean_absolute_error",
+    "median_absolute_error",
     "mrr",
     "multi_label_f1",
     "ndcg",
     "ranking_metrics",
     "roc_auc",
     "roc_auc_ovr",
+    "root_mean_squared_error",
     "single_label_f1",
+    "spearman",
+    "top_ndcg",
+    "top_overlap",
 ]

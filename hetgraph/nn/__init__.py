@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from hetgraph.nn.contrast import info_nce
 from hetgraph.nn.diffusion import NoiseSchedule
 from hetgraph.nn.dropout import Dropout
 from hetgraph.nn.features import FeatureEncoder, InputKind, feature_matrix, id_types
 from hetgraph.nn.full_graph import FullGraphModel, GraphBatch, GraphInputs
+from hetgraph.nn.importance import (
+    FloorInputs,
+    ImportanceFloor,
+    ScoreFloor,
+    default_hypergraph,
+    importance_edges,
+)
+from hetgraph.nn.joint import JointGraph, JointInputs, JointModel
 from hetgraph.nn.layers import LayerPlan, layer_plans
 from hetgraph.nn.links import Decoder, LinkBatch, LinkInputs, LinkModel, pair_scores
 from hetgraph.nn.losses import choose_loss, multi_hot_kl
@@ -23,10 +32,15 @@ __all__ = [
     "Decoder",
     "Dropout",
     "FeatureEncoder",
+    "FloorInputs",
     "FullGraphModel",
     "GraphBatch",
     "GraphInputs",
+    "ImportanceFloor",
     "InputKind",
+    "JointGraph",
+    "JointInputs",
+    "JointModel",
     "LayerPlan",
     "LinkBatch",
     "LinkInputs",
@@ -35,11 +49,15 @@ __all__ = [
     "PairBatch",
     "PairInputs",
     "PairwiseModel",
+    "ScoreFloor",
     "TypeDict",
     "bipartite_propagator",
     "choose_loss",
+    "default_hypergraph",
     "feature_matrix",
     "id_types",
+    "importance_edges",
+    "info_nce",
     "layer_plans",
     "metapath_labels",
     "metapath_relations",

@@ -34,6 +34,8 @@ class GraphInputs:
         labels: Labels of all target nodes; hidden ones are -1.
         rows: Node ids of each part, in the order of the task.
         views: Relations of meta-paths, or others that the method made, by name.
+        offset: What is added to every prediction: the mean of the training labels where these are
+            numbers. Starting from 0, the first epochs would learn nothing else.
     """
 
     features: Mapping[str, Features | None]
@@ -41,6 +43,7 @@ class GraphInputs:
     labels: Tensor
     rows: Mapping[str, Tensor]
     views: Mapping[str, CSR] = field(default_factory=dict)
+    offset: float = 0.0
 
 
 @dataclass(eq=False)
@@ -102,6 +105,7 @@ class FullGraphModel(Model):
             labels=task.labels.to(device),
             rows={part: ids.to(device) for part, ids in task.open_parts().items()},
             views={key: one.to(device) for key, one in self.views(task, seeds).items()},
+            offset=_mean_of_numbers(task),
         )
 
     def batches(
@@ -121,14 +125,14 @@ class FullGraphModel(Model):
 
     def training_step(self, batch: GraphBatch, *, stage: Stage) -> Loss:
         """Returns the loss on the nodes of the batch."""
-        logits = self.logits(batch.inputs, batch.rows).float()
+        logits = self.logits(batch.inputs, batch.rows).float() + batch.inputs.offset
         count = batch.rows.numel()
         task = self.loss(logits, batch.inputs.labels[batch.rows]) if count else logits.sum() * 0
         return Loss({"task": task, **self.regularization(batch)}, count)
 
     def predict(self, inputs: GraphInputs, part: str) -> Tensor:
         """Returns ``[num_nodes of the part, num_outputs]`` logits in the order of the task."""
-        return self.logits(inputs, inputs.rows[part])
+        return self.logits(inputs, inputs.rows[part]) + inputs.offset
 
     def logits(self, inputs: GraphInputs, rows: Tensor) -> Tensor:
         """Returns ``[len(rows), num_outputs]`` of target nodes.
@@ -142,3 +146,10 @@ class FullGraphModel(Model):
     def embed(self, inputs: GraphInputs, part: str) -> Tensor:
         """Returns ``[num_nodes of the part, embed_dim]`` in the order of the task."""
         return self.encode(inputs)[inputs.rows[part]]
+
+
+def _mean_of_numbers(task: Task) -> float:
+    """The mean of the training labels of a regression; 0 for classes."""
+    if task.spec.kind != "node-importance":
+        return 0.0
+    return float(task.labels[task.index("train")].double().mean())

@@ -1,4 +1,4 @@
-"""Losses of node classification by name."""
+"""Losses by name: of classes, and of numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hetgraph.tasks import TaskSpec
 __all__ = ["LossFunction", "LossName", "choose_loss", "multi_hot_kl"]
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
-LossName = Literal["auto", "cross_entropy", "bce", "kl"]
+LossName = Literal["auto", "cross_entropy", "bce", "kl", "mse"]
 
 
 def multi_hot_kl(logits: Tensor, target: Tensor) -> Tensor:
@@ -29,19 +29,27 @@ def _bce(logits: Tensor, target: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, target.to(logits.dtype))
 
 
+def _mse(predicted: Tensor, target: Tensor) -> Tensor:
+    return F.mse_loss(predicted.squeeze(1), target.to(predicted.dtype))
+
+
 def choose_loss(name: LossName, spec: TaskSpec) -> LossFunction:
     """Returns the mean loss over the rows of a batch.
 
     Args:
-        name: ``"auto"``, ``"cross_entropy"``, ``"bce"`` or ``"kl"``.
+        name: ``"auto"``, ``"cross_entropy"``, ``"bce"``, ``"kl"`` or ``"mse"``.
         spec: What is predicted.
 
     Raises:
         ConfigError: If the loss does not fit the task.
     """
+    numbers = spec.kind == "node-importance"
     if name == "auto":
-        name = "bce" if spec.multi_label else "cross_entropy"
-    if (name == "cross_entropy") == spec.multi_label:
+        name = "mse" if numbers else "bce" if spec.multi_label else "cross_entropy"
+    if (name == "mse") != numbers:
+        what, fitting = ("numbers", "mse") if numbers else ("classes", "cross_entropy")
+        raise ConfigError(f"loss={name!r} does not fit {what}; use {fitting!r} or 'auto'.")
+    if not numbers and (name == "cross_entropy") == spec.multi_label:
         kind = "several labels" if spec.multi_label else "one label"
         fitting = "'bce' or 'kl'" if spec.multi_label else "'cross_entropy'"
         raise ConfigError(f"loss={name!r} does not fit {kind} a node; use {fitting} or 'auto'.")
@@ -49,5 +57,6 @@ def choose_loss(name: LossName, spec: TaskSpec) -> LossFunction:
         "cross_entropy": F.cross_entropy,
         "bce": _bce,
         "kl": multi_hot_kl,
+        "mse": _mse,
     }
     return functions[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hetgraph.ops.dropout import dropout
 from hetgraph.ops.edge_attention import edge_attention
+from hetgraph.ops.pagerank import pagerank
 from hetgraph.ops.pair_sum import pair_sum
 from hetgraph.ops.random_matrix import gaussian_matrix, projection_matrix, sign_matrix
 from hetgraph.ops.random_projection import random_projection
@@ -19,6 +20,7 @@ __all__ = [
     "dropout",
     "edge_attention",
     "gaussian_matrix",
+    "pagerank",
     "pair_sum",
     "projection_matrix",
     "random_projection",

@@ -7,12 +7,14 @@ from hetgraph.tasks.base import Part, Task, TaskSpec
 from hetgraph.tasks.factory import make_task
 from hetgraph.tasks.link_prediction import LinkPrediction
 from hetgraph.tasks.node_classification import NodeClassification
+from hetgraph.tasks.node_importance import NodeImportance
 from hetgraph.tasks.recommendation import Recommendation
 
 __all__ = [
     "AuditReport",
     "LinkPrediction",
     "NodeClassification",
+    "NodeImportance",
     "Part",
     "Recommendation",
     "Task",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hetgraph.data.csr import CSR
@@ -12,12 +14,17 @@ from hetgraph.data.dataset import LinkSplit
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import LeakageError
+from hetgraph.metrics import average_ranks
 from hetgraph.tasks.base import Task
 from hetgraph.tasks.link_prediction import LinkPrediction
+from hetgraph.tasks.node_importance import NodeImportance
 from hetgraph.tasks.pairs import oriented
 from hetgraph.tasks.recommendation import Recommendation
 
 __all__ = ["AuditReport", "audit", "audit_links"]
+
+_TELLING = 0.95  # a rank correlation that no honest feature has
+_COLUMNS = 128  # of features that are ranked at once
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,8 @@ def audit(task: Task) -> AuditReport:
     link prediction none may be an edge of the relation to predict (of any between the types where
     the protocol says so), in either direction, or in two parts. Of other tasks it checks that the
     parts share no node, that no label of a test node is readable, and that no feature column of
-    the target type tells the classes of training and validation nodes exactly (a label that
-    slipped into the features).
+    the target type tells the classes of training and validation nodes exactly, or ranks them as
+    their values do (a label that slipped into the features).
 
     Args:
         task: The task to check.
@@ -48,19 +55,13 @@ def audit(task: Task) -> AuditReport:
     if isinstance(task, LinkPrediction):
         return _audit_link_prediction(task)
     parts = {part: task.index(part) for part in ("train", "valid", "test")}
-    names = list(parts)
-    for i, one in enumerate(names):
-        for other in names[i + 1 :]:
-            shared = parts[one][torch.isin(parts[one], parts[other])]
-            if shared.numel():
-                raise LeakageError(
-                    f"{shared.numel()} nodes are in both {one} and {other}, for example "
-                    f"{int(shared[0])}; make the split disjoint."
-                )
+    _audit_parts(parts)
+    seen = torch.cat([parts["train"], parts["valid"]])
+    if isinstance(task, NodeImportance):
+        return _audit_values(task, seen)
     readable = (task.labels[parts["test"]] >= 0).sum()
     if int(readable):
         raise LeakageError(f"{int(readable)} labels of test nodes are readable; mask them with -1.")
-    seen = torch.cat([parts["train"], parts["valid"]])
     column = _telling_column(task.graph, task.spec.target, seen, task.labels[seen])
     if column is not None:
         raise LeakageError(
@@ -74,6 +75,60 @@ def audit(task: Task) -> AuditReport:
             f"no feature column of {task.spec.target!r} equals the label",
         )
     )
+
+
+def _audit_parts(parts: Mapping[str, Tensor]) -> None:
+    names = list(parts)
+    for i, one in enumerate(names):
+        for other in names[i + 1 :]:
+            shared = parts[one][torch.isin(parts[one], parts[other])]
+            if shared.numel():
+                raise LeakageError(
+                    f"{shared.numel()} nodes are in both {one} and {other}, for example "
+                    f"{int(shared[0])}; make the split disjoint."
+                )
+
+
+def _audit_values(task: NodeImportance, seen: Tensor) -> AuditReport:
+    readable = int(torch.isfinite(task.labels[task.index("test")]).sum())
+    if readable:
+        raise LeakageError(f"{readable} labels of test nodes are readable; mask them with NaN.")
+    wanted = _unit_ranks(task.labels[seen].unsqueeze(1)).squeeze(1)
+    start = 0
+    for block in _column_blocks(task.graph.features.get(task.spec.target), seen):
+        found = ((wanted @ _unit_ranks(block)).abs() > _TELLING).nonzero()
+        if found.numel():
+            raise LeakageError(
+                f"feature column {start + int(found[0])} of {task.spec.target!r} ranks the "
+                "training and validation nodes as their values do; remove it from the features."
+            )
+        start += block.shape[1]
+    return AuditReport(
+        (
+            "train, valid and test share no node",
+            "no label of a test node is readable",
+            f"no feature column of {task.spec.target!r} ranks as the value",
+        )
+    )
+
+
+def _unit_ranks(columns: Tensor) -> Tensor:
+    """Returns the ranks of each column, with mean 0 and length 1; zeros for a constant column."""
+    ranks = average_ranks(columns)
+    return F.normalize(ranks - ranks.mean(0), dim=0)
+
+
+def _column_blocks(features: Tensor | CSR | None, ids: Tensor) -> Iterator[Tensor]:
+    """Yields ``[len(ids), some]`` feature columns one after the other."""
+    if features is None:
+        return
+    if isinstance(features, CSR):
+        across = features.rows(ids).transpose
+        for columns in torch.split(torch.arange(across.num_rows), _COLUMNS):
+            yield across.rows(columns).to_dense().T
+    else:
+        columns = features[ids].reshape(ids.numel(), -1).float().cpu()
+        yield from torch.split(columns, _COLUMNS, dim=1)
 
 
 def audit_links(graph: HeteroGraph, split: LinkSplit) -> AuditReport:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor
 
 from hetgraph.data.graph import HeteroGraph
+from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import ConfigError, suggest
 
@@ -67,14 +68,25 @@ class Task(ABC):
         graph: The graph that models see.
         spec: What is to be predicted.
         dataset_name: ``"collection/name"``, for records.
+        hypergraphs: Hypergraphs over the nodes of the graph that models may use, by name.
     """
 
     Options: ClassVar[type[Any]]
     monitors: ClassVar[tuple[str, ...]]
-    """Metrics of :meth:`score` that training may be selected by; larger is better but for loss."""
+    """Metrics of :meth:`score` that training may be selected by; larger is better but for loss
+    and errors."""
+    default_monitor: ClassVar[str] = "loss"
+    """What selects the weights where the user does not say."""
 
-    def __init__(self, graph: HeteroGraph, spec: TaskSpec, dataset_name: str = "") -> None:
+    def __init__(
+        self,
+        graph: HeteroGraph,
+        spec: TaskSpec,
+        dataset_name: str = "",
+        hypergraphs: Mapping[str, Hypergraph] | None = None,
+    ) -> None:
         self.graph = graph
+        self.hypergraphs = dict(hypergraphs or {})
         self.spec = spec
         self.dataset_name = dataset_name
         self._test_open = True

@@ -12,14 +12,18 @@ from hetgraph.settings import config_from_dict
 from hetgraph.tasks.base import Task
 from hetgraph.tasks.link_prediction import LinkPrediction
 from hetgraph.tasks.node_classification import NodeClassification
+from hetgraph.tasks.node_importance import NodeImportance
 from hetgraph.tasks.recommendation import Recommendation
 
 __all__ = ["make_task", "task_class"]
 
-Family: TypeAlias = type[NodeClassification] | type[Recommendation] | type[LinkPrediction]
+Family: TypeAlias = (
+    type[NodeClassification] | type[NodeImportance] | type[Recommendation] | type[LinkPrediction]
+)
 
 _FAMILIES: Mapping[str, Family] = {
     "node-classification": NodeClassification,
+    "node-importance": NodeImportance,
     "recommendation": Recommendation,
     "link-prediction": LinkPrediction,
 }
@@ -43,7 +47,7 @@ def make_task(
 
     Args:
         dataset: Graph, labels and splits.
-        seeds: Sources of chance; ``seeds.split`` draws the validation set.
+        seeds: Sources of chance; ``seeds.split`` draws the validation set, or chooses the fold.
         options: Fields of the task's ``Options`` by name.
 
     Raises:

@@ -43,7 +43,7 @@ def fingerprint(
 
 
 def dataset_sha256(dataset: Dataset) -> str:
-    """Returns the sha256 of the graph, the labels and the fixed splits of a data set."""
+    """Returns the sha256 of graph, labels, values, fixed splits and hypergraphs of a data set."""
     digest = hashlib.sha256(dataset.graph.content_hash.encode())
     if (labels := dataset.labels) is not None:
         digest.update(f"{labels.node_type} {labels.num_classes} {labels.multi_label}".encode())
@@ -57,6 +57,12 @@ def dataset_sha256(dataset: Dataset) -> str:
         for negatives in (links.valid_negatives, links.test_negatives):
             if negatives is not None:
                 _update(digest, negatives)
+    if (values := dataset.values) is not None:
+        digest.update(f"values {values.node_type}".encode())
+        _update(digest, values.index, values.target)
+    for name, one in sorted(dataset.hypergraphs.items()):
+        digest.update(f"hypergraph {name} {one.type_names}".encode())
+        _update(digest, one.incidence.indptr, one.incidence.indices, one.edge_type)
     return digest.hexdigest()
 
 

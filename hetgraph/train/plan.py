@@ -15,6 +15,7 @@ from hetgraph.errors import ConfigError, suggest
 from hetgraph.experiment import SECTIONS, find_experiment, section_classes
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict, config_to_dict, field_names, merge
+from hetgraph.tasks.factory import task_class
 from hetgraph.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def make_plan(
     settings: Mapping[str, Any] | None = None,
     metapaths: Sequence[str] = (),
 ) -> Plan:
-    """Lays the settings over each other: class defaults, experiment file, the user's.
+    """Lays the settings over each other: defaults, experiment file, the user's.
+
+    Defaults are those of the classes; the monitor is the one that is usual for the task.
 
     Raises:
         ConfigError: If a name or a value is wrong, the model takes no meta-paths, or it is for
@@ -92,7 +95,8 @@ def make_plan(
             hint = suggest(str(section), SECTIONS)
             raise ConfigError(f"unknown section of settings {section!r}.{hint}")
     experiment = find_experiment(model, dataset)
-    merged = merge(experiment.settings if experiment else {}, chosen)
+    usual = {"train": {"monitor": task_class(family or "node-classification").default_monitor}}
+    merged = merge(usual, experiment.settings if experiment else {}, chosen)
     if metapaths:
         if "metapaths" not in field_names(model.Config):
             raise ConfigError(f"the model {model.name!r} takes no meta-paths; leave them out.")

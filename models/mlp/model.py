@@ -55,6 +55,7 @@ class MLP(FullGraphModel):
         "Rumelhart, Hinton, Williams. Learning representations by back-propagating errors. "
         "Nature 323, 1986."
     )
+    tasks: ClassVar[tuple[str, ...]] = ("node-classification", "node-importance")
     search_space: ClassVar[Mapping[str, Any]] = {
         "hidden_dim": [64, 128, 256, 512],
         "num_layers": [2, 3],

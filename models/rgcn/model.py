@@ -78,7 +78,11 @@ class RGCN(FullGraphModel):
         "Schlichtkrull, Kipf, Bloem, van den Berg, Titov, Welling. Modeling Relational Data with "
         "Graph Convolutional Networks. ESWC 2018. arXiv:1703.06103"
     )
-    tasks: ClassVar[tuple[str, ...]] = ("node-classification", "link-prediction")
+    tasks: ClassVar[tuple[str, ...]] = (
+        "node-classification",
+        "link-prediction",
+        "node-importance",
+    )
     search_space: ClassVar[Mapping[str, Any]] = {
         "hidden_dim": [16, 32, 64, 128],
         "num_layers": [1, 2, 3],

@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hetgraph.models.simple_hgn.joint import JointGraph
-from hetgraph.nn import Dropout
+from hetgraph.nn import Dropout, JointGraph
 from hetgraph.ops import pair_sum, segment_softmax, spmm
 
 __all__ = ["SimpleHGNLayer"]

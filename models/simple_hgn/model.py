@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -14,23 +12,21 @@ from torch import Tensor, nn
 from hetgraph.data import EdgeType, Schema
 from hetgraph.model import RelevanceRow
 from hetgraph.models.simple_hgn.config import SimpleHGNConfig
-from hetgraph.models.simple_hgn.joint import JointGraph
 from hetgraph.models.simple_hgn.layer import SimpleHGNLayer
-from hetgraph.nn import FeatureEncoder, FullGraphModel, GraphInputs, layer_plans
-from hetgraph.seeds import Seeds
-from hetgraph.tasks import Task, TaskSpec
+from hetgraph.nn import (
+    FeatureEncoder,
+    GraphInputs,
+    JointGraph,
+    JointInputs,
+    JointModel,
+    layer_plans,
+)
+from hetgraph.tasks import TaskSpec
 
-__all__ = ["JointInputs", "SimpleHGN"]
+__all__ = ["SimpleHGN"]
 
 
-@dataclass(eq=False, kw_only=True)
-class JointInputs(GraphInputs):
-    """What the network reads: features by type, and the joint graph."""
-
-    joint: JointGraph
-
-
-class SimpleHGN(FullGraphModel):
+class SimpleHGN(JointModel):
     """Graph attention over all relations at once.
 
     Args:
@@ -83,12 +79,6 @@ class SimpleHGN(FullGraphModel):
             residual=residual,
         )
 
-    def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> JointInputs:
-        """Joins the relations into one matrix, and brings all to the device of the model."""
-        inputs = super().prepare(task, seeds=seeds, workdir=workdir)
-        joint = JointGraph.join(self.plan, task.graph.num_nodes, task.graph.relations)
-        return JointInputs(**vars(inputs), joint=joint.to(self.device))
-
     def encode(self, inputs: GraphInputs) -> Tensor:
         """Returns the last hidden layer, ``[num_target_nodes, num_heads * hidden_dim]``."""
         assert isinstance(inputs, JointInputs)  # what prepare() returned
@@ -103,8 +93,7 @@ class SimpleHGN(FullGraphModel):
 
     def _hidden(self, inputs: JointInputs) -> tuple[Tensor, list[Tensor]]:
         """Representations of all nodes, and the attention weights of each hidden layer."""
-        encoded = self.features(inputs.features)
-        x = torch.cat([encoded[name] for name in inputs.joint.spans])
+        x = self.joined(inputs)
         weights: list[Tensor] = []
         for layer in self.layers:
             # As published, no gradient flows into the weights of the layer before.

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from hetgraph.data import Dataset, HeteroGraph, LinkSplit, NodeLabels, Split
+from hetgraph.data import Dataset, HeteroGraph, Hypergraph, LinkSplit, NodeLabels, NodeValues, Split
 from hetgraph.data.cache import (
     cache_key,
     load_cached,
@@ -58,10 +58,36 @@ def test_round_trip_keeps_everything(dataset: Dataset, tmp_path: Path) -> None:
     assert found.links["held"].test.tolist() == [[0, 1], [2, 0]]
 
 
+def test_round_trip_of_values_and_hypergraphs(toy_graph: HeteroGraph, tmp_path: Path) -> None:
+    target = torch.tensor([1e17 + 1, 0.1], dtype=torch.float64)
+    values = NodeValues("paper", torch.tensor([2, 0]), target, "views")
+    one, two = (
+        Hypergraph.from_sets(
+            sets, [1] * len(sets), num_nodes=toy_graph.num_nodes, type_names=["é", "b"]
+        )
+        for sets in ([[0, 5], [3]], [[1, 2, 4]])
+    )
+    dataset = Dataset("demo/v", toy_graph, values=values, hypergraphs={"z": one, "a": two})
+    write_dataset(dataset, tmp_path / "set")
+    found = read_dataset(tmp_path / "set")
+    assert found.values is not None
+    assert (found.values.node_type, found.values.name) == ("paper", "views")
+    assert torch.equal(found.values.index, values.index)
+    assert torch.equal(found.values.target, target)
+    assert list(found.hypergraphs) == ["z", "a"]  # The first one stays the default.
+    for name, other in dataset.hypergraphs.items():
+        again = found.hypergraphs[name]
+        assert again.type_names == ("é", "b")
+        assert dict(again.node_types) == dict(toy_graph.num_nodes)
+        assert torch.equal(again.incidence.to_dense(), other.incidence.to_dense())
+        assert torch.equal(again.edge_type, other.edge_type)
+
+
 def test_a_set_without_labels(toy_graph: HeteroGraph, tmp_path: Path) -> None:
     write_dataset(Dataset("bare", toy_graph), tmp_path / "set")
     found = read_dataset(tmp_path / "set")
     assert (found.labels, dict(found.splits), dict(found.links)) == (None, {}, {})
+    assert (found.values, dict(found.hypergraphs)) == (None, {})
 
 
 def test_foreign_folders_are_not_replaced(dataset: Dataset, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.data import Dataset, HeteroGraph, LinkSplit, NodeLabels, Split
+from hetgraph.data import Dataset, HeteroGraph, Hypergraph, LinkSplit, NodeLabels, NodeValues, Split
 from hetgraph.data.statistics import check_statistics, count_statistics
 from hetgraph.errors import DataError
 
@@ -65,3 +65,13 @@ def test_the_first_difference_is_named(
 ) -> None:
     with pytest.raises(DataError, match=message):
         check_statistics(dataset, published)
+
+
+def test_values_and_hypergraphs_are_counted(toy_graph: HeteroGraph) -> None:
+    values = NodeValues("paper", torch.tensor([2, 0]), torch.tensor([4.0, 0.5]).double())
+    sets = Hypergraph.from_sets([[0, 5, 1], [3]], [0, 1], num_nodes=toy_graph.num_nodes)
+    found = count_statistics(Dataset("toy", toy_graph, values=values, hypergraphs={"h": sets}))
+    assert (found["target"], found["labelled"], found["value_range"]) == ("paper", 2, [0.5, 4.0])
+    assert found["hypergraphs"] == {
+        "h": {"edges": 2, "types": 2, "memberships": 4, "singletons": 1, "largest": 3}
+    }

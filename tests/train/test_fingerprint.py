@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from hetgraph.data import NodeLabels, Split
+from hetgraph.data import Hypergraph, NodeLabels, NodeValues, Split
 from hetgraph.seeds import Seeds
 from hetgraph.train.config import TrainConfig
 from hetgraph.train.fingerprint import dataset_sha256, fingerprint, task_sha256
@@ -47,3 +47,9 @@ def test_the_data_set_counts_all_of_it(tiny):
     moved = Split(split.train[1:], split.valid, torch.cat([split.test, split.train[:1]]))
     assert base != dataset_sha256(replace(data, splits={"fixed": moved}))
     assert base != dataset_sha256(replace(data, labels=None))
+    values = NodeValues("item", torch.tensor([0]), torch.tensor([1.0]).double())
+    counts = data.graph.num_nodes
+    one = Hypergraph.from_sets([[0, 1], [2]], [0, 0], num_nodes=counts)
+    two = Hypergraph.from_sets([[0, 2], [1]], [0, 0], num_nodes=counts)
+    others = [{"values": values}, {"hypergraphs": {"h": one}}, {"hypergraphs": {"h": two}}]
+    assert len({base, *(dataset_sha256(replace(data, **other)) for other in others)}) == 4

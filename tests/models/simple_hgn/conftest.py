@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from hetgraph.data import Dataset, HeteroGraph, NodeLabels, Split
-from hetgraph.models.simple_hgn.joint import JointGraph
-from hetgraph.nn import LayerPlan, layer_plans
+from hetgraph.nn import JointGraph, LayerPlan, layer_plans
 from hetgraph.tasks import Task, make_task
 
 

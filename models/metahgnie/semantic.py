@@ -1,0 +1,90 @@
+"""The semantic channel: a transformer from nodes to hyperedges and back."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hetgraph.models.metahgnie.block import Block
+from hetgraph.models.metahgnie.config import MetaHGNIEConfig
+from hetgraph.ops import dropout, edge_attention
+
+__all__ = ["SemanticLayer"]
+
+
+class SemanticLayer(nn.Module):
+    """Attention of hyperedges to their members, of nodes to their hyperedges, and a dense part.
+
+    What a hyperedge asks for depends on its type alone, so keys are made once a type. Where every
+    node is in one hyperedge its weight is 1: nothing is compared, and every member is sent the
+    same message.
+
+    Args:
+        in_dim: Width of the input.
+        config: Widths and rates.
+    """
+
+    def __init__(self, in_dim: int, config: MetaHGNIEConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.config = config
+        self.type_map = nn.Linear(config.type_dim, in_dim, bias=False)
+        self.edge_key = nn.Linear(in_dim, width, bias=False)
+        self.member_query = nn.Linear(in_dim, width, bias=False)
+        self.member_value = nn.Linear(in_dim, width, bias=False)
+        self.edge_out = nn.Linear(width, width, bias=False)
+        self.node_query = nn.Linear(in_dim, width, bias=False)
+        self.state_key = nn.Linear(width, width, bias=False)
+        self.state_value = nn.Linear(width, width, bias=False)
+        self.node_out = nn.Linear(width, width, bias=False)
+        self.skip = nn.Linear(in_dim, width, bias=False) if in_dim != width else None
+        self.norm = nn.BatchNorm1d(width)
+        self.dense = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
+        self.last_norm = nn.BatchNorm1d(width)
+
+    def forward(self, block: Block, x: Tensor, types: Tensor) -> Tensor:
+        """Returns ``[num_out, width]``.
+
+        Args:
+            block: Hyperedges.
+            x: ``[num_in, in_dim]``.
+            types: ``[num_types, type_dim]`` vectors of the types.
+        """
+        rate = self.config.dropout
+        read = dropout(x, rate, self.training)
+        own = dropout(x[block.kept], rate, self.training)
+        keys = self.edge_key(self.type_map(types))[block.edge_type]
+        states = self.edge_out(
+            edge_attention(
+                block.members,
+                self._heads(keys),
+                self._heads(self.member_query(read)),
+                self._heads(self.member_value(read)),
+            ).flatten(1)
+        )
+        g = self.norm(
+            self._messages(block, states, own) + (own if self.skip is None else self.skip(own))
+        )
+        made: Tensor = self.last_norm(g + F.dropout(self.dense(g), rate, self.training))
+        return made
+
+    def _messages(self, block: Block, states: Tensor, own: Tensor) -> Tensor:
+        """What hyperedges tell their nodes, ``[num_out, width]``."""
+        value = self.state_value(states)
+        edge_of = block.edge_of
+        if edge_of is not None:
+            told: Tensor = self.node_out(value)
+            return told[edge_of]
+        mixed = edge_attention(
+            block.incidence,
+            self._heads(self.node_query(own)),
+            self._heads(self.state_key(states)),
+            self._heads(value),
+        )
+        message: Tensor = self.node_out(mixed.flatten(1))
+        return message
+
+    def _heads(self, x: Tensor) -> Tensor:
+        return x.view(len(x), self.config.num_heads, self.config.hidden_dim)
