@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from hetgraph.data.csr import CSR
+from hetgraph.data.equal_rows import equal_rows
 from hetgraph.data.hypergraph import Hypergraph
-from hetgraph.data.hypergraph_sets import SetLimits, equal_rows, hypergraph_of, limit_sets
+from hetgraph.data.hypergraph_sets import SetLimits, hypergraph_of, limit_sets
 from hetgraph.data.numbering import joint_edges, node_spans, one_way
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import DataError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -11,11 +10,12 @@ import torch
 from torch import Tensor
 
 from hetgraph.data.csr import CSR
+from hetgraph.data.equal_rows import equal_rows
 from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.seeds import keyed_seed
 
-__all__ = ["SetLimits", "equal_rows", "hypergraph_of", "limit_sets"]
+__all__ = ["SetLimits", "hypergraph_of", "limit_sets"]
 
 
 @dataclass(frozen=True)
@@ -50,25 +50,6 @@ class SetLimits:
             raise ConfigError(f"max_edges is {self.max_edges}, expected 1 or more.")
         if self.oversize not in ("sample", "skip"):
             raise ConfigError(f"oversize is {self.oversize!r}, expected 'sample' or 'skip'.")
-
-
-def equal_rows(matrix: CSR) -> Tensor:
-    """Numbers the different rows of a pattern by first occurrence.
-
-    Rows are compared as sets, so entries must be sorted and without repetition. O(nnz + num_rows)
-    expected time.
-
-    Returns:
-        ``[num_rows]`` int64: equal numbers exactly for equal rows.
-    """
-    indices = matrix.indices.cpu().numpy()
-    bounds = matrix.indptr.tolist()
-    known: dict[bytes, int] = {}
-    number = [
-        known.setdefault(indices[start:stop].tobytes(), len(known))
-        for start, stop in itertools.pairwise(bounds)
-    ]
-    return torch.tensor(number, dtype=torch.int64)
 
 
 def limit_sets(sets: CSR, limits: SetLimits, key: str, anchors: Tensor | None = None) -> CSR:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import count
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from hetgraph.data.csr import CSR
+from hetgraph.data.equal_rows import equal_rows
 
-__all__ = ["Quotient", "equal_rows"]
-
-Ints = npt.NDArray[np.int64]
+__all__ = ["Quotient"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,16 +33,14 @@ class Quotient:
 
     @classmethod
     def of(cls, pattern: CSR) -> Quotient:
-        """Finds the classes in O(entries + num_rows log num_rows).
+        """Finds the classes in O(entries + num_rows).
 
         Args:
             pattern: ``[num_rows, num_cols]``; values of its entries do not count.
         """
-        plain = pattern.with_weight(None)
-        rows, first = equal_rows(plain)
-        tall = plain.rows(first).transpose
-        cols, first = equal_rows(tall)
-        return cls(_one_hot(rows), tall.rows(first).transpose, _one_hot(cols).transpose)
+        rows, kept = _distinct(pattern.with_weight(None))
+        cols, kept = _distinct(kept.transpose)
+        return cls(rows, kept.transpose, cols.transpose)
 
     @property
     def cost(self) -> int:
@@ -55,38 +48,10 @@ class Quotient:
         return self.expand.nnz + self.core.nnz + self.collect.nnz
 
 
-def equal_rows(matrix: CSR) -> tuple[Tensor, Tensor]:
-    """Numbers the different rows of a matrix without values.
-
-    Rows are compared by a 64-bit sum of random numbers of their columns, then entry by entry.
-
-    Args:
-        matrix: ``[num_rows, num_cols]``.
-
-    Returns:
-        ``[num_rows]`` int64 class of each row, and ``[num_classes]`` a row of each class.
-    """
-    indptr = matrix.indptr.cpu().numpy().astype(np.int64)
-    indices = matrix.indices.cpu().numpy()
-    for seed in count():
-        keys = np.random.default_rng(seed).integers(-(2**63), 2**63 - 1, matrix.num_cols)
-        sums = np.concatenate([[0], np.cumsum(keys[indices])])  # wraps around, which is no harm
-        codes = sums[indptr[1:]] - sums[indptr[:-1]]
-        _, first, classes = np.unique(codes, return_index=True, return_inverse=True)
-        if _same(indptr, indices, first[classes]):
-            return torch.from_numpy(classes), torch.from_numpy(first)
-    raise AssertionError("unreachable")
-
-
-def _same(indptr: Ints, indices: npt.NDArray[np.integer], other: Ints) -> bool:
-    """Whether every row equals the row named in ``other``, entry by entry."""
-    sizes = np.diff(indptr)
-    if not np.array_equal(sizes, sizes[other]):
-        return False
-    shift = np.repeat(indptr[other] - indptr[:-1], sizes)
-    return np.array_equal(indices, indices[np.arange(indices.size) + shift])
-
-
-def _one_hot(classes: Tensor) -> CSR:
-    width = int(classes.max()) + 1 if classes.numel() else 0
-    return CSR.from_coo(torch.arange(classes.numel()), classes, (classes.numel(), width))
+def _distinct(matrix: CSR) -> tuple[CSR, CSR]:
+    """Returns ``[num_rows, num_classes]``, one entry a row, and the different rows."""
+    classes = equal_rows(matrix)
+    count = int(classes.max()) + 1 if classes.numel() else 0
+    rows = torch.arange(classes.numel())
+    first = torch.full((count,), classes.numel()).scatter_reduce(0, classes, rows, "amin")
+    return CSR.from_coo(rows, classes, (classes.numel(), count)), matrix.rows(first)

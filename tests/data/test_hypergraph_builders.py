@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from hetgraph.data import CSR, EdgeType, HeteroGraph, Hypergraph, Relation
+from hetgraph.data.equal_rows import equal_rows
 from hetgraph.data.hypergraph_metapaths import metapath_hypergraph
 from hetgraph.data.hypergraph_relations import (
     relation_hypergraph,
     signature_hypergraph,
     star_hypergraph,
 )
-from hetgraph.data.hypergraph_sets import SetLimits, equal_rows, limit_sets
+from hetgraph.data.hypergraph_sets import SetLimits, limit_sets
 from hetgraph.data.numbering import joint_edges
 from hetgraph.errors import BudgetError, ConfigError, DataError, MetaPathError, SchemaError
 
