@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import hetgraph.models.metahgnie.structural as structural_module
+import hetgraph.ops._attention as attention_module
 from hetgraph.data import Hypergraph
 from hetgraph.models.metahgnie import MetaHGNIEConfig
 from hetgraph.models.metahgnie.block import Block, make_blocks
@@ -142,6 +143,25 @@ def test_semantic_layer(in_dim: int, shape: object) -> None:
     inputs += [p for name, p in layer.named_parameters() if not name.startswith(skipped or "-")]
     for one, other in zip(gradients(found, *inputs), gradients(expected, *inputs), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("entries", [1, 2, 7, 10**6])
+def test_the_size_of_the_pieces_changes_nothing(
+    entries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the authors call sparse chunking: values and gradients are the same."""
+    results = []
+    for workspace in (2**21, entries):
+        monkeypatch.setattr(attention_module, "_WORKSPACE", workspace)
+        torch.manual_seed(0)
+        x = torch.randn(6, 5, dtype=torch.float64, requires_grad=True)
+        types = torch.randn(2, 4, dtype=torch.float64)
+        for layer in (StructuralLayer(5, CONFIG), SemanticLayer(5, CONFIG)):
+            out = layer.double().eval()(whole(overlapping()), x, types)
+            results.append([out, *gradients(out, x)])
+    half = len(results) // 2
+    for one, other in zip(results[:half], results[half:], strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
 
 
 def test_in_a_partition_nodes_have_nothing_to_choose_from() -> None:
