@@ -18,7 +18,7 @@ from hetgraph.files import atomic_dir
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict
-from hetgraph.tasks.base import Task, TaskSpec
+from hetgraph.tasks.base import Task, TaskSpec, run_family
 from hetgraph.tensorfile import load_tensors, save_tensors
 
 __all__ = ["Loss", "Model", "RelevanceRow", "Stage"]
@@ -193,7 +193,7 @@ class Model(nn.Module, ABC):
         Raises:
             ConfigError: If it is not.
         """
-        if family not in cls.tasks:
+        if run_family(family, cls.tasks) not in cls.tasks:
             raise ConfigError(
                 f"the model {cls.name!r} is for {' and '.join(cls.tasks)}, but {dataset} is for "
                 f"{family}; `hetgraph models` lists the models."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hetgraph.tasks.audit import AuditReport, audit
 from hetgraph.tasks.base import Part, Task, TaskSpec
 from hetgraph.tasks.factory import make_task
+from hetgraph.tasks.few_shot import FewShot
 from hetgraph.tasks.link_prediction import LinkPrediction
 from hetgraph.tasks.node_classification import NodeClassification
 from hetgraph.tasks.node_importance import NodeImportance
@@ -12,6 +13,7 @@ from hetgraph.tasks.recommendation import Recommendation
 
 __all__ = [
     "AuditReport",
+    "FewShot",
     "LinkPrediction",
     "NodeClassification",
     "NodeImportance",
