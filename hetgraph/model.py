@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from hetgraph.data.dataset import Dataset
 from hetgraph.data.schema import Schema
 from hetgraph.errors import ConfigError, DataError, FileFormatError
 from hetgraph.files import atomic_dir
@@ -185,6 +186,15 @@ class Model(nn.Module, ABC):
         """
         cls.check_family(task.spec.kind, task.dataset_name)
         return cls._of(task.spec)(task.graph.schema, task.spec, config)
+
+    @classmethod
+    def pretrain(cls, dataset: Dataset, config: Any) -> None:
+        """Trains the part of a method that belongs to one graph and serves others; keeps it.
+
+        Raises:
+            ConfigError: If the method has none.
+        """
+        raise ConfigError(f"the model {cls.name!r} has no experts of single graphs.")
 
     @classmethod
     def check_family(cls, family: str, dataset: str) -> None:

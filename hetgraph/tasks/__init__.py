@@ -10,6 +10,7 @@ from hetgraph.tasks.link_prediction import LinkPrediction
 from hetgraph.tasks.node_classification import NodeClassification
 from hetgraph.tasks.node_importance import NodeImportance
 from hetgraph.tasks.recommendation import Recommendation
+from hetgraph.tasks.self_supervised import SelfSupervised
 
 __all__ = [
     "AuditReport",
@@ -19,6 +20,7 @@ __all__ = [
     "NodeImportance",
     "Part",
     "Recommendation",
+    "SelfSupervised",
     "Task",
     "TaskSpec",
     "audit",
