@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from hetgraph.data import Dataset
 from hetgraph.errors import ConfigError, DataError
+from hetgraph.model import Stage
 from hetgraph.models.gph2 import GPH2, ExpertConfig, GPH2Config
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, audit, make_task
@@ -36,11 +38,10 @@ def dataset(toys: dict[str, Dataset]) -> Dataset:
 
 
 @pytest.fixture
-def contract(
-    contract_of: Callable[..., Any], dataset: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> Any:
-    monkeypatch.setattr(GPH2, "Config", lambda **values: replace(CONFIG, **values))
-    return contract_of(lambda seeds: few(dataset, seeds), batch_size=5)
+def contract(contract_of: Callable[..., Any], dataset: Dataset) -> Any:
+    """With experts of other graphs; the contract of the family trains one on the target."""
+    settings = {"gph2": {one.name: getattr(CONFIG, one.name) for one in fields(CONFIG)}}
+    return contract_of(lambda seeds: few(dataset, seeds), batch_size=5, settings=settings)
 
 
 def trained(task: Task, config: GPH2Config, **options: Any) -> tuple[GPH2, dict[str, float]]:
@@ -102,6 +103,26 @@ def test_frozen_experts_stay_as_they_were(dataset: Dataset) -> None:
     assert all(torch.equal(before[name], after[name]) for name in kept)
     assert not torch.equal(before["fusion.weight"], after["fusion.weight"])
     assert model.num_parameters() == 2 * (16 * 16 + 16) + 2 * 3 * 16 + 1
+
+
+def test_labelled_rows_are_enough(dataset: Dataset) -> None:
+    """The loss is that of aligning all nodes first, gradients included."""
+    task = few(dataset)
+    model = GPH2.for_task(task, replace(CONFIG, dropout=0.0))
+    assert isinstance(model, GPH2)
+    inputs = model.prepare(task, seeds=SEEDS)
+    (batch,) = model.batches(inputs, "train", stage=Stage(), batch_size=100)
+    loss = model.training_step(batch, stage=Stage()).total
+    rows, fusion = inputs.rows["train"], model.fusion
+    assert inputs.embedded is not None
+    everyone = fusion.align(inputs.embedded)
+    shares = fusion.shares(everyone[:, rows], inputs.labels[rows])
+    logits = fusion.logits(everyone, shares)[rows]
+    whole = F.cross_entropy(logits, inputs.labels[rows]) + fusion.orthogonality()
+    torch.testing.assert_close(loss, whole)
+    found, expected = (torch.autograd.grad(one, [*fusion.parameters()]) for one in (loss, whole))
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
 
 
 def test_hops_change_only_the_propagation(dataset: Dataset) -> None:
