@@ -23,7 +23,7 @@ SEEDS = Seeds.from_seed(0)
 CONFIG = GPH2Config(
     sources=("toy/one", "toy/papers", "toy/more"),
     preset="mixed",
-    expert=ExpertConfig(dim=16, epochs=40, lr=0.01),
+    expert=ExpertConfig(dim=16, epochs=12, lr=0.01),
 )
 
 
@@ -48,7 +48,7 @@ def trained(task: Task, config: GPH2Config, **options: Any) -> tuple[GPH2, dict[
     torch.manual_seed(0)
     model = GPH2.for_task(task, config)
     assert isinstance(model, GPH2)
-    train = TrainConfig(lr=0.01, max_epochs=60, **options)
+    train = TrainConfig(lr=0.01, max_epochs=40, **options)
     result = Trainer(train, seeds=SEEDS, progress=False).fit(model, task)
     return model, result.metrics["test"]
 
