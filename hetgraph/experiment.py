@@ -14,6 +14,7 @@ from hetgraph.data.loading import dataset_task
 from hetgraph.errors import ConfigError, suggest
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict, merge, parse_assignments
+from hetgraph.tasks.base import run_family
 from hetgraph.tasks.factory import task_class
 from hetgraph.train.config import TrainConfig
 
@@ -65,7 +66,7 @@ def section_classes(model: type[Model], dataset: str = "") -> dict[str, type[Any
     return {
         "model": model.Config,
         "train": TrainConfig,
-        "task": task_class(dataset_task(dataset) or "node-classification").Options,
+        "task": task_class(run_family(dataset_task(dataset), model.tasks)).Options,
         "seeds": Seeds,
         "data": None,
     }

@@ -12,13 +12,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from hetgraph.data.dataset import Dataset
 from hetgraph.data.schema import Schema
 from hetgraph.errors import ConfigError, DataError, FileFormatError
 from hetgraph.files import atomic_dir
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict
-from hetgraph.tasks.base import Task, TaskSpec
+from hetgraph.tasks.base import Task, TaskSpec, run_family
 from hetgraph.tensorfile import load_tensors, save_tensors
 
 __all__ = ["Loss", "Model", "RelevanceRow", "Stage"]
@@ -187,13 +188,22 @@ class Model(nn.Module, ABC):
         return cls._of(task.spec)(task.graph.schema, task.spec, config)
 
     @classmethod
+    def pretrain(cls, dataset: Dataset, config: Any) -> None:
+        """Trains the part of a method that belongs to one graph and serves others; keeps it.
+
+        Raises:
+            ConfigError: If the method has none.
+        """
+        raise ConfigError(f"the model {cls.name!r} has no experts of single graphs.")
+
+    @classmethod
     def check_family(cls, family: str, dataset: str) -> None:
         """Checks that the model is for the family of tasks that a data set is for.
 
         Raises:
             ConfigError: If it is not.
         """
-        if family not in cls.tasks:
+        if run_family(family, cls.tasks) not in cls.tasks:
             raise ConfigError(
                 f"the model {cls.name!r} is for {' and '.join(cls.tasks)}, but {dataset} is for "
                 f"{family}; `hetgraph models` lists the models."

@@ -14,6 +14,7 @@ from hetgraph.errors import ConfigError, FileFormatError
 from hetgraph.model import Model
 from hetgraph.settings import config_to_dict
 from hetgraph.tasks import Task, make_task
+from hetgraph.tasks.base import run_family
 from hetgraph.train.fingerprint import dataset_sha256
 from hetgraph.train.outdir import RESULT
 from hetgraph.train.plan import make_plan
@@ -78,5 +79,10 @@ def reopen(folder: str | os.PathLike[str], root: str | os.PathLike[str] | None =
             f"{record.dataset} is not what the run was trained on: its checksum differs; "
             "train again."
         )
-    task = make_task(dataset, seeds=plan.seeds, options=config_to_dict(plan.task))
+    task = make_task(
+        dataset,
+        seeds=plan.seeds,
+        options=config_to_dict(plan.task),
+        family=run_family(dataset.task, model.tasks),
+    )
     return OpenRun(path, record, model, dataset, task, plan.seeds)

@@ -15,6 +15,7 @@ from hetgraph.model import Model
 from hetgraph.registry import models
 from hetgraph.settings import config_to_dict
 from hetgraph.tasks import Task, audit, make_task
+from hetgraph.tasks.base import run_family
 from hetgraph.tensorfile import save_tensors
 from hetgraph.train import rng
 from hetgraph.train.engine import Engine, launched_rank
@@ -168,7 +169,12 @@ def _open(folder: Path, plan: Plan, *, resume: bool) -> None:
 
 def _load(plan: Plan, root: str | os.PathLike[str] | None) -> tuple[Dataset, Task]:
     data = load_dataset(plan.dataset, root, **plan.data)
-    task = make_task(data, seeds=plan.seeds, options=config_to_dict(plan.task))
+    task = make_task(
+        data,
+        seeds=plan.seeds,
+        options=config_to_dict(plan.task),
+        family=run_family(data.task, plan.model.tasks),
+    )
     audit(task)
     return data, task
 

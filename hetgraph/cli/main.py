@@ -8,10 +8,20 @@ import sys
 from collections.abc import Sequence
 
 from hetgraph import __version__
-from hetgraph.cli import bench, datasets, explain, failures, leaderboard, metapath, models, train
+from hetgraph.cli import (
+    bench,
+    datasets,
+    experts,
+    explain,
+    failures,
+    leaderboard,
+    metapath,
+    models,
+    train,
+)
 from hetgraph.cli.parser import Parser
 
-_COMMANDS = (train, datasets, models, metapath, leaderboard, explain, bench)
+_COMMANDS = (train, datasets, models, metapath, leaderboard, explain, experts, bench)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -179,7 +179,7 @@ def _remarks(run: OpenRun, rows: Sequence[RelevanceRow], by_class: bool) -> list
 
 
 def _has_classes(run: OpenRun) -> bool:
-    return run.task.spec.kind == "node-classification"
+    return run.task.spec.kind in ("node-classification", "few-shot")
 
 
 def _class_names(run: OpenRun) -> tuple[str, ...]:

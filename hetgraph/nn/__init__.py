@@ -7,6 +7,13 @@ from hetgraph.nn.diffusion import NoiseSchedule
 from hetgraph.nn.dropout import Dropout
 from hetgraph.nn.features import FeatureEncoder, InputKind, feature_matrix, id_types
 from hetgraph.nn.full_graph import FullGraphModel, GraphBatch, GraphInputs
+from hetgraph.nn.graph_views import (
+    closed_pattern,
+    drop_edges,
+    graph_views,
+    is_homogeneous,
+    view_names,
+)
 from hetgraph.nn.importance import (
     FloorInputs,
     ImportanceFloor,
@@ -26,6 +33,7 @@ from hetgraph.nn.pairwise import (
     bipartite_propagator,
     pair_table,
 )
+from hetgraph.nn.propagator import Propagator, make_propagator
 from hetgraph.nn.type_dict import TypeDict, type_key
 
 __all__ = [
@@ -49,16 +57,22 @@ __all__ = [
     "PairBatch",
     "PairInputs",
     "PairwiseModel",
+    "Propagator",
     "ScoreFloor",
     "TypeDict",
     "bipartite_propagator",
     "choose_loss",
+    "closed_pattern",
     "default_hypergraph",
+    "drop_edges",
     "feature_matrix",
+    "graph_views",
     "id_types",
     "importance_edges",
     "info_nce",
+    "is_homogeneous",
     "layer_plans",
+    "make_propagator",
     "metapath_labels",
     "metapath_relations",
     "metapath_requests",
@@ -66,4 +80,5 @@ __all__ = [
     "pair_scores",
     "pair_table",
     "type_key",
+    "view_names",
 ]

@@ -14,10 +14,27 @@ from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import ConfigError, suggest
 
-__all__ = ["PARTS", "Part", "Task", "TaskSpec"]
+__all__ = ["PARTS", "Part", "Task", "TaskSpec", "run_family"]
 
 Part = Literal["train", "valid", "test"]
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
+
+_MADE_FROM: Mapping[str, tuple[str, ...]] = {"node-classification": ("few-shot",)}
+"""Families of tasks that can be made from a data set of another family."""
+
+
+def run_family(of_dataset: str, of_model: Sequence[str]) -> str:
+    """Returns the family of tasks that a model is run in on a data set.
+
+    That is the family of the data set, unless the model is only for one that can be made from it.
+
+    Args:
+        of_dataset: Family of the data set; empty: node classification.
+        of_model: Families that the model is for.
+    """
+    family = of_dataset or "node-classification"
+    made = (one for one in _MADE_FROM.get(family, ()) if one in of_model)
+    return family if family in of_model else next(made, family)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from hetgraph.errors import ConfigError, DataError, suggest
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict
 from hetgraph.tasks.base import Task
+from hetgraph.tasks.few_shot import FewShot
 from hetgraph.tasks.link_prediction import LinkPrediction
 from hetgraph.tasks.node_classification import NodeClassification
 from hetgraph.tasks.node_importance import NodeImportance
@@ -18,11 +19,16 @@ from hetgraph.tasks.recommendation import Recommendation
 __all__ = ["make_task", "task_class"]
 
 Family: TypeAlias = (
-    type[NodeClassification] | type[NodeImportance] | type[Recommendation] | type[LinkPrediction]
+    type[NodeClassification]
+    | type[FewShot]
+    | type[NodeImportance]
+    | type[Recommendation]
+    | type[LinkPrediction]
 )
 
 _FAMILIES: Mapping[str, Family] = {
     "node-classification": NodeClassification,
+    "few-shot": FewShot,
     "node-importance": NodeImportance,
     "recommendation": Recommendation,
     "link-prediction": LinkPrediction,
@@ -41,7 +47,11 @@ def task_class(family: str) -> Family:
 
 
 def make_task(
-    dataset: Dataset, *, seeds: Seeds | None = None, options: Mapping[str, Any] | None = None
+    dataset: Dataset,
+    *,
+    seeds: Seeds | None = None,
+    options: Mapping[str, Any] | None = None,
+    family: str = "",
 ) -> Task:
     """Builds the task of a data set.
 
@@ -49,6 +59,7 @@ def make_task(
         dataset: Graph, labels and splits.
         seeds: Sources of chance; ``seeds.split`` draws the validation set, or chooses the fold.
         options: Fields of the task's ``Options`` by name.
+        family: Family of the task, such as ``"few-shot"``; empty: the data set's own.
 
     Raises:
         ConfigError: If an option is unknown or invalid.
@@ -56,6 +67,6 @@ def make_task(
     """
     if not dataset.task and dataset.labels is None:
         raise DataError(f"{dataset.name} has no node labels and names no other task.")
-    family = task_class(dataset.task or "node-classification")
-    chosen = config_from_dict(family.Options, options or {}, section="task")
-    return family(dataset, seeds or Seeds(), chosen)
+    cls = task_class(family or dataset.task or "node-classification")
+    chosen = config_from_dict(cls.Options, options or {}, section="task")
+    return cls(dataset, seeds or Seeds(), chosen)

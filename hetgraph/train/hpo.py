@@ -13,6 +13,7 @@ from hetgraph.errors import ConfigError
 from hetgraph.registry import models
 from hetgraph.settings import config_to_dict, merge
 from hetgraph.tasks import Task, make_task
+from hetgraph.tasks.base import run_family
 from hetgraph.train import rng
 from hetgraph.train.engine import Engine
 from hetgraph.train.plan import Plan, bind_metapaths, make_plan
@@ -82,7 +83,12 @@ def tune(
             chosen = merge(chosen, {section or "model": {key: _suggest(trial, name, options)}})
         merged = merge(settings or {}, chosen)
         plan = bind_metapaths(make_plan(cls, dataset, seed=seed, settings=merged), data)
-        task = make_task(data, seeds=plan.seeds, options=config_to_dict(plan.task))
+        task = make_task(
+            data,
+            seeds=plan.seeds,
+            options=config_to_dict(plan.task),
+            family=run_family(data.task, plan.model.tasks),
+        )
         try:
             value = _validation_value(plan, task.without_test())
         except DivergenceError as error:

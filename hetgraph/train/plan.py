@@ -15,6 +15,7 @@ from hetgraph.errors import ConfigError, suggest
 from hetgraph.experiment import SECTIONS, find_experiment, section_classes
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict, config_to_dict, field_names, merge
+from hetgraph.tasks.base import run_family
 from hetgraph.tasks.factory import task_class
 from hetgraph.train.config import TrainConfig
 
@@ -95,7 +96,7 @@ def make_plan(
             hint = suggest(str(section), SECTIONS)
             raise ConfigError(f"unknown section of settings {section!r}.{hint}")
     experiment = find_experiment(model, dataset)
-    usual = {"train": {"monitor": task_class(family or "node-classification").default_monitor}}
+    usual = {"train": {"monitor": task_class(run_family(family, model.tasks)).default_monitor}}
     merged = merge(usual, experiment.settings if experiment else {}, chosen)
     if metapaths:
         if "metapaths" not in field_names(model.Config):

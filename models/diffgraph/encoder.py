@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from hetgraph.models.diffgraph.propagator import Propagator
+from hetgraph.nn.propagator import Propagator
 
 __all__ = ["SLOPE", "Feed", "encode_view"]
 

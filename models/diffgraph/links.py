@@ -16,7 +16,6 @@ from hetgraph.model import Loss, RelevanceRow, Stage
 from hetgraph.models.diffgraph.config import DiffGraphConfig
 from hetgraph.models.diffgraph.cross_view import CrossViews, share_rows, view_shares
 from hetgraph.models.diffgraph.encoder import encode_view
-from hetgraph.models.diffgraph.propagator import Propagator
 from hetgraph.models.diffgraph.views import joint_pattern, sum_to_one
 from hetgraph.nn import (
     Decoder,
@@ -28,6 +27,7 @@ from hetgraph.nn import (
     metapath_labels,
     metapath_relations,
 )
+from hetgraph.nn.propagator import Propagator
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec
 

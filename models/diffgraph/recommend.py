@@ -14,8 +14,8 @@ from hetgraph.model import Loss, RelevanceRow, Stage
 from hetgraph.models.diffgraph.config import DiffGraphConfig
 from hetgraph.models.diffgraph.cross_view import CrossViews, share_rows, view_shares
 from hetgraph.models.diffgraph.encoder import encode_view
-from hetgraph.models.diffgraph.propagator import Propagator
 from hetgraph.nn import PairBatch, PairInputs, PairwiseModel, bipartite_propagator, pair_table
+from hetgraph.nn.propagator import Propagator
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec
 

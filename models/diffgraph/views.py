@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from hetgraph.data import CSR, Relation
-from hetgraph.models.diffgraph.propagator import Propagator, make_propagator
 from hetgraph.nn import metapath_relations
 from hetgraph.nn.features import Features, TypeEncoder
+from hetgraph.nn.propagator import Propagator, make_propagator
 from hetgraph.tasks import Task
 
 __all__ = ["POSITIVES", "View", "joint_pattern", "make_views", "positive_graph", "sum_to_one"]

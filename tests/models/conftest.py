@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,13 @@ class Contract:
         make: Makes the task with given seeds.
         monitor: Metric to select by.
         batch_size: Rows of a batch in training.
+        settings: What differs from the defaults of a model, by its name.
     """
 
     make: MakeTask
     monitor: str = "loss"
     batch_size: int = 8
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def config(self) -> TrainConfig:
@@ -50,12 +52,13 @@ class Contract:
             monitor=self.monitor,
         )
 
-    @staticmethod
-    def build(name: str, task: Task, *, like: Model | None = None, seeds: Seeds = SEEDS) -> Model:
+    def build(
+        self, name: str, task: Task, *, like: Model | None = None, seeds: Seeds = SEEDS
+    ) -> Model:
         """A fresh model with the seeded initialisation, or with the parameters of another."""
         torch.manual_seed(seeds.key("init"))
         cls = models.get(name)
-        model = cls.for_task(task, cls.Config())
+        model = cls.for_task(task, cls.Config(**self.settings.get(name, {})))
         if like is not None:
             model.load_state_dict(like.state_dict())
         return model

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from hetgraph.data import CSR
 from hetgraph.models.diffgraph.encoder import encode_view
-from hetgraph.models.diffgraph.propagator import Propagator, make_propagator
+from hetgraph.nn.propagator import Propagator, make_propagator
 
 BIPARTITE = CSR.from_coo(  # users 0, 1 and items 2, 3
     torch.tensor([0, 0, 1, 2, 3, 3]), torch.tensor([2, 3, 3, 0, 0, 1]), (4, 4)

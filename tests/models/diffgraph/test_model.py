@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from hetgraph.data import CSR, Dataset, FeatureSpec, HeteroGraph, NodeLabels, Schema, Split
 from hetgraph.models.diffgraph import DiffGraph, DiffGraphConfig
 from hetgraph.models.diffgraph.encoder import encode_view
-from hetgraph.models.diffgraph.propagator import make_propagator
 from hetgraph.nn import metapath_relations
+from hetgraph.nn.propagator import make_propagator
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec, make_task
 

@@ -12,10 +12,10 @@ import torch
 from hetgraph.data import CSR, Dataset, HeteroGraph
 from hetgraph.data.loading import load_dataset
 from hetgraph.models.diffgraph.encoder import encode_view
-from hetgraph.models.diffgraph.propagator import make_propagator
 from hetgraph.models.diffgraph.views import View, make_views, positive_graph
 from hetgraph.nn import metapath_relations
 from hetgraph.nn.features import TypeEncoder
+from hetgraph.nn.propagator import make_propagator
 from hetgraph.tasks import make_task
 
 

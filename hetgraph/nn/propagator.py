@@ -65,6 +65,20 @@ class Propagator:
         """Multiply-adds for each column of ``x``."""
         return sum(one.nnz if isinstance(one, CSR) else one.numel() for one in self.factors)
 
+    def power(self, hops: int) -> Propagator:
+        """Returns ``P^hops`` where that is one dense matrix, so that a product costs one hop.
+
+        Other propagators are repeated: the power of a sparse matrix has more entries. A square of
+        ``n`` rows costs as much as ``n / dim`` products with ``dim`` columns.
+
+        Args:
+            hops: Number of steps; 0 is the identity.
+        """
+        first, *others = self.factors
+        if hops > 1 and not others and isinstance(first, Tensor):
+            return Propagator((torch.linalg.matrix_power(first, hops),))
+        return Propagator(self.factors * hops)
+
     def to(self, device: torch.device | str) -> Propagator:
         """Returns it on ``device``."""
         return Propagator(tuple(one.to(device) for one in self.factors))

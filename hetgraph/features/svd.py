@@ -1,0 +1,115 @@
+"""Features of any kind and width, brought to one width by their leading singular vectors."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hetgraph.data.csr import CSR
+from hetgraph.features.store import content_digest, stored
+from hetgraph.ops import spmm
+from hetgraph.seeds import keyed_seed
+
+__all__ = ["align_features", "random_frame", "truncated_svd"]
+
+_VERSION = 1  # raise it when aligned features of the same input change
+_EXTRA = 10
+_ROUNDS = 5
+
+
+def align_features(
+    features: Tensor | CSR | None, num_nodes: int, dim: int = 128, seed: int = 0
+) -> Tensor:
+    """Returns ``[num_nodes, dim]`` float32: principal scores of the rows scaled to the sum one.
+
+    Nothing is centred. Nodes without features get a random orthonormal frame: the singular vectors
+    of an identity matrix are any. Columns beyond the rank are zero. Kept in the cache folder by
+    content.
+
+    Args:
+        features: ``[num_nodes, num_features]``; ``[num_nodes]`` int64 categories, -1 for none; or
+            ``None``.
+        num_nodes: Number of nodes.
+        dim: Width of the result.
+        seed: Seed of the random directions.
+    """
+    generator = torch.Generator().manual_seed(keyed_seed("align", seed))
+    if features is None:
+        return random_frame(num_nodes, dim, generator)
+    scaled = _unit_sums(_matrix(features))
+    parts = (
+        [scaled] if isinstance(scaled, Tensor) else [scaled.indptr, scaled.indices, scaled.weight]
+    )
+    key = [_VERSION, dim, seed, list(scaled.shape), content_digest(*parts)]
+    return stored("svd", key, lambda: truncated_svd(scaled, dim, generator))
+
+
+def random_frame(num_nodes: int, dim: int, generator: torch.Generator) -> Tensor:
+    """Returns ``[num_nodes, dim]`` orthonormal columns; those beyond ``num_nodes`` are zero."""
+    drawn = torch.randn(num_nodes, min(dim, num_nodes), generator=generator, dtype=torch.float64)
+    frame = torch.linalg.qr(drawn).Q
+    return F.pad(frame, (0, dim - frame.shape[1])).float()
+
+
+def truncated_svd(matrix: Tensor | CSR, dim: int, generator: torch.Generator) -> Tensor:
+    """Returns ``U_dim S_dim`` of a matrix, the scores of its rows, by random projection.
+
+    A range of ``dim + 10`` directions is found with five power iterations; with as many directions
+    as the matrix has columns or rows it is exact. A sparse matrix is never densified:
+    O(entries * dim) a product. The largest entry of every column is positive.
+
+    Args:
+        matrix: ``[num_rows, num_cols]`` float32.
+        dim: Number of scores; those beyond the rank are zero.
+        generator: Draws the directions.
+
+    Source: Halko, Martinsson and Tropp, SIAM Review 2011, algorithms 4.4 and 5.1.
+    """
+    num_rows, num_cols = matrix.shape
+    width = min(dim + _EXTRA, num_rows, num_cols)
+    flipped = matrix.t() if isinstance(matrix, Tensor) else matrix.transpose
+    basis = torch.randn(num_cols, width, generator=generator)
+    for _ in range(_ROUNDS):
+        basis = _orthonormal(_product(matrix, basis))
+        basis = _orthonormal(_product(flipped, basis))
+    basis = _orthonormal(_product(matrix, basis))
+    small = _product(flipped, basis)  # [num_cols, width]: its right vectors are those of U
+    _, values, right = torch.linalg.svd(small, full_matrices=False)
+    scores = (basis @ right.T * values)[:, :dim]
+    if num_rows:
+        largest = scores.gather(0, scores.abs().argmax(0, keepdim=True))
+        scores = torch.where(largest < 0, -scores, scores)
+    return F.pad(scores, (0, dim - scores.shape[1]))
+
+
+def _matrix(features: Tensor | CSR) -> Tensor | CSR:
+    """Categories as one column each, everything else as float32."""
+    if isinstance(features, CSR):
+        weight = features.weight
+        return features.with_weight(torch.ones(features.nnz) if weight is None else weight.float())
+    if features.dim() == 2:
+        return features.float()
+    known = (features >= 0).nonzero().squeeze(1)
+    width = int(features.max()) + 1 if known.numel() else 0
+    shape = (features.numel(), width)
+    return CSR.from_coo(known, features[known], shape, torch.ones(known.numel()))
+
+
+def _unit_sums(matrix: Tensor | CSR) -> Tensor | CSR:
+    """Divides rows by the sum of their absolute values; rows of zeros stay."""
+    if isinstance(matrix, Tensor):
+        return F.normalize(matrix, p=1, dim=1)
+    assert matrix.weight is not None  # _matrix gives one
+    size = matrix.weight.abs()
+    total = torch.zeros(matrix.num_rows).index_add_(0, matrix.row_ids, size).clamp(min=1e-12)
+    return matrix.with_weight(matrix.weight / total[matrix.row_ids])
+
+
+def _product(matrix: Tensor | CSR, x: Tensor) -> Tensor:
+    return matrix @ x if isinstance(matrix, Tensor) else spmm(matrix, x)
+
+
+def _orthonormal(x: Tensor) -> Tensor:
+    basis: Tensor = torch.linalg.qr(x).Q
+    return basis

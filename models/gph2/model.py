@@ -1,0 +1,236 @@
+"""GPH² under the common contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from typing_extensions import Self
+
+from hetgraph.data import Dataset, Schema
+from hetgraph.errors import ConfigError
+from hetgraph.model import Loss, Model, RelevanceRow, Stage
+from hetgraph.models.gph2.bank import get_expert
+from hetgraph.models.gph2.config import GPH2Config
+from hetgraph.models.gph2.encoder import Encoder, aligned_features, view_propagators
+from hetgraph.models.gph2.fusion import ClassFusion
+from hetgraph.models.gph2.sources import choose_sources
+from hetgraph.nn import is_homogeneous
+from hetgraph.seeds import Seeds
+from hetgraph.tasks import Task, TaskSpec
+from hetgraph.train import row_batches
+
+__all__ = ["GPH2", "GPH2Batch", "GPH2Inputs"]
+
+_HOPS = {True: 5, False: 2}
+"""Steps of propagation by whether the target is homogeneous: meta-paths are dense, and smooth."""
+
+
+@dataclass(eq=False)
+class GPH2Inputs:
+    """What the fusion reads.
+
+    Args:
+        propagated: ``[num_nodes, dim]`` features of the target by view.
+        embedded: ``[num_experts, num_nodes, dim]`` of frozen experts; ``None`` if they are trained.
+        labels: ``[num_nodes]`` classes; hidden ones are -1.
+        rows: Node ids of each part.
+    """
+
+    propagated: tuple[Tensor, ...]
+    embedded: Tensor | None
+    labels: Tensor
+    rows: Mapping[str, Tensor]
+
+
+@dataclass(eq=False)
+class GPH2Batch:
+    """Labelled nodes whose loss is taken, by their places in the training part."""
+
+    inputs: GPH2Inputs
+    places: Tensor
+
+
+class GPH2(Model):
+    """Frozen experts of other graphs, homogeneous and heterogeneous, fused class by class.
+
+    Args:
+        schema: What the graph is made of.
+        spec: What is to be predicted.
+        config: The hyper-parameters; :meth:`for_task` settles the sources.
+
+    Raises:
+        ConfigError: If no source is settled.
+    """
+
+    name: ClassVar[str] = "gph2"
+    Config: ClassVar[type[Any]] = GPH2Config
+    tasks: ClassVar[tuple[str, ...]] = ("few-shot",)
+    citation: ClassVar[str] = (
+        "Unified Multi-Domain Graph Pre-training for Homogeneous and Heterogeneous Graphs via "
+        "Domain-Specific Expert Encoding. KDD 2026. arXiv:2602.13075"
+    )
+    search_space: ClassVar[Mapping[str, Any]] = {
+        "hops": [1, 2, 3, 5, 8],
+        "dropout": [0.1, 0.2, 0.3, 0.5],
+    }
+
+    config: GPH2Config
+
+    def __init__(self, schema: Schema, spec: TaskSpec, config: GPH2Config) -> None:
+        super().__init__(schema, spec, config)
+        scratch = config.experts == "scratch"
+        if not scratch and not config.sources:
+            raise ConfigError("model.sources names no graph; name some, or use GPH2.for_task.")
+        self.experts = ("(scratch)",) if scratch else config.sources
+        self.encoders = nn.ModuleList(Encoder(config.expert.dim) for _ in self.experts)
+        self.fusion = ClassFusion(
+            len(self.experts), spec.num_outputs, config.expert.dim, config.dropout
+        )
+        self.frozen = not scratch
+        self.encoders.requires_grad_(scratch)
+        self.train()
+
+    @classmethod
+    def for_task(cls, task: Task, config: Any) -> Model:
+        """Settles the sources, takes their experts or trains those that are missing, and builds.
+
+        Raises:
+            ConfigError: If the model is for other families of tasks, or no source is left.
+        """
+        cls.check_family(task.spec.kind, task.dataset_name)
+        if config.experts == "scratch":
+            return cls(task.graph.schema, task.spec, config)
+        expert = replace(config.expert, epochs=0) if config.experts == "random" else config.expert
+        sources = choose_sources(config, task)
+        found = [get_expert(one, expert) for one in sources]
+        names = tuple(one.name for one in sources)
+        model = cls(task.graph.schema, task.spec, replace(config, sources=names))
+        for encoder, (_, tensors) in zip(model.encoders, found, strict=True):
+            encoder.load_state_dict(tensors)
+        return model
+
+    @classmethod
+    def pretrain(cls, dataset: Dataset, config: Any) -> None:
+        """Trains the expert of a graph, unless there is one."""
+        get_expert(dataset, config.expert)
+
+    def train(self, mode: bool = True) -> Self:
+        """Sets the mode of the fusion.
+
+        Frozen experts keep the statistics of their graphs. One that is trained here always sees
+        the whole target, so it normalises by it in either mode.
+        """
+        super().train(mode)
+        self.encoders.train(not self.frozen)
+        return self
+
+    def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> GPH2Inputs:
+        """Propagates the target once for all experts, and lets the frozen ones embed it."""
+        self.check(task)
+        config, device = self.config, self.device
+        views = view_propagators(
+            task,
+            config.metapaths,
+            num_views=config.target_views,
+            config=config.expert,
+            memory_budget=config.memory_budget,
+            generator=seeds.generator("sampling", "views"),
+        )
+        features = aligned_features(task, config.expert.dim, seeds.projection)
+        usual = _HOPS[is_homogeneous(task.graph.schema)]
+        hops = usual if config.hops is None else config.hops
+        propagated = []
+        for one in views.values():
+            x = features
+            for _ in range(hops):
+                x = one(x)
+            propagated.append(x.to(device))
+        embedded = None
+        if self.frozen:
+            with torch.no_grad():
+                embedded = self._encode(tuple(propagated))
+        return GPH2Inputs(
+            propagated=tuple(propagated),
+            embedded=embedded,
+            labels=task.labels.to(device),
+            rows={part: ids.to(device) for part, ids in task.open_parts().items()},
+        )
+
+    def _encode(self, propagated: tuple[Tensor, ...]) -> Tensor:
+        return torch.stack([one(propagated)[0] for one in self.encoders])
+
+    def _aligned(self, inputs: GPH2Inputs, part: str) -> tuple[Tensor, Tensor]:
+        """Aligned vectors of labelled nodes and of a part: they are equal for training."""
+        embedded = inputs.embedded
+        if embedded is None:
+            embedded = self._encode(inputs.propagated)
+        support = self.fusion.align(embedded[:, inputs.rows["train"]])
+        if part == "train":
+            return support, support
+        return support, self.fusion.align(embedded[:, inputs.rows[part]])
+
+    def batches(
+        self,
+        inputs: GPH2Inputs,
+        part: str,
+        *,
+        stage: Stage,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        shard: tuple[int, int] = (0, 1),
+    ) -> Iterator[GPH2Batch]:
+        """Yields labelled nodes; the weights of experts are those of all of them every time."""
+        size = inputs.rows[part].numel()
+        for places in row_batches(size, batch_size, generator=generator, shard=shard):
+            yield GPH2Batch(inputs, places.to(inputs.labels.device))
+
+    def training_step(self, batch: GPH2Batch, *, stage: Stage) -> Loss:
+        """Returns cross-entropy, and the term that keeps the queries orthogonal."""
+        inputs, places = batch.inputs, batch.places
+        classes = inputs.labels[inputs.rows["train"]]
+        support, _ = self._aligned(inputs, "train")
+        shares = self.fusion.shares(support, classes)
+        logits = self.fusion.logits(support[:, places], shares)
+        if not places.numel():
+            return Loss({"task": logits.sum() * 0}, 0)
+        terms = {"task": F.cross_entropy(logits.float(), classes[places])}
+        if self.config.ortho_weight:
+            distance = self.fusion.orthogonality(self.config.ortho_reduction)
+            terms["orthogonality"] = self.config.ortho_weight * distance
+        return Loss(terms, places.numel())
+
+    def predict(self, inputs: GPH2Inputs, part: str) -> Tensor:
+        """Returns ``[num_nodes of the part, num_classes]`` logits in the order of the task."""
+        support, wanted = self._aligned(inputs, part)
+        return self.fusion.logits(wanted, self._shares(inputs, support))
+
+    def embed(self, inputs: GPH2Inputs, part: str) -> Tensor:
+        """Returns ``[num_nodes of the part, dim]``: aligned vectors, the experts' mean weighted."""
+        support, wanted = self._aligned(inputs, part)
+        weight = self._shares(inputs, support).mean(dim=1)
+        return torch.einsum("p,pnd->nd", weight, wanted)
+
+    def relevance(self, inputs: GPH2Inputs, classes: Tensor | None = None) -> list[RelevanceRow]:
+        """Returns the weight of every expert: mean and deviation over classes, and by class."""
+        was_training = self.training
+        self.eval()
+        with torch.no_grad():
+            support, _ = self._aligned(inputs, "train")
+            shares = self._shares(inputs, support).cpu()
+        self.train(was_training)
+        target, rows = self.spec.target, []
+        for expert, own in zip(self.experts, shares, strict=True):
+            spread = float(own.std(correction=0))
+            rows.append(RelevanceRow(target, expert, 0, float(own.mean()), spread, source=target))
+            for label, weight in enumerate(own.tolist() if classes is not None else ()):
+                rows.append(RelevanceRow(target, expert, 0, weight, label=label, source=target))
+        return rows
+
+    def _shares(self, inputs: GPH2Inputs, support: Tensor) -> Tensor:
+        return self.fusion.shares(support, inputs.labels[inputs.rows["train"]])
