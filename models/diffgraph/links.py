@@ -37,9 +37,10 @@ __all__ = ["DiffGraphLinks"]
 class DiffGraphLinks(LinkModel):
     """Denoises what else is known of two nodes towards the relation that may link them.
 
-    All nodes of both ends are encoded together, by undirected views: the relation to predict, then
-    every other relation between or within the two types, then the meta-paths from either type to
-    itself. Each type has a network of its own; the score of a pair is the inner product.
+    All nodes of both ends are encoded together, by undirected views: the relation to predict, every
+    other relation between the two types, and the meta-paths from either type to itself; without
+    meta-paths, the relations within a type. Each type has a network of its own; the score of a
+    pair is the inner product.
 
     Args:
         schema: What the graph is made of.
@@ -56,7 +57,7 @@ class DiffGraphLinks(LinkModel):
     def __init__(self, schema: Schema, spec: TaskSpec, config: DiffGraphConfig) -> None:
         super().__init__(schema, spec, config)
         self.make_head(config.hidden_dim)
-        self.relations = [self.key, *_others(schema, self.key, spec.ends)]
+        self.relations = [self.key, *_others(schema, self.key, within=not config.metapaths)]
         labels = (*map(str, self.relations), *metapath_labels(config.metapaths))
         self.labels = labels[:1] if config.fusion == "none" else labels
         self.features = FeatureEncoder(schema, spec, spec.ends, config.hidden_dim)
@@ -157,11 +158,13 @@ class DiffGraphLinks(LinkModel):
         return dict(zip(self.spec.ends, joint.split_with_sizes(list(sizes)), strict=True))
 
 
-def _others(schema: Schema, key: EdgeType, ends: Sequence[str]) -> list[EdgeType]:
-    """Returns the relations between or within the ends, one of each pair of reverses."""
+def _others(schema: Schema, key: EdgeType, *, within: bool) -> list[EdgeType]:
+    """Returns the other relations between the ends, or also within one, a pair of reverses once."""
+    ends = {key.src, key.dst}
     chosen: list[EdgeType] = []
     for one in schema.edge_types:
-        known = {key, *chosen}
-        if one.src in ends and one.dst in ends and not known & {one, schema.reverse_of(one)}:
+        joined = {one.src, one.dst}
+        fits = joined == ends or (within and joined < ends)
+        if fits and not {key, *chosen} & {one, schema.reverse_of(one)}:
             chosen.append(one)
     return chosen

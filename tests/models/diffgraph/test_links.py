@@ -52,15 +52,18 @@ def build(task: Task, **settings: Any) -> DiffGraphLinks:
 
 
 def test_views_are_the_relation_the_others_and_the_metapaths(task: Task) -> None:
-    model = build(task, metapaths=("ATA=artist-tag-artist",))
-    assert model.labels == (str(HEARS), str(LIKES), str(KNOWS), "ATA")
+    assert build(task).labels == (str(HEARS), str(LIKES), str(KNOWS))
+    only = build(task, metapaths=("artist-tag-artist",))
+    assert only.labels == (str(HEARS), str(LIKES), "artist-tag-artist")
+    model = build(task, metapaths=("friends=user -knows> user", "ATA=artist-tag-artist"))
+    assert model.labels == (str(HEARS), str(LIKES), "friends", "ATA")
     views = model.prepare(task, seeds=SEEDS).views
     assert tuple(views) == model.labels
     for label, view in views.items():
         table = view.to_dense(torch.float64)
         torch.testing.assert_close(table, table.T)  # undirected
         users, artists = table[:9, :9], table[9:, 9:]
-        assert bool(users.any()) == (label == str(KNOWS))
+        assert bool(users.any()) == (label == "friends")
         assert bool(artists.any()) == (label == "ATA")
     expected = bipartite_propagator(task.graph.relations[HEARS].transpose).to_dense()
     torch.testing.assert_close(views[str(HEARS)].to_dense(), expected)
