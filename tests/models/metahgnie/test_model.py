@@ -189,8 +189,8 @@ def test_few_nodes_are_learned_by_heart(importance_dataset: Make) -> None:
     task = make_task(importance_dataset())
     model = build(task, dropout=0.0, attention_dropout=0.0, contrastive_weight=0.0)
     inputs, stage = model.prepare(task, seeds=SEEDS), model.stages()[0]
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for _ in range(300):
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    for _ in range(120):
         (batch,) = model.batches(inputs, "train", stage=stage, batch_size=1000)
         loss = model.training_step(batch, stage=stage)
         optimizer.zero_grad()
