@@ -94,6 +94,7 @@ def test_meta_paths_of_the_user_are_the_views(random_graph: Callable[..., Hetero
     [
         ("heco/acm", [57_853, 4_338_213]),
         ("heco/aminer", [21_976, 129_824]),
+        pytest.param("heco/dblp", [11_113, 5_000_495, 7_043_571], marks=pytest.mark.slow),
         ("planetoid/Cora", [13_264]),
         ("planetoid/Citeseer", [12_431]),
         ("amazon/Photo", [245_812]),
