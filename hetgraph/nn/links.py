@@ -157,5 +157,5 @@ def pair_scores(src: Tensor, dst: Tensor, pairs: Tensor) -> Tensor:
         pairs: ``[2, num_pairs]`` int64, sources in the first row.
     """
     matrix, order = CSR.from_coo_with_perm(pairs[0], pairs[1], (len(src), len(dst)))
-    scores = sddmm(matrix, src, dst)
-    return torch.zeros_like(scores).index_copy(0, order.long(), scores)
+    scores = sddmm(matrix.to(src.device), src, dst)
+    return torch.zeros_like(scores).index_copy(0, order.long().to(src.device), scores)
