@@ -244,7 +244,7 @@ class MetaHGNIE(Model):
         self.train(training)
         if share is None:
             return []
-        spread, mean = (float(one) for one in torch.std_mean(share, correction=0))
+        spread, mean = (float(one) for one in torch.std_mean(share.detach(), correction=0))
         target = self.spec.target
         return [
             RelevanceRow(target, "structure", 0, mean, spread, source=target),
