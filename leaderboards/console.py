@@ -15,6 +15,7 @@ from hetgraph.leaderboards.text import board_remarks, unit_text
 
 __all__ = ["print_boards"]
 
+_NAME_WIDTH = 10
 _STYLES = {"reproduced": "green", "better": "bold green", "worse": "bold red", "not run": "dim"}
 
 
@@ -75,7 +76,9 @@ def _table(title: str, columns: Sequence[Column], rows: Sequence[Row]) -> Table:
     for column in columns:
         heading = "\n".join(f"{column.group} {column.title}".split())
         justify: JustifyMethod = "right" if column.numeric else "left"
-        table.add_column(heading, justify=justify, no_wrap=column.key != "model")
+        # Names may wrap, but not shrink away where a board has many columns.
+        width = _NAME_WIDTH if column.key == "model" else None
+        table.add_column(heading, justify=justify, no_wrap=column.key != "model", min_width=width)
     for row in rows:
         cells = (_styled(column.value(row).text) for column in columns)
         table.add_row(*cells, style="bold" if row.group is not None else None)
