@@ -15,7 +15,6 @@ from hetgraph.leaderboards.text import board_remarks, unit_text
 
 __all__ = ["print_boards"]
 
-_NAME_WIDTH = 10
 _STYLES = {"reproduced": "green", "better": "bold green", "worse": "bold red", "not run": "dim"}
 
 
@@ -76,9 +75,8 @@ def _table(title: str, columns: Sequence[Column], rows: Sequence[Row]) -> Table:
     for column in columns:
         heading = "\n".join(f"{column.group} {column.title}".split())
         justify: JustifyMethod = "right" if column.numeric else "left"
-        # Names may wrap, but not shrink away where a board has many columns.
-        width = _NAME_WIDTH if column.key == "model" else None
-        table.add_column(heading, justify=justify, no_wrap=column.key != "model", min_width=width)
+        # Where a board has too many columns all shrink alike; one that may wrap would vanish first.
+        table.add_column(heading, justify=justify, no_wrap=True)
     for row in rows:
         cells = (_styled(column.value(row).text) for column in columns)
         table.add_row(*cells, style="bold" if row.group is not None else None)
