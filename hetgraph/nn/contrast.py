@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 
 from hetgraph.errors import DataError
 from hetgraph.ops import unit_rows
+from hetgraph.ops.dense import matmul_into
 
 __all__ = ["info_nce"]
 
@@ -59,8 +60,7 @@ class _InfoNCE(Function):
     @staticmethod
     def forward(ctx: Any, one: Tensor, other: Tensor) -> Tensor:
         by_row, by_col = one.new_empty(len(one)), one.new_zeros(len(one))
-        for tile in _tiles(len(one)):
-            pairs = (one[tile] @ other.t()).exp_()
+        for tile, pairs in _tiles(one, other):
             torch.sum(pairs, 1, out=by_row[tile])
             by_col += pairs.sum(0)
         ctx.save_for_backward(one, other, by_row, by_col)
@@ -75,8 +75,7 @@ class _InfoNCE(Function):
         count = len(one)
         by_one, by_other = torch.empty_like(one), other.new_zeros(other.shape)
         columns = by_col.reciprocal()
-        for tile in _tiles(count):
-            pairs = (one[tile] @ other.t()).exp_()
+        for tile, pairs in _tiles(one, other):
             pairs *= columns + by_row[tile].reciprocal().unsqueeze(1)
             torch.mm(pairs, other, out=by_one[tile])
             by_other.addmm_(pairs.t(), one[tile])
@@ -84,7 +83,11 @@ class _InfoNCE(Function):
         return (by_one - 2 * other) * scale, (by_other - 2 * one) * scale
 
 
-def _tiles(count: int) -> Iterator[slice]:
-    size = max(_TILE // count, 1)
+def _tiles(one: Tensor, other: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Yields some rows at a time and ``exp(one @ other.T)`` of them, in memory used again."""
+    count = len(one)
+    size = min(max(_TILE // count, 1), count)
+    room = one.new_empty(size, count)
     for start in range(0, count, size):
-        yield slice(start, min(start + size, count))
+        rows = slice(start, min(start + size, count))
+        yield rows, matmul_into(one[rows], other.t(), room[: rows.stop - start]).exp_()
