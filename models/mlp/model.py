@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from hetgraph.data import Schema
+from hetgraph.data import CSR, Schema
 from hetgraph.errors import ConfigError
 from hetgraph.nn import Dropout, FeatureEncoder, FullGraphModel, GraphInputs
 from hetgraph.tasks import TaskSpec
@@ -78,3 +78,14 @@ class MLP(FullGraphModel):
         """Returns the last hidden layer, ``[num_target_nodes, hidden_dim]``."""
         hidden: Tensor = self.hidden(self.features(inputs.features)[self.spec.target])
         return hidden
+
+    def logits(self, inputs: GraphInputs, rows: Tensor) -> Tensor:
+        """Returns ``[len(rows), num_outputs]``; the other nodes are not computed."""
+        target = self.spec.target
+        given = inputs.features.get(target)
+        if given is None:
+            some: Tensor | CSR = rows  # one learned vector a node
+        else:
+            some = given.rows(rows) if isinstance(given, CSR) else given[rows]
+        logits: Tensor = self.head(self.hidden(self.features[target](some)))
+        return logits
