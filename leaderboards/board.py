@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hetgraph.leaderboards.groups import Group, latest_groups, override_text
+from hetgraph.leaderboards.paired import PairedTest, paired_test
 from hetgraph.leaderboards.record import RunRecord
 from hetgraph.leaderboards.spec import Benchmark, DatasetSpec, Metric, PublishedRow, Variant
 from hetgraph.leaderboards.verdict import Comparison, Sample, Verdict, combine, compare
@@ -21,7 +22,8 @@ class Row:
     """A model in one dataset's table: published values, our runs, or both.
 
     ``samples`` and ``comparisons`` are keyed by variant and metric, ``verdicts`` by variant. A
-    model of ours without a published row, or with overrides, has no verdict.
+    model of ours without a published row, or with overrides, has no verdict. ``paired`` is by
+    metric, where the benchmark compares its rows with one of them.
     """
 
     title: str
@@ -30,6 +32,7 @@ class Row:
     samples: Mapping[Key, Sample] = field(default_factory=dict)
     comparisons: Mapping[Key, Comparison] = field(default_factory=dict)
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    paired: Mapping[str, PairedTest] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,9 @@ def build_boards(benchmark: Benchmark, records: Iterable[RunRecord]) -> list[Boa
     boards = []
     for dataset in benchmark.datasets.values():
         found = [group for group in groups if group.first.dataset == dataset.name]
-        rows = tuple(_rows(benchmark, dataset, found))
+        rows = _with_pairs(benchmark, dataset, list(_rows(benchmark, dataset, found)))
         notes = tuple(note for group in found for note in _notes(group, benchmark, dataset))
-        board = Board(benchmark, dataset, rows, notes)
+        board = Board(benchmark, dataset, tuple(rows), notes)
         ranked = sorted(rows, key=lambda row: _rank(row, board))
         boards.append(Board(benchmark, dataset, tuple(ranked), notes))
     return boards
@@ -73,11 +76,40 @@ def _rows(benchmark: Benchmark, dataset: DatasetSpec, groups: list[Group]) -> It
             shown.add(group.first.model)
         yield _row(published.model, benchmark, dataset, published, group)
     for group in groups:
-        changed = override_text(group.first.overrides)
-        if changed:
-            yield _row(f"{group.first.model} ({changed})", benchmark, dataset, None, group)
-        elif group.first.model not in shown:
-            yield _row(group.first.model, benchmark, dataset, None, group)
+        if group.first.overrides or group.first.model not in shown:
+            yield _row(_title(benchmark, group), benchmark, dataset, None, group)
+
+
+def _title(benchmark: Benchmark, group: Group) -> str:
+    """The benchmark's own name for the settings of a group, else the model and what is changed."""
+    model, changed = group.first.model, override_text(group.first.overrides)
+    for row in benchmark.rows:
+        if (row.model, override_text(row.settings)) == (model, changed):
+            return row.label
+    return f"{model} ({changed})" if changed else model
+
+
+def _with_pairs(benchmark: Benchmark, dataset: DatasetSpec, rows: list[Row]) -> list[Row]:
+    """Adds the paired tests that the benchmark asks for."""
+    paired = benchmark.paired
+    if paired is None:
+        return rows
+    against = next((row.group for row in rows if row.group and row.title == paired.against), None)
+    if against is None:
+        return rows
+    metrics = [benchmark.metrics[name] for name in dataset.metrics]
+
+    def tests(group: Group) -> dict[str, PairedTest]:
+        found = {
+            one.name: paired_test(group, against, one.part, one.key, paired.period)
+            for one in metrics
+        }
+        return {name: test for name, test in found.items() if test is not None}
+
+    return [
+        row if row.group is None or row.group is against else replace(row, paired=tests(row.group))
+        for row in rows
+    ]
 
 
 def _row(
@@ -161,7 +193,7 @@ def _rank(row: Row, board: Board) -> tuple[bool, float]:
 def _notes(group: Group, benchmark: Benchmark, dataset: DatasetSpec) -> Iterable[str]:
     """What a reader must know about the records behind a mean."""
     first = group.first
-    name = f"{first.model} ({text})" if (text := override_text(first.overrides)) else first.model
+    name = _title(benchmark, group)
     where = f"configuration {first.config_sha256}, data {first.data_sha256[:12]}"
     seeds = ", ".join(map(str, group.seeds))
     yield f"{name}: seeds {seeds}; hetgraph {first.version}, {where}."

@@ -15,6 +15,7 @@ from hetgraph.leaderboards.format import (
     seconds_text,
 )
 from hetgraph.leaderboards.spec import Variant
+from hetgraph.leaderboards.verdict import Sample
 
 __all__ = ["MARKS", "Column", "Value", "comparison_columns", "table_columns", "used"]
 
@@ -59,6 +60,7 @@ def table_columns(board: Board) -> list[Column]:
     ]
     for variant in board.benchmark.variants:
         columns += _our_columns(board, variant)
+    columns += _paired_columns(board)
     columns += [
         Column("runs", "Ours", "Runs", _runs),
         Column("prepare", "Ours", "Prepare", _seconds("prepare")),
@@ -146,6 +148,23 @@ def _our_columns(board: Board, variant: Variant) -> list[Column]:
             f"verdict.{variant.name}", group, "Verdict", _verdict(board, variant), numeric=False
         ),
     ]
+
+
+def _paired_columns(board: Board) -> list[Column]:
+    if board.benchmark.paired is None:
+        return []
+    group = f"Less {board.benchmark.paired.against}"
+    name, scale = board.rank_by, board.benchmark.scale
+
+    def value(row: Row) -> Value:
+        test = row.paired.get(name)
+        if test is None:
+            return Value("")
+        found = sample_text(Sample(test.difference, test.error, test.pairs), scale, signed=True)
+        p = _p_text(test.p)
+        return Value(f"{found}, p {p if p.startswith('<') else f'= {p}'}", test.difference)
+
+    return [Column("paired", group, board.benchmark.metrics[name].label, value)]
 
 
 def _verdict(board: Board, variant: Variant) -> Callable[[Row], Value]:

@@ -34,7 +34,8 @@ def print_boards(console: Console, benchmark: Benchmark, boards: Sequence[Board]
 
 def _ranking(board: Board) -> Table:
     main = board.benchmark.main_variant.name
-    prefixes = ("model", "labels", "test", "published.", f"{main}.", "runs", f"verdict.{main}")
+    first, last = ("model", "labels", "test", "published."), ("paired", "runs", f"verdict.{main}")
+    prefixes = (*first, f"{main}.", *last)
     return _table(board.dataset.label, _chosen(board, prefixes), board.rows)
 
 

@@ -14,11 +14,11 @@ def number(value: float, scale: float = 1.0, *, signed: bool = False) -> str:
     return f"{value * scale:{'+' if signed else ''}.{digits}f}"
 
 
-def sample_text(sample: Sample | None, scale: float) -> str:
+def sample_text(sample: Sample | None, scale: float, *, signed: bool = False) -> str:
     """``95.55 ± 0.29``, the mean alone for a single run, nothing without runs."""
     if sample is None:
         return ""
-    mean = number(sample.mean, scale)
+    mean = number(sample.mean, scale, signed=signed)
     return mean if sample.std is None else f"{mean} ± {number(sample.std, scale)}"
 
 

@@ -28,6 +28,7 @@ class Job:
         metapaths: Requested meta-paths.
         root: Folder of the data sets.
         out: Folder for the outputs of the runs.
+        label: What messages call the model.
     """
 
     benchmark: Benchmark
@@ -37,6 +38,12 @@ class Job:
     metapaths: tuple[str, ...] = ()
     root: Path | None = None
     out: Path = Path("runs", "leaderboards")
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return self.label or self.model
 
     @property
     def all_settings(self) -> dict[str, Any]:

@@ -6,18 +6,20 @@ Every mistake names the file and the place, such as ``published[3].results.hgb/D
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
 
 import yaml
 
 from hetgraph.errors import ConfigError, suggest
+from hetgraph.leaderboards.node import Loader, Node
 from hetgraph.leaderboards.spec import (
     Benchmark,
     Cell,
     DatasetSpec,
     Metric,
+    OwnRow,
+    Paired,
     PublishedRow,
     Rule,
     Source,
@@ -30,67 +32,12 @@ _NUMBER = r"(\d+(?:\.\d+)?)"
 _VALUE = re.compile(rf"^{_NUMBER}\s*(?:(?:±|\+-|\+/-)\s*{_NUMBER})?$")
 _TOP = (
     *("name", "title", "summary", "unit", "protocol", "metrics", "rank_by", "variants"),
-    *("settings", "verdict", "datasets", "sources", "published"),
+    *("settings", "verdict", "datasets", "sources", "published", "rows", "paired"),
 )
 _ROW = (
     *("model", "ours", "source", "labels", "test", "runs", "assumed_runs", "results"),
     *("parameters", "notes"),
 )
-_MISSING = object()
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe loading that refuses a key given twice instead of keeping the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            line = node.start_mark.line + 1
-            raise yaml.YAMLError(f"key {twice!r} is given twice in the mapping at line {line}")
-        return super().construct_mapping(node, deep)
-
-
-class _Node:
-    """A mapping of the file with its place, so that errors can point at it."""
-
-    def __init__(self, value: Any, where: str, path: Path) -> None:
-        self.where, self.path = where, path
-        if not isinstance(value, Mapping):
-            self.fail(f"expected a mapping, found {value!r}")
-        self.value: Mapping[str, Any] = value
-
-    def fail(self, message: str) -> NoReturn:
-        raise ConfigError(f"{self.path.name}: {self.where}: {message}.")
-
-    def only(self, keys: Sequence[str]) -> _Node:
-        for key in self.value:
-            if key not in keys:
-                self.fail(f"unknown key {key!r}.{suggest(str(key), keys)}".rstrip("."))
-        return self
-
-    def get(self, key: str, kind: type | tuple[type, ...], default: Any = _MISSING) -> Any:
-        value = self.value.get(key, default)
-        if value is _MISSING:
-            self.fail(f"key {key!r} is missing")
-        if value is default:
-            return value
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            self.fail(f"{key} has the wrong type: {value!r}")
-        return value
-
-    def choice(self, key: str, options: Sequence[str], default: Any = _MISSING) -> Any:
-        value = self.get(key, str, default)
-        if value not in options:
-            self.fail(f"{key} is {value!r}, expected one of {', '.join(options)}")
-        return value
-
-    def child(self, key: str, default: Any = _MISSING) -> _Node:
-        where = f"{self.where}.{key}".removeprefix("top.")
-        return _Node(self.get(key, Mapping, default), where, self.path)
-
-    def children(self) -> list[tuple[str, _Node]]:
-        return [(key, self.child(key)) for key in self.value]
 
 
 def parse_benchmark(path: Path) -> Benchmark:
@@ -101,10 +48,10 @@ def parse_benchmark(path: Path) -> Benchmark:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            raw = yaml.load(file, Loader=_Loader)
+            raw = yaml.load(file, Loader=Loader)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
-    top = _Node(raw, "top", path).only(_TOP)
+    top = Node(raw, "top", path).only(_TOP)
     unit = top.choice("unit", ("percent", "raw"))
     scale = 100.0 if unit == "percent" else 1.0
     metrics = {key: _metric(key, node) for key, node in top.child("metrics").children()}
@@ -113,7 +60,13 @@ def parse_benchmark(path: Path) -> Benchmark:
     }
     sources = {key: _source(key, node) for key, node in top.child("sources").children()}
     rule = _rule(top.child("verdict"))
-    rows = top.get("published", list)
+    published = tuple(
+        _row(Node(row, f"published[{i}]", path), datasets, sources, rule, scale)
+        for i, row in enumerate(top.get("published", list))
+    )
+    own = [Node(row, f"rows[{i}]", path) for i, row in enumerate(top.get("rows", list, []))]
+    further = tuple(_own_row(node, datasets) for node in own)
+    titles = [row.model for row in published] + [row.label for row in further]
     if top.get("name", str) != path.stem:
         top.fail(f"name is {top.value['name']!r}, but the file is called {path.name}")
     return Benchmark(
@@ -129,14 +82,13 @@ def parse_benchmark(path: Path) -> Benchmark:
         rule=rule,
         rank_by=top.choice("rank_by", tuple(metrics), next(iter(metrics))),
         settings=top.get("settings", Mapping, {}),
-        published=tuple(
-            _row(_Node(row, f"published[{i}]", path), datasets, sources, rule, scale)
-            for i, row in enumerate(rows)
-        ),
+        rows=further,
+        paired=_paired(top.child("paired"), titles) if "paired" in top.value else None,
+        published=published,
     )
 
 
-def _metric(key: str, node: _Node) -> Metric:
+def _metric(key: str, node: Node) -> Metric:
     node.only(("label", "part", "key", "better"))
     return Metric(
         name=key,
@@ -147,7 +99,7 @@ def _metric(key: str, node: _Node) -> Metric:
     )
 
 
-def _variants(top: _Node) -> tuple[Variant, ...]:
+def _variants(top: Node) -> tuple[Variant, ...]:
     nodes = top.child("variants", {"full": {"label": "test"}}).children()
     if not nodes:
         top.fail("variants is empty; leave it out, or declare at least one")
@@ -158,7 +110,7 @@ def _variants(top: _Node) -> tuple[Variant, ...]:
     )
 
 
-def _dataset(key: str, node: _Node, metrics: Mapping[str, Metric], scale: float) -> DatasetSpec:
+def _dataset(key: str, node: Node, metrics: Mapping[str, Metric], scale: float) -> DatasetSpec:
     node.only(("label", "metrics", "margins", "runnable", "note", "of", "settings"))
     names = tuple(node.get("metrics", list, list(metrics)))
     margins = {}
@@ -181,12 +133,12 @@ def _dataset(key: str, node: _Node, metrics: Mapping[str, Metric], scale: float)
     )
 
 
-def _source(key: str, node: _Node) -> Source:
+def _source(key: str, node: Node) -> Source:
     node.only(("title", "url", "note"))
     return Source(key, node.get("title", str), node.get("url", str), node.get("note", str, ""))
 
 
-def _rule(node: _Node) -> Rule:
+def _rule(node: Node) -> Rule:
     node.only(("alpha", "min_runs", "assumed_runs", "margin_reason"))
     rule = Rule(
         alpha=node.get("alpha", float),
@@ -201,8 +153,30 @@ def _rule(node: _Node) -> Rule:
     return rule
 
 
+def _own_row(node: Node, datasets: Mapping[str, DatasetSpec]) -> OwnRow:
+    node.only(("label", "model", "settings", "datasets"))
+    chosen = node.get("datasets", list, None)
+    for key in chosen or ():
+        if key not in datasets:
+            node.fail(f"dataset {key!r} is not declared.{suggest(str(key), datasets)}".rstrip("."))
+    return OwnRow(
+        label=node.get("label", str),
+        model=node.get("model", str),
+        settings=node.get("settings", Mapping, {}),
+        datasets=None if chosen is None else tuple(chosen),
+    )
+
+
+def _paired(node: Node, titles: Sequence[str]) -> Paired:
+    node.only(("against", "period"))
+    period = node.get("period", int, None)
+    if period is not None and period < 2:
+        node.fail(f"period is {period}, expected at least 2: one pair has no spread")
+    return Paired(node.choice("against", titles), period)
+
+
 def _row(
-    node: _Node,
+    node: Node,
     datasets: Mapping[str, DatasetSpec],
     sources: Mapping[str, Source],
     rule: Rule,
@@ -219,7 +193,7 @@ def _row(
         value = given[key]
         if value in ("oom", "unknown"):
             value = dict.fromkeys(datasets[key].metrics, value)
-        where = _Node(value, f"{node.where}.results.{key}", node.path)
+        where = Node(value, f"{node.where}.results.{key}", node.path)
         results[key] = _cells(where, node.get("source", str), datasets[key], sources, scale)
     return PublishedRow(
         model=node.get("model", str),
@@ -236,7 +210,7 @@ def _row(
 
 
 def _cells(
-    node: _Node,
+    node: Node,
     source: str,
     dataset: DatasetSpec,
     sources: Mapping[str, Source],

@@ -22,7 +22,7 @@ from hetgraph.leaderboards.record import (
     check_writable,
     read_records,
 )
-from hetgraph.leaderboards.spec import Benchmark, load_benchmark
+from hetgraph.leaderboards.spec import Benchmark, OwnRow, load_benchmark
 
 __all__ = ["BenchmarkRun", "Failure", "run_benchmark"]
 
@@ -81,7 +81,7 @@ def run_benchmark(
     progress: bool = True,
     console: Console | None = None,
 ) -> BenchmarkRun:
-    """Runs models on a benchmark, one run for each dataset and seed.
+    """Runs models and the benchmark's further rows, one run for each dataset and seed.
 
     A run that is recorded already (same model, dataset, configuration, seed, data and version) is
     skipped, one that was cut off goes on where it was. When a dataset fails, its remaining seeds
@@ -89,11 +89,12 @@ def run_benchmark(
 
     Args:
         name: A benchmark by name, or the path of its YAML file.
-        model: A registered model; None runs each one that has a published row.
+        model: A registered model, with the further rows of it; None runs each model that has a
+            published row, and all further rows.
         seeds: The seeds, or how many: 5 means 0 to 4.
         datasets: Datasets of the benchmark; None means all that are marked as runnable.
         settings: Changes to the model's configuration, by section; such runs get a row of their
-            own without a verdict.
+            own without a verdict. With any, no further row is run.
         metapaths: Meta-paths for a model that takes some; likewise.
         root: Folder of the data sets.
         results: Folder of the records; see :func:`hetgraph.leaderboards.folders.find_folders`.
@@ -110,7 +111,7 @@ def run_benchmark(
         OutputError: If the records cannot be written.
     """
     benchmark = load_benchmark(name)
-    chosen = _models(benchmark, model)
+    chosen = _chosen(benchmark, model, settings or {}, alone=bool(settings or metapaths))
     wanted = benchmark.select(datasets)
     numbers = _seeds(seeds)
     folder = find_folders(results).results
@@ -118,16 +119,17 @@ def run_benchmark(
     known = {record.identity for record in read_records(folder, benchmark.name)}
     console = console or Console(quiet=True)
     session = _Session(folder, known, numbers, rerun, progress, console)
-    for each in chosen:
-        for dataset in wanted:
+    for row in chosen:
+        for dataset in (one for one in wanted if row.is_on(one.name)):
             if not dataset.runnable and datasets is None:
-                session.say(f"{each} on {dataset.name}: not run. {dataset.note}")
+                session.say(f"{row.label} on {dataset.name}: not run. {dataset.note}")
                 continue
             job = Job(
                 benchmark=benchmark,
-                model=each,
+                model=row.model,
                 dataset=dataset.name,
-                settings=settings or {},
+                settings=row.settings,
+                label=row.label,
                 metapaths=tuple(metapaths),
                 root=root,
                 out=out or Path("runs", "leaderboards"),
@@ -145,13 +147,13 @@ def _run_job(job: Job, session: _Session) -> None:
             identity = job.identity(hashes, seed)
             if identity in session.known and not session.rerun:
                 session.report.skipped.append(identity)
-                session.say(f"{job.model} on {job.dataset}, seed {seed}: recorded already.")
+                session.say(f"{job.title} on {job.dataset}, seed {seed}: recorded already.")
                 continue
             record = job.run(hashes, seed, fresh=session.rerun, progress=session.progress)
             append_record(session.folder, record)
             session.known.add(record.identity)
             session.report.recorded.append(record)
-            session.say(f"{job.model} on {job.dataset}, seed {seed}: {_scores(job, record)}.")
+            session.say(f"{job.title} on {job.dataset}, seed {seed}: {_scores(job, record)}.")
     except OutputError:
         raise  # A full disk or a forbidden folder stops every further run as well.
     except UserError as error:
@@ -162,8 +164,8 @@ def _run_job(job: Job, session: _Session) -> None:
 
 
 def _fail(job: Job, session: _Session, seed: int | None, message: str, trace: str = "") -> None:
-    session.report.failures.append(Failure(job.model, job.dataset, seed, message, trace))
-    where = f"{job.model} on {job.dataset}"
+    session.report.failures.append(Failure(job.title, job.dataset, seed, message, trace))
+    where = f"{job.title} on {job.dataset}"
     if seed is not None:
         where += f", seed {seed}"
     session.say(f"{where}: failed, going on with the next dataset. {message}")
@@ -181,6 +183,20 @@ def _scores(job: Job, record: RunRecord) -> str:
     return ", ".join([*parts, seconds_text(sum(record.seconds.values()))])
 
 
+def _chosen(
+    benchmark: Benchmark, model: str | None, settings: Mapping[str, Any], *, alone: bool
+) -> list[OwnRow]:
+    """The rows to run; with ``alone`` none beyond the models as they are, with ``settings``."""
+    chosen = [OwnRow(name, name, settings) for name in _models(benchmark, model)]
+    if not alone:
+        plain = {row.model for row in chosen}
+        further = (row for row in benchmark.rows if model in (None, row.model))
+        chosen += [row for row in further if row.settings or row.model not in plain]
+    if not chosen:
+        raise ConfigError(f"no registered model has a row in {benchmark.name!r}.")
+    return chosen
+
+
 def _models(benchmark: Benchmark, model: str | None) -> tuple[str, ...]:
     from hetgraph.registry import models
 
@@ -188,10 +204,7 @@ def _models(benchmark: Benchmark, model: str | None) -> tuple[str, ...]:
         models.get(model)
         return (model,)
     names = models.names()
-    found = tuple(row.ours for row in benchmark.published if row.ours and row.ours in names)
-    if not found:
-        raise ConfigError(f"no registered model has a published row in {benchmark.name!r}.")
-    return found
+    return tuple(row.ours for row in benchmark.published if row.ours and row.ours in names)
 
 
 def _seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:

@@ -14,6 +14,8 @@ __all__ = [
     "Cell",
     "DatasetSpec",
     "Metric",
+    "OwnRow",
+    "Paired",
     "PublishedRow",
     "Rule",
     "Source",
@@ -120,12 +122,42 @@ class PublishedRow:
 
 
 @dataclass(frozen=True)
+class OwnRow:
+    """A row of ours under a name of its own: a control, an ablation, another setting.
+
+    ``settings`` are changes to the model's configuration, by section; ``datasets`` those it is run
+    on, all of them for None.
+    """
+
+    label: str
+    model: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    datasets: tuple[str, ...] | None = None
+
+    def is_on(self, dataset: str) -> bool:
+        """Whether the row belongs to a dataset's table."""
+        return self.datasets is None or dataset in self.datasets
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Every row of ours is compared with the one titled ``against``, seed by seed.
+
+    Where seeds that are equal modulo ``period`` are runs of one task, their mean counts once.
+    """
+
+    against: str
+    period: int | None = None
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """A whole benchmark file.
 
     Means, stds and margins are stored as in records and printed times ``scale``. Rows are ranked
     by the metric ``rank_by`` where a dataset has it, else by its first metric. ``settings`` are
-    sections of settings that belong to the protocol and so hold for every run.
+    sections of settings that belong to the protocol and so hold for every run. ``rows`` are run
+    and shown beside the models as they are.
     """
 
     name: str
@@ -141,6 +173,8 @@ class Benchmark:
     published: tuple[PublishedRow, ...]
     rank_by: str
     settings: Mapping[str, Any]
+    rows: tuple[OwnRow, ...] = ()
+    paired: Paired | None = None
 
     @property
     def scale(self) -> float:

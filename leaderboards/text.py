@@ -23,7 +23,8 @@ def rule_text(benchmark: Benchmark) -> list[str]:
     """How a verdict is reached."""
     rule = benchmark.rule
     confidence = f"{100 * (1 - 2 * rule.alpha):.0f} %"
-    return [
+    paired = benchmark.paired
+    lines = [
         "Reproduced: two one-sided Welch tests (TOST) show that our mean and the published one "
         f"differ by less than the margin, each at level {rule.alpha:g}; the {confidence} interval "
         "of the difference then lies within the margin.",
@@ -37,6 +38,14 @@ def rule_text(benchmark: Benchmark) -> list[str]:
         "unless the row says otherwise.",
         f"Margins: {rule.margin_reason}",
     ]
+    if paired is not None:
+        once = ", several runs of one task counting once by their mean" if paired.period else ""
+        lines.append(
+            f"Less {paired.against}: mean and standard error of the differences from that row, "
+            f"task by task{once}, with the two-sided paired t-test; several rows are not corrected "
+            "for."
+        )
+    return lines
 
 
 def legend() -> str:

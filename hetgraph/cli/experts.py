@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hetgraph.cli.options import add_root
+from hetgraph.cli.options import add_root, add_set
 from hetgraph.cli.parser import Commands
 
 if TYPE_CHECKING:
@@ -32,14 +32,7 @@ def add_command(commands: Commands) -> None:
     add = parser.add_argument
     add("model", metavar="MODEL", nargs="?", help="a model that has experts, such as gph2")
     add("dataset", metavar="DATASET", nargs="?", help="collection/name, or format:path")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="assignments",
-        help="one setting, such as model.expert.epochs=300; may be repeated",
-    )
+    add_set(parser, "model.expert.epochs=300")
     add_root(parser)
     parser.set_defaults(run=run)
 

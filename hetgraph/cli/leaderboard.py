@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hetgraph.cli import failures
-from hetgraph.cli.options import add_root
+from hetgraph.cli.options import add_root, add_set
 from hetgraph.cli.parser import Commands, Parser
 
 if TYPE_CHECKING:
@@ -39,7 +39,11 @@ def _add_common(parser: Parser) -> None:
 def _add_run(parser: Parser) -> None:
     _add_common(parser)
     add = parser.add_argument
-    add("--model", metavar="M", help="a model (default: every one with a published row)")
+    add(
+        "--model",
+        metavar="M",
+        help="a model and its further rows (default: every one with a published row, all rows)",
+    )
     add("--seeds", type=int, default=5, metavar="N", help="number of seeds (default: 5)")
     add(
         "--dataset",
@@ -48,6 +52,7 @@ def _add_run(parser: Parser) -> None:
         dest="datasets",
         help="only this data set; may be repeated",
     )
+    add_set(parser)
     add("--out", type=Path, metavar="DIR", help="folder of the runs (default: runs/leaderboards)")
     add("--rerun", action="store_true", help="run again what is recorded already")
     add_root(parser)
@@ -74,13 +79,19 @@ def _list(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     from hetgraph.cli.console import stdout
+    from hetgraph.errors import ConfigError
     from hetgraph.leaderboards.runner import run_benchmark
+    from hetgraph.runs import settings_from
 
+    if args.assignments and args.model is None:
+        raise ConfigError("--set needs --model: settings are those of one model.")
+    settings = settings_from(args.model, None, args.assignments) if args.assignments else {}
     report = run_benchmark(
         args.benchmark,
         args.model,
         args.seeds,
         args.datasets,
+        settings=settings,
         root=args.root,
         results=args.results,
         out=args.out,

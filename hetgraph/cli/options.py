@@ -21,3 +21,15 @@ def add_root(parser: argparse.ArgumentParser, *, nested: bool = False) -> None:
         default=argparse.SUPPRESS if nested else None,
         help="folder of the data sets (default: HETGRAPH_DATA, else the user's cache folder)",
     )
+
+
+def add_set(parser: argparse.ArgumentParser, example: str = "train.lr=0.01") -> None:
+    """Adds `--set KEY=VALUE`, gathered in ``assignments``."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="assignments",
+        help=f"one setting, such as {example}; may be repeated",
+    )

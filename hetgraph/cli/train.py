@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hetgraph.cli.options import add_root
+from hetgraph.cli.options import add_root, add_set
 from hetgraph.cli.parser import Commands
 
 if TYPE_CHECKING:
@@ -41,14 +41,7 @@ def add_command(commands: Commands) -> None:
         "names, else synthetic/academic)",
     )
     add("--seed", type=int, default=0, metavar="N", help="seed of the run (default: 0)")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="assignments",
-        help="one setting, such as train.lr=0.01; may be repeated",
-    )
+    add_set(parser)
     add(
         "--metapath",
         action="append",

@@ -6,6 +6,7 @@ import pytest
 
 from hetgraph.leaderboards import load_benchmark
 from hetgraph.leaderboards.board import build_boards
+from hetgraph.leaderboards.columns import table_columns
 
 
 def _row(board, title: str):
@@ -143,3 +144,29 @@ def test_runs_meet_a_published_row_without_numbers(make_record):
     assert row.comparisons == {}
     assert row.verdicts == {}
     assert board.rows.index(row) < board.rows.index(_row(board, "GTN (CogDL)"))
+
+
+def test_further_rows_have_their_own_title_and_are_compared_in_pairs(tiny: Path, make_record):
+    text = """
+rows:
+  - {label: Wide, model: rphgnn, settings: {model: {hidden: 128}}}
+paired: {against: RpHGNN}
+"""
+    tiny.write_text(tiny.read_text() + text, encoding="utf-8")
+    benchmark = load_benchmark(tiny)
+    plain, wide = [0.95, 0.96, 0.94], [0.97, 0.97, 0.96]
+    records = [make_record(seed=i, micro=value) for i, value in enumerate(plain)]
+    changed = {"model": {"hidden": 128}}
+    records += [
+        make_record(seed=i, micro=v, overrides=changed, config={"model": {"hidden": 128}})
+        for i, v in enumerate(wide)
+    ]
+    board = build_boards(benchmark, records)[0]
+    rows = {row.title: row for row in board.rows}
+    assert rows["RpHGNN"].paired == {}
+    assert rows["Wide"].paired["micro_f1"].difference == pytest.approx(0.05 / 3)
+    assert rows["Wide"].paired["micro_f1"].pairs == 3
+    column = next(one for one in table_columns(board) if one.key == "paired")
+    assert column.heading == "Less RpHGNN: Micro-F1"
+    assert column.value(rows["Wide"]).text == "+1.67 ± 0.33, p = 0.038"
+    assert any(note.startswith("Wide: seeds 0, 1, 2") for note in board.notes)

@@ -49,6 +49,13 @@ MISTAKES = [
     ("runnable: false", "runnable: never", "runnable has the wrong type"),
     ("test: full", "test: all", r"published\[1\]: test is 'all'"),
     ("labels: used", "labels: used\n    labels: free", "'labels' is given twice"),
+    (
+        "published:\n",
+        "rows: [{label: A, model: b, datasets: [x]}]\npublished:\n",
+        "dataset 'x' is not",
+    ),
+    ("published:\n", "paired: {against: RpHGNN, period: 1}\npublished:\n", "at least 2"),
+    ("published:\n", "paired: {against: RpHGN}\npublished:\n", "against is 'RpHGN', expected"),
     ("variants:\n", "variants: {}\nnever:\n", "unknown key 'never'"),
 ]
 

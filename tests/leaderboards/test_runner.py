@@ -166,6 +166,35 @@ def test_without_a_model_all_published_ones_that_exist_are_run(tiny: Path, tmp_p
     assert {record.model for record in report.recorded} == {"rphgnn"}
 
 
+ROWS = """
+rows:
+  - {label: Wide, model: rphgnn, settings: {model: {hidden: 128}}, datasets: [hgb/DBLP]}
+  - {label: A perceptron, model: mlp}
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "expected"),
+    [
+        (None, {}, {"rphgnn": 2, "Wide": 1, "A perceptron": 2}),
+        ("rphgnn", {}, {"rphgnn": 2, "Wide": 1}),
+        ("mlp", {}, {"mlp": 2}),
+        ("rphgnn", {"model": {"hidden": 128}}, {"rphgnn": 2}),
+    ],
+)
+def test_further_rows_are_run_with_their_model(
+    tiny: Path, tmp_path: Path, faked, model, settings, expected
+):
+    tiny.write_text(tiny.read_text() + ROWS, encoding="utf-8")
+    stream = io.StringIO()
+    run_benchmark(
+        tiny, model, 1, settings=settings, results=tmp_path, console=Console(file=stream, width=200)
+    )
+    lines = [line for line in stream.getvalue().splitlines() if "seed 0" in line]
+    found = [line.split(" on ")[0] for line in lines]
+    assert {name: found.count(name) for name in found} == expected
+
+
 def test_settings_of_the_caller_win_over_those_of_the_benchmark(tiny: Path):
     benchmark = load_benchmark(tiny)
     settings = {"task": {"test": "full"}, "train": {"lr": 1.0}}
