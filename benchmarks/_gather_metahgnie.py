@@ -31,7 +31,9 @@ class _Structural(StructuralLayer):
 
 
 class _Semantic(SemanticLayer):
-    def forward(self, block: Block, x: Tensor, types: Tensor) -> Tensor:
+    def forward(
+        self, block: Block, x: Tensor, types: Tensor, filled: Tensor | None = None
+    ) -> Tensor:
         rate, scale = self.config.dropout, self.config.hidden_dim**-0.5
         node, edge = _memberships(block)
         read = F.dropout(x, rate, self.training)

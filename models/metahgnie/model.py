@@ -44,6 +44,7 @@ class HypergraphInputs:
         blocks: Hyperedges by layer.
         structure: ``[num_in, structural_dim]`` of the nodes that the first layer reads.
         semantics: ``[num_in, semantic_dim]``.
+        filled: Rows of it that are not all zero, where most are; see :class:`SemanticLayer`.
         first: Row of the first target node among the outputs.
         labels: ``[num_target_nodes]`` labels; NaN where hidden.
         mean: Mean of the training labels.
@@ -53,6 +54,7 @@ class HypergraphInputs:
     blocks: list[Block]
     structure: Tensor
     semantics: Tensor
+    filled: Tensor | None
     first: int
     labels: Tensor
     mean: float
@@ -174,11 +176,12 @@ class MetaHGNIE(Model):
             hypergraph, wanted if config.all_nodes else wanted[span], config.num_layers
         )
         structure = structural_input(task, hypergraph, config)
-        semantics = semantic_input(task, structure, config)
+        semantics = semantic_input(task, structure, config)[nodes]
         return HypergraphInputs(
             blocks=[one.to(device) for one in blocks],
             structure=structure[nodes].to(device),
-            semantics=semantics[nodes].to(device),
+            semantics=semantics.to(device),
+            filled=_filled_rows(semantics, device),
             first=span.start if config.all_nodes else 0,
             labels=task.labels.to(device),
             mean=float(task.labels[task.index("train")].double().mean()),
@@ -278,8 +281,14 @@ class MetaHGNIE(Model):
                     x = x.mean(1, keepdim=True).expand_as(x)
             views.append(View(self.structural_head(x).squeeze(1), x))
         if self.config.channels in ("both", "semantics"):
-            x = inputs.semantics
+            x, filled = inputs.semantics, inputs.filled
             for layer, block in zip(self.semantic, inputs.blocks, strict=True):
-                x = layer(block, x, types)
+                x, filled = layer(block, x, types, filled), None
             views.append(View(self.semantic_head(x).squeeze(1), x))
         return views
+
+
+def _filled_rows(x: Tensor, device: torch.device) -> Tensor | None:
+    """Rows of ``x`` that are not all zero, if these are less than half: nodes without a text."""
+    rows = (x != 0).any(1).nonzero().squeeze(1)
+    return rows.to(device) if 2 * rows.numel() < len(x) else None

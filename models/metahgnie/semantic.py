@@ -44,24 +44,35 @@ class SemanticLayer(nn.Module):
         )
         self.last_norm = nn.BatchNorm1d(width)
 
-    def forward(self, block: Block, x: Tensor, types: Tensor) -> Tensor:
+    def forward(
+        self, block: Block, x: Tensor, types: Tensor, filled: Tensor | None = None
+    ) -> Tensor:
         """Returns ``[num_out, width]``.
 
         Args:
             block: Hyperedges.
             x: ``[num_in, in_dim]``.
             types: ``[num_types, type_dim]`` vectors of the types.
+            filled: int64 rows of ``x`` that are not all zero, ascending: the maps of the others
+                are zero, too, and not computed. ``None`` computes all.
         """
         rate = self.config.dropout
-        read = dropout(x, rate, self.training)
+        read = dropout(x if filled is None else x[filled], rate, self.training)
+
+        def of_members(linear: nn.Linear) -> Tensor:
+            made: Tensor = linear(read)
+            if filled is not None:
+                made = made.new_zeros(len(x), made.shape[1]).index_copy(0, filled, made)
+            return self._heads(made)
+
         own = dropout(x[block.kept], rate, self.training)
         keys = self.edge_key(self.type_map(types))[block.edge_type]
         states = self.edge_out(
             edge_attention(
                 block.members,
                 self._heads(keys),
-                self._heads(self.member_query(read)),
-                self._heads(self.member_value(read)),
+                of_members(self.member_query),
+                of_members(self.member_value),
             ).flatten(1)
         )
         g = self.norm(

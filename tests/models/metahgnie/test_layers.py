@@ -145,6 +145,20 @@ def test_semantic_layer(in_dim: int, shape: object) -> None:
         torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
 
 
+def test_rows_of_zeros_need_not_be_computed() -> None:
+    layer, hypergraph = SemanticLayer(5, CONFIG).double().eval(), overlapping()
+    filled = torch.tensor([1, 4])
+    x = torch.zeros(6, 5, dtype=torch.float64)
+    x[filled] = torch.randn(2, 5, dtype=torch.float64)
+    types = torch.randn(2, 4, dtype=torch.float64, requires_grad=True)
+    found = layer(whole(hypergraph), x, types, filled)
+    expected = semantic_reference(layer, hypergraph, x, types)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+    inputs = (types, *layer.parameters())
+    for one, other in zip(gradients(found, *inputs), gradients(expected, *inputs), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
+
+
 @pytest.mark.parametrize("entries", [1, 2, 7, 10**6])
 def test_the_size_of_the_pieces_changes_nothing(
     entries: int, monkeypatch: pytest.MonkeyPatch
