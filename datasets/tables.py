@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from hetgraph.data.collection import Collection, Files
 from hetgraph.data.dataset import Dataset
-from hetgraph.errors import ConfigError
-from hetgraph.io.folder import load_tables, table_files
+from hetgraph.errors import ConfigError, UserError
+from hetgraph.io.folder import load_tables, table_files, tables_task
 
 __all__ = ["TablesFormat"]
 
@@ -22,11 +22,18 @@ class TablesFormat(Collection):
     """
 
     name = "tables"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def names(self) -> tuple[str, ...]:
         """Returns no names: a format has no sets of its own."""
         return ()
+
+    def task_of(self, name: str) -> str:
+        """Returns the task that the tables declare or are good for."""
+        try:
+            return tables_task(Path(name).expanduser()) or self.task
+        except (UserError, OSError):
+            return self.task  # loading it tells what is wrong
 
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
         """Refuses: a format is loaded from a folder.

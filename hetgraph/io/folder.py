@@ -4,11 +4,14 @@ The layout, with files ending in ``.parquet``, ``.csv`` or ``.tsv``::
 
     nodes/<type>.parquet                        one row a node
     edges/<source>__<name>__<destination>.csv   one row an edge
+    hyperedges/<name>.csv                       one row a node in a hyperedge (optional)
     tables.yaml                                 what the columns mean (optional)
 
 Without ``tables.yaml`` columns are known by their names: in node tables ``id``, ``features`` (a
-number or list of numbers), ``text``, ``category``, ``label`` and ``split``; in edge tables
-``src``, ``dst``, ``weight``, ``time`` and ``features``. With it, only what it declares is read::
+number or list of numbers), ``text``, ``category``, ``label``, ``split`` and ``value``, a number to
+be predicted; in edge tables ``src``, ``dst``, ``weight``, ``time`` and ``features``; in tables of
+hyperedges ``hyperedge``, ``node``, ``node_type`` and ``type``. With it, only what it declares is
+read::
 
     name: my-graph
     nodes:
@@ -21,7 +24,11 @@ number or list of numbers), ``text``, ``category``, ``label`` and ``split``; in 
     add_reverses: true                # the default: every other relation gets rev_<name>
     labels: {node_type: paper, column: topic}   # classes: [...], separator: "|"
     splits: {default: split}          # columns with train, valid, test; without: 60/20/20
+    values: {node_type: paper, column: citations}
+    hyperedges:
+      venues: {file: hyperedges/venues.csv, hyperedge: issue, node: paper, node_type: null}
     metapaths: {PAP: paper-author-paper}
+    task: node-importance             # the default if there are values and no labels
     info: {license: CC0}
 """
 
@@ -35,17 +42,18 @@ from typing import Any
 
 import yaml
 
-from hetgraph.data.dataset import Dataset, NodeLabels, Split
+from hetgraph.data.dataset import Dataset
 from hetgraph.data.schema import EdgeType
-from hetgraph.errors import ConfigError, FileFormatError, suggest
+from hetgraph.errors import ConfigError, FileFormatError
 from hetgraph.io.declare import EdgeTable, NodeTable
-from hetgraph.io.labels import random_split, read_labels, read_split
-from hetgraph.io.sources import Source, as_source
+from hetgraph.io.hyperedges import HyperedgeTable, read_hyperedges
+from hetgraph.io.sources import as_source
 from hetgraph.io.tables import from_tables
+from hetgraph.io.targets import DECLARATION, read_node_values, read_targets, section
 
-__all__ = ["DECLARATION", "load_tables", "table_files"]
+__all__ = ["DECLARATION", "load_tables", "table_files", "tables_task"]
 
-DECLARATION = "tables.yaml"
+_PARTS = ("nodes", "edges", "hyperedges")
 _ENDINGS = (".parquet", ".pq", ".csv", ".tsv")
 _KEYS = (
     "name",
@@ -55,10 +63,12 @@ _KEYS = (
     "add_reverses",
     "labels",
     "splits",
+    "values",
+    "hyperedges",
     "metapaths",
+    "task",
     "info",
 )
-_LABEL_KEYS = ("node_type", "column", "classes", "separator")
 
 
 def load_tables(folder: str | Path) -> Dataset:
@@ -70,7 +80,7 @@ def load_tables(folder: str | Path) -> Dataset:
         DataError: If a table does not fit: see :func:`from_tables`.
     """
     folder = Path(folder)
-    spec = _declared(folder) if (folder / DECLARATION).is_file() else _by_convention(folder)
+    spec = _read(folder)
     nodes = {key: _node_table(folder, key, value) for key, value in spec["nodes"].items()}
     edges = dict(_edge_table(folder, value) for value in spec["edges"])
     graph = from_tables(
@@ -80,25 +90,42 @@ def load_tables(folder: str | Path) -> Dataset:
         add_reverses=bool(spec.get("add_reverses", True)),
         name=str(spec.get("name") or folder.resolve().name),
     )
-    labels, splits = _targets(nodes, spec)
+    labels, splits = read_targets(nodes, spec)
+    tables = (spec.get("hyperedges") or {}).items()
     info = json.loads(json.dumps(spec.get("info") or {}, default=str))
     return Dataset(
         name=graph.name,
         graph=graph,
         labels=labels,
         splits=splits,
+        values=read_node_values(nodes, spec),
+        hypergraphs={
+            str(key): read_hyperedges(_hyperedge_table(folder, key, value), graph, str(key))
+            for key, value in tables
+        },
         metapaths={str(key): str(path) for key, path in (spec.get("metapaths") or {}).items()},
+        task=_task(spec),
         info=info,
     )
+
+
+def tables_task(folder: str | Path) -> str:
+    """Returns the family of the task of a folder, from declaration and names of columns alone.
+
+    Raises:
+        UserError: As :func:`load_tables`.
+    """
+    return _task(_read(Path(folder)))
 
 
 def table_files(folder: str | Path) -> list[Path]:
     """Returns the files that :func:`load_tables` reads; none if some lie outside the folder."""
     folder = Path(folder)
     if not (folder / DECLARATION).is_file():
-        return sorted(_tables_in(folder, "nodes") + _tables_in(folder, "edges"))
+        return sorted(file for part in _PARTS for file in _tables_in(folder, part))
     spec = _declared(folder)
-    values = [*spec["nodes"].values(), *spec["edges"]]
+    hyperedges = (spec.get("hyperedges") or {}).values()
+    values = [*spec["nodes"].values(), *spec["edges"], *hyperedges]
     names = [value.get("file") if isinstance(value, Mapping) else value for value in values]
     files = sorted({folder / str(name) for name in names if name})
     inside = all(folder in file.parents and ".." not in file.parts for file in files)
@@ -108,6 +135,16 @@ def table_files(folder: str | Path) -> list[Path]:
 # ------------------------------------------------------------------------- declarations
 
 
+def _read(folder: Path) -> dict[str, Any]:
+    return _declared(folder) if (folder / DECLARATION).is_file() else _by_convention(folder)
+
+
+def _task(spec: Mapping[str, Any]) -> str:
+    """What is declared, or what the targets are good for."""
+    given = "node-importance" if spec.get("values") and not spec.get("labels") else ""
+    return str(spec.get("task") or given)
+
+
 def _declared(folder: Path) -> dict[str, Any]:
     path = folder / DECLARATION
     try:
@@ -115,8 +152,8 @@ def _declared(folder: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise FileFormatError(f"{path} is not valid YAML: {reason}.") from error
-    spec = _section(spec, path.name, _KEYS)
-    spec["nodes"] = _section(spec.get("nodes"), f"{path.name}: nodes")
+    spec = section(spec, path.name, _KEYS)
+    spec["nodes"] = section(spec.get("nodes"), f"{path.name}: nodes")
     edges = spec.get("edges") or []
     if not isinstance(edges, list):
         raise ConfigError(
@@ -138,22 +175,23 @@ def _by_convention(folder: Path) -> dict[str, Any]:
             "edges/<source>__<name>__<destination>.parquet (or .csv, .tsv)."
         )
     nodes: dict[str, Any] = {}
-    labels: dict[str, str] = {}
-    splits: dict[str, str] = {}
+    targets: dict[str, dict[str, str]] = {"labels": {}, "splits": {}, "values": {}}
     for path in node_files:
         names = as_source(path, f"table {path.stem!r}").names
         known = {key: key for key in ("text", "category") if key in names}
         features = {"features": ["features"]} if "features" in names else {}
         identifier = "id" if "id" in names else None
         nodes[path.stem] = {"file": str(path), "id": identifier, **known, **features}
-        if "label" in names and labels:
-            raise ConfigError(
-                f"{folder}: both {labels['node_type']!r} and {path.stem!r} have a column 'label'; "
-                f"declare the target in {DECLARATION}."
-            )
-        if "label" in names:
-            labels = {"node_type": path.stem, "column": "label"}
-            splits = {"default": "split"} if "split" in names else {}
+        for part, column in (("labels", "label"), ("values", "value")):
+            if column in names and targets[part]:
+                raise ConfigError(
+                    f"{folder}: both {targets[part]['node_type']!r} and {path.stem!r} have a "
+                    f"column {column!r}; declare the target in {DECLARATION}."
+                )
+            if column in names:
+                targets[part] = {"node_type": path.stem, "column": column}
+        if "label" in names and "split" in names:
+            targets["splits"] = {"default": "split"}
     edges = []
     for path in edge_files:
         triple = path.stem.split("__")
@@ -167,7 +205,12 @@ def _by_convention(folder: Path) -> dict[str, Any]:
         features = {"features": ["features"]} if "features" in names else {}
         edges.append({"type": triple, "file": str(path), **known, **features})
         nodes |= {key: None for key in (triple[0], triple[2]) if key not in nodes}
-    return {"nodes": nodes, "edges": edges, "labels": labels, "splits": splits}
+    hyperedges: dict[str, Any] = {}
+    for path in _tables_in(folder, "hyperedges"):
+        names = as_source(path, f"hyperedges {path.stem!r}").names
+        known = {key: key for key in ("node_type", "type") if key in names}
+        hyperedges[path.stem] = {"file": str(path), **known}
+    return {"nodes": nodes, "edges": edges, "hyperedges": hyperedges, **targets}
 
 
 def _tables_in(folder: Path, part: str) -> list[Path]:
@@ -182,7 +225,7 @@ def _node_table(folder: Path, node_type: str, value: Any) -> NodeTable | int | N
         value = {"file": value}
     where = f"{DECLARATION}: nodes: {node_type}"
     keys = ["file", *(one.name for one in fields(NodeTable) if one.name != "table")]
-    options = _section(value, where, keys)
+    options = section(value, where, keys)
     source = as_source(_path(folder, options, where), f"table {node_type!r}")
     return NodeTable(source, **_lists(options))
 
@@ -190,10 +233,18 @@ def _node_table(folder: Path, node_type: str, value: Any) -> NodeTable | int | N
 def _edge_table(folder: Path, value: Any) -> tuple[EdgeType, EdgeTable]:
     where = f"{DECLARATION}: edges"
     keys = ["type", "file", *(one.name for one in fields(EdgeTable) if one.name != "table")]
-    options = _section(value, where, keys)
+    options = section(value, where, keys)
     triple = _triple(options.pop("type", None), where)
     source = as_source(_path(folder, options, f"{where}: {triple}"), f"table ({triple})")
     return triple, EdgeTable(source, **_lists(options))
+
+
+def _hyperedge_table(folder: Path, name: Any, value: Any) -> HyperedgeTable:
+    where = f"{DECLARATION}: hyperedges: {name}"
+    keys = ["file", *(one.name for one in fields(HyperedgeTable) if one.name != "table")]
+    options = section({"file": value} if isinstance(value, str) else value, where, keys)
+    source = as_source(_path(folder, options, where), f"hyperedges {name!r}")
+    return HyperedgeTable(source, **options)
 
 
 def _path(folder: Path, options: dict[str, Any], where: str) -> Path:
@@ -209,15 +260,6 @@ def _lists(options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _section(value: Any, where: str, keys: Any = ()) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{where} is {value!r}; expected names with values.")
-    for key in value:
-        if keys and key not in keys:
-            raise ConfigError(f"{where} has an unknown entry {key!r}.{suggest(str(key), keys)}")
-    return {str(key): one for key, one in value.items()}
-
-
 def _triple(value: Any, where: str) -> EdgeType:
     if not isinstance(value, (list, tuple)) or len(value) != 3:
         raise ConfigError(f"{where}: type is {value!r}; expected [source, name, destination].")
@@ -229,36 +271,3 @@ def _pair(value: Any) -> tuple[EdgeType, EdgeType]:
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise ConfigError(f"{where} has {value!r}; expected a pair of edge types.")
     return _triple(value[0], where), _triple(value[1], where)
-
-
-# ------------------------------------------------------------------------ labels, splits
-
-
-def _targets(
-    nodes: Mapping[str, Any], spec: Mapping[str, Any]
-) -> tuple[NodeLabels | None, dict[str, Split]]:
-    if not spec.get("labels"):
-        return None, {}
-    where = f"{DECLARATION}: labels"
-    options = _section(spec["labels"], where, _LABEL_KEYS)
-    node_type = str(options.get("node_type"))
-    table = nodes.get(node_type)
-    if not isinstance(table, NodeTable):
-        tables = [key for key, value in nodes.items() if isinstance(value, NodeTable)]
-        raise ConfigError(
-            f"{where}: node_type {node_type!r} has no table.{suggest(node_type, tables)}"
-        )
-    if "column" not in options:
-        raise ConfigError(f"{where} has no column; add column: <name>, or a list of 0/1 columns.")
-    source: Source = table.table
-    labels = read_labels(
-        source,
-        node_type,
-        options["column"],
-        classes=options.get("classes") or (),
-        separator=options.get("separator"),
-    )
-    declared = spec.get("splits") or {}
-    columns = _section(declared, f"{DECLARATION}: splits")
-    splits = {name: read_split(source, str(column)) for name, column in columns.items()}
-    return labels, splits or {"random-60-20-20": random_split(labels)}

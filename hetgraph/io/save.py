@@ -18,7 +18,9 @@ from hetgraph.files import OutputError, atomic_dir
 from hetgraph.io.declare import EdgeTable, NodeTable
 from hetgraph.io.export import to_tables
 from hetgraph.io.folder import DECLARATION
+from hetgraph.io.hyperedges import hyperedge_table
 from hetgraph.io.labels import label_column, split_column
+from hetgraph.io.values import value_column
 
 __all__ = ["save_tables"]
 
@@ -37,13 +39,15 @@ def save_tables(
     """Writes a graph or a data set as tables that :func:`load_tables` reads back.
 
     Args:
-        data: The graph, or the data set with labels, splits and meta-paths.
+        data: The graph, or the data set with labels, splits, values, hypergraphs and meta-paths.
+            Held-out links are not written: their declaration has no place for them yet.
         folder: Where to write; a folder that this function wrote before is replaced.
         format: ``"parquet"``, or ``"csv"`` for people and other programs: there, a vector becomes
             one column for each value.
 
     Raises:
         ConfigError: If the format is unknown or cannot hold the features.
+        DataError: If a hyperedge has no member.
         OutputError: If the folder cannot be written.
     """
     if format not in ("parquet", "csv"):
@@ -67,6 +71,11 @@ def save_tables(
             _write(table, temporary / file)
             _rename_features(options, table)
             spec["edges"].append({"type": list(edge_type), "file": file, **options})
+        for name, hypergraph in dataset.hypergraphs.items():
+            file = f"hyperedges/{_file_name(name, used)}.{format}"
+            _write(hyperedge_table(hypergraph, dataset.graph), temporary / file)
+            known = {"file": file, "node_type": "node_type", "type": "type"}
+            spec.setdefault("hyperedges", {})[name] = known
         spec["reverses"] = [[list(a), list(b)] for a, b in tables.reverses]
         spec["add_reverses"] = False
         spec |= _declare_targets(dataset, format)
@@ -117,10 +126,12 @@ def _rename_features(options: dict[str, Any], table: pa.Table) -> None:
 
 
 def _with_targets(table: pa.Table, node_type: str, dataset: Dataset, format: str) -> pa.Table:
-    labels = dataset.labels
+    labels, values = dataset.labels, dataset.values
+    rows = dataset.graph.num_nodes[node_type]
+    if values is not None and values.node_type == node_type:
+        table = table.append_column("value", value_column(values, rows))
     if labels is None or labels.node_type != node_type:
         return table
-    rows = dataset.graph.num_nodes[node_type]
     separator = _SEPARATOR if format == "csv" else None
     table = table.append_column("label", label_column(labels, rows, separator=separator))
     for name, split in dataset.splits.items():
@@ -138,6 +149,10 @@ def _declare_targets(dataset: Dataset, format: str) -> dict[str, Any]:
             spec["labels"]["separator"] = _SEPARATOR
         if dataset.splits:
             spec["splits"] = {name: f"split {name}" for name in dataset.splits}
+    if dataset.values is not None:
+        spec["values"] = {"node_type": dataset.values.node_type, "column": "value"}
+    if dataset.task:
+        spec["task"] = dataset.task
     if dataset.metapaths:
         spec["metapaths"] = dict(dataset.metapaths)
     if dataset.info:
