@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hetgraph.data.dataset import Dataset
+from hetgraph.data.fetch import using_root
 from hetgraph.data.loading import load_dataset
 from hetgraph.experiment import user_settings
 from hetgraph.model import Model
@@ -110,7 +111,7 @@ def run(
         engine = Engine(plan.train)
         folder = Path(engine.from_main(str(folder)))
         clock = Clock(engine.device)
-        with PeakMemory(engine.device) as memory:
+        with using_root(root), PeakMemory(engine.device) as memory:
             with clock.phase("load"):
                 data, task = _load(plan, root)
             plan = bind_metapaths(plan, data)

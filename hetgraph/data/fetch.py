@@ -7,7 +7,9 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import pooch
@@ -16,19 +18,35 @@ from hetgraph.data.manifest import FileEntry, Manifest
 from hetgraph.errors import DataError, UserError
 from hetgraph.files import atomic_path, sha256_file
 
-__all__ = ["cache_root", "data_root", "fetch_files", "file_sha256"]
+__all__ = ["cache_root", "data_root", "fetch_files", "file_sha256", "using_root"]
 
 _LOG = logging.getLogger("hetgraph.data")
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
+_ROOT: ContextVar[str | os.PathLike[str] | None] = ContextVar("root of data sets", default=None)
+
 Downloader = Callable[[str, Path], None]
 
 
 def data_root(root: str | os.PathLike[str] | None = None) -> Path:
-    """Returns the folder of data sets: the argument, ``HETGRAPH_DATA`` or the platform's cache."""
-    chosen = root or os.environ.get("HETGRAPH_DATA") or pooch.os_cache("hetgraph")
+    """Returns the folder of data sets.
+
+    That is the argument, else the one of :func:`using_root`, ``HETGRAPH_DATA`` or the platform's
+    cache.
+    """
+    chosen = root or _ROOT.get() or os.environ.get("HETGRAPH_DATA") or pooch.os_cache("hetgraph")
     return Path(chosen).expanduser()
+
+
+@contextmanager
+def using_root(root: str | os.PathLike[str] | None) -> Iterator[None]:
+    """Makes a folder that of all data sets loaded inside, such as those a model reads itself."""
+    token = _ROOT.set(root or _ROOT.get())
+    try:
+        yield
+    finally:
+        _ROOT.reset(token)
 
 
 def cache_root() -> Path:

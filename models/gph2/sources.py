@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hetgraph.data import Dataset
 from hetgraph.data.loading import load_dataset
-from hetgraph.errors import ConfigError, LeakageError
+from hetgraph.errors import ConfigError
 from hetgraph.experts import list_experts
 from hetgraph.models.gph2.config import GPH2Config, Preset
 from hetgraph.nn import is_homogeneous
@@ -26,7 +26,6 @@ def choose_sources(config: GPH2Config, task: Task) -> list[Dataset]:
 
     Raises:
         ConfigError: If no source is left, or none of a kind that the preset needs.
-        LeakageError: If the target is among them all the same.
     """
     known = {card.source: None for card in list_experts().values()}
     names = config.sources or tuple(known)
@@ -40,8 +39,6 @@ def choose_sources(config: GPH2Config, task: Task) -> list[Dataset]:
             f"(besides the target: {known_names}); name data sets, such as "
             "--set model.sources=[planetoid/Cora], or another preset."
         )
-    if any(one.graph.content_hash == task.graph.content_hash for one in chosen):
-        raise LeakageError(f"the target {task.dataset_name} is among its own sources.")
     return chosen
 
 

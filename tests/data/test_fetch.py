@@ -3,12 +3,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from hetgraph.data import fetch
-from hetgraph.data.fetch import cache_root, data_root, fetch_files, file_sha256
+from hetgraph.data.fetch import cache_root, data_root, fetch_files, file_sha256, using_root
 from hetgraph.data.manifest import FileEntry, Manifest
 from hetgraph.errors import DataError
 
@@ -144,3 +145,17 @@ def test_a_real_address_serves_the_file(tmp_path: Path) -> None:
     from hetgraph.data.loading import fetch_dataset
 
     assert (fetch_dataset("hgb/DBLP", tmp_path) / "DBLP.zip").is_file()
+
+
+def test_a_root_may_hold_for_everything_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HETGRAPH_DATA", str(tmp_path / "usual"))
+    with using_root(tmp_path / "outer"), using_root(None):
+        assert data_root() == tmp_path / "outer"
+        assert data_root(tmp_path / "told") == tmp_path / "told"
+        with suppress(KeyError), using_root(tmp_path / "inner"):
+            assert data_root() == tmp_path / "inner"
+            raise KeyError
+        assert data_root() == tmp_path / "outer"
+    assert data_root() == tmp_path / "usual"

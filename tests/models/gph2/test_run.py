@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from hetgraph.data import Dataset
+from hetgraph.data.fetch import data_root
 from hetgraph.explain import explain
+from hetgraph.models.gph2 import sources
 from hetgraph.runs import run, settings_from
 
 SETTINGS = (
@@ -26,19 +28,25 @@ def test_a_run_is_trained_and_explained(
     tmp_path: Path, toys: dict[str, Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "synthetic/academic"
+    toy, roots = sources.load_dataset, []
+    monkeypatch.setattr(
+        sources, "load_dataset", lambda one: (roots.append(data_root()), toy(one))[1]
+    )
     record = run(
         "gph2",
         name,
         settings=settings_from("gph2", None, SETTINGS, name),
         metapaths=("author-paper-author",),
+        root=tmp_path / "data",
         out=tmp_path / "run",
         progress=False,
     )
+    assert roots == [tmp_path / "data"] * 2
     assert record.extra["protocol"]["number"] == 2
     assert record.extra["protocol"]["sizes"]["train"] % 3 == 0
     assert 0 < record.metrics["test"]["macro_f1"] <= 1
     # A finished run holds its experts: sources are not needed to explain it.
-    monkeypatch.setattr("hetgraph.models.gph2.sources.load_dataset", None)
+    monkeypatch.setattr(sources, "load_dataset", None)
     made = explain(tmp_path / "run", by_class=True, formats=())
     assert {row.relation for row in made.rows} == {"toy/one", "toy/papers"}
     for label in {row.label for row in made.rows}:
