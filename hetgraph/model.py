@@ -167,6 +167,14 @@ class Model(nn.Module, ABC):
     def embed(self, inputs: Any, part: str) -> Tensor:
         """Returns ``[num_nodes of the part, dim]`` representations in the order of the task."""
 
+    def earlier(self, inputs: Any, part: str) -> dict[str, Tensor]:
+        """Returns representations on the way to :meth:`embed` by name, such as ``before fusion``.
+
+        They are ``[num_nodes of the part, any width]`` in the order of the task, and are drawn
+        beside those of :meth:`embed` by ``hetgraph explain``. By default there are none.
+        """
+        return {}
+
     def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
         """Returns the weight of each relation or meta-path; empty if the method has none.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from hetgraph.errors import ConfigError, suggest
 from hetgraph.explain import style
@@ -118,13 +120,24 @@ def relevance_rows(run: OpenRun, *, by_class: bool = False) -> list[RelevanceRow
     return rows
 
 
-def embedding_data(run: OpenRun) -> Scatter:
-    """Brings the representations of all parts into the plane, with the labels the task shows."""
+def embedding_data(run: OpenRun) -> dict[str, Scatter]:
+    """Brings the representations of all parts into the plane, with the labels the task shows.
+
+    Returns:
+        Those of the model under ``""``, and before them those on the way there by name.
+    """
     parts = run.task.open_parts()
+    by_name: dict[str, dict[str, Tensor]] = {}
     with torch.no_grad():
-        vectors = {part: run.model.embed(run.inputs, part) for part in parts}
+        for part in parts:
+            made = {**run.model.earlier(run.inputs, part), "": run.model.embed(run.inputs, part)}
+            for name, vectors in made.items():
+                by_name.setdefault(name, {})[part] = vectors
     labels = {part: run.task.labels[ids] for part, ids in parts.items()}
-    return scatter_data(vectors, labels, seed=run.record.seed)
+    return {
+        name: scatter_data(vectors, labels, seed=run.record.seed)
+        for name, vectors in by_name.items()
+    }
 
 
 def _write_pictures(
@@ -155,10 +168,9 @@ def _write_pictures(
         made["relevance-by-class"] = lambda: heat_figure(
             by_class, f"Relevance by class: {about}", axis="class", notes=notes
         )
-    if _has_classes(run):
-        made["embedding"] = lambda: scatter_figure(
-            embedding_data(run), f"Representations of {target}: {about}", names
-        )
+    for name, data in embedding_data(run).items() if _has_classes(run) else ():
+        title = f"Representations of {target}{name and f', {name}'}: {about}"
+        made["-".join(["embedding", *name.split()])] = partial(scatter_figure, data, title, names)
     made["schema"] = lambda: schema_figure(
         schema_data(graph), f"Schema of {run.record.dataset}", target=target
     )

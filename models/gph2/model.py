@@ -216,6 +216,13 @@ class GPH2(Model):
         weight = self._shares(inputs, support).mean(dim=1)
         return torch.einsum("p,pnd->nd", weight, wanted)
 
+    def earlier(self, inputs: GPH2Inputs, part: str) -> dict[str, Tensor]:
+        """Returns what the experts say before it is fused, ``[num_nodes, num_experts * dim]``."""
+        embedded = inputs.embedded
+        if embedded is None:
+            embedded = self._encode(inputs.propagated)
+        return {"before fusion": embedded[:, inputs.rows[part]].transpose(0, 1).flatten(1)}
+
     def relevance(self, inputs: GPH2Inputs, classes: Tensor | None = None) -> list[RelevanceRow]:
         """Returns the weight of every expert: mean and deviation over classes, and by class."""
         was_training = self.training

@@ -18,7 +18,7 @@ from hetgraph.explain import explain, report
 from hetgraph.explain.flow import flow_data
 from hetgraph.explain.heatmap import heat_data
 from hetgraph.explain.scatter import project
-from hetgraph.model import RelevanceRow
+from hetgraph.model import Model, RelevanceRow
 from hetgraph.reopen import OpenRun, reopen
 
 # matplotlib only warns where there is no room for a layout.
@@ -88,7 +88,7 @@ def test_the_numbers_behind_the_pictures_are_the_models(trained: Path) -> None:
         assert (flow.weight, flow.order) == (row.weight, row.order)
         assert (flow.source, flow.node_type) == (starts[row.relation], "author")
 
-    data = report.embedding_data(run)
+    (data,) = report.embedding_data(run).values()
     parts = {part: run.task.index(part) for part in ("train", "valid", "test")}
     with torch.no_grad():
         vectors = torch.cat([run.model.embed(run.inputs, part) for part in parts])
@@ -96,6 +96,19 @@ def test_the_numbers_behind_the_pictures_are_the_models(trained: Path) -> None:
     shown = torch.cat([run.task.labels[ids] for ids in parts.values()])
     assert torch.equal(data.classes, shown)
     assert bool((data.classes[-parts["test"].numel() :] == -1).all()), "test labels stay hidden"
+
+
+def test_representations_on_the_way_are_drawn_too(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = reopen(trained)
+    found = {part: run.model.embed(run.inputs, part)[:, :3] for part in run.task.open_parts()}
+    monkeypatch.setattr(Model, "earlier", lambda self, inputs, part: {"half way": found[part]})
+    data = report.embedding_data(run)
+    assert list(data) == ["half way", ""]
+    assert torch.equal(data["half way"].points, project(torch.cat(list(found.values())))[0])
+    files = explain(trained, formats=("png",)).files
+    assert {"embedding.png", "embedding-half-way.png"} <= {path.name for path in files}
 
 
 def test_by_class(open_run: Build, use: Callable[[OpenRun], Path]) -> None:

@@ -10,6 +10,7 @@ from hetgraph.data import Dataset
 from hetgraph.data.fetch import data_root
 from hetgraph.explain import explain
 from hetgraph.models.gph2 import sources
+from hetgraph.reopen import reopen
 from hetgraph.runs import run, settings_from
 
 SETTINGS = (
@@ -49,5 +50,8 @@ def test_a_run_is_trained_and_explained(
     monkeypatch.setattr(sources, "load_dataset", None)
     made = explain(tmp_path / "run", by_class=True, formats=())
     assert {row.relation for row in made.rows} == {"toy/one", "toy/papers"}
+    again = reopen(tmp_path / "run")
+    experts = again.model.earlier(again.inputs, "valid")["before fusion"]
+    assert experts.shape == (again.task.index("valid").numel(), 2 * 16)
     for label in {row.label for row in made.rows}:
         assert abs(sum(row.weight for row in made.rows if row.label == label) - 1) < 1e-5
