@@ -62,6 +62,8 @@ class LinkModel(FullGraphModel):
 
     tasks: ClassVar[tuple[str, ...]] = ("link-prediction",)
     decoder: ClassVar[Decoder] = "distmult"
+    inputs_type: ClassVar[type[LinkInputs]] = LinkInputs
+    """What :meth:`prepare` returns: a subclass where the method reads more."""
 
     key: EdgeType
     diagonal: nn.Parameter | None
@@ -79,7 +81,7 @@ class LinkModel(FullGraphModel):
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> LinkInputs:
         """Prepares as the method does, and tells which pairs are links."""
         inputs = super().prepare(task, seeds=seeds, workdir=workdir)
-        return LinkInputs(**vars(inputs), sampler=UnseenSampler(self._linked(task)))
+        return self.inputs_type(**vars(inputs), sampler=UnseenSampler(self._linked(task)))
 
     def batches(
         self,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hetgraph.data import CSR, EdgeType
+from hetgraph.models.rgcn.means import Mean
 from hetgraph.nn import LayerPlan
 from hetgraph.ops import spmm
 
@@ -18,7 +19,8 @@ class RGCNLayer(nn.Module):
     """``out_i = x_i W_root + b + sum_r mean_{j in N_r(i)} x_j W_r``.
 
     A mean and a matrix commute, so the narrower side is multiplied: messages into few nodes are
-    averaged first, those from few nodes mapped first. All of them are added to one buffer a type.
+    averaged first, those from few nodes mapped first. All of them are added to one buffer a type;
+    relations among few nodes read and write these alone.
 
     Args:
         plan: Relations and types of the layer.
@@ -73,22 +75,46 @@ class RGCNLayer(nn.Module):
         total = sum(found.values()) or 1.0
         return {name: norm / total for name, norm in found.items()}
 
-    def forward(self, x: Mapping[str, Tensor], means: Mapping[EdgeType, CSR]) -> dict[str, Tensor]:
+    def forward(self, x: Mapping[str, Tensor], means: Mapping[EdgeType, Mean]) -> dict[str, Tensor]:
         """Returns ``[num_nodes, out_dim]`` of the plan's output types.
 
         Args:
             x: ``[num_nodes, in_dim]`` of its input types.
-            means: Its relations with rows that add up to one.
+            means: Its relations.
         """
         out = {name: self._own(x[name]) for name in self.plan.outputs}
+        read = self._active(x, means)
+        sent: dict[str, list[tuple[Tensor, Tensor]]] = {}
         for edge_type, weight in zip(self.plan.edge_types, self.relation_weights(), strict=True):
-            mean, source = means[edge_type], x[edge_type.src]
-            if _averages_first(mean, weight):
-                message = spmm(mean, source) @ weight
+            mean, source = means[edge_type], read.get(edge_type, x[edge_type.src])
+            if _averages_first(mean.matrix, weight):
+                message = spmm(mean.matrix, source) @ weight
             else:
-                message = spmm(mean, source @ weight)
-            out[edge_type.dst].add_(message)
+                message = spmm(mean.matrix, source @ weight)
+            if mean.dst is None:
+                out[edge_type.dst].add_(message)
+            else:
+                sent.setdefault(edge_type.dst, []).append((mean.dst, message))
+        for name, found in sent.items():
+            nodes, messages = zip(*found, strict=True)
+            out[name].index_add_(0, torch.cat(nodes), torch.cat(messages))
         return out
+
+    def _active(
+        self, x: Mapping[str, Tensor], means: Mapping[EdgeType, Mean]
+    ) -> dict[EdgeType, Tensor]:
+        """Rows of the active sources of each relation, taken at once: so is their gradient."""
+        by_src: dict[str, dict[EdgeType, Tensor]] = {}
+        for edge_type in self.plan.edge_types:
+            src = means[edge_type].src
+            if src is not None:
+                by_src.setdefault(edge_type.src, {})[edge_type] = src
+        read: dict[EdgeType, Tensor] = {}
+        for name, nodes in by_src.items():
+            sizes = [one.numel() for one in nodes.values()]
+            rows = x[name].index_select(0, torch.cat(list(nodes.values())))
+            read |= dict(zip(nodes, torch.split(rows, sizes), strict=True))
+        return read
 
     def _own(self, x: Tensor) -> Tensor:
         """Returns what a node gets without its neighbours."""

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from hetgraph.data import Schema
+from hetgraph.data import EdgeType, Schema
 from hetgraph.errors import ConfigError
 from hetgraph.model import RelevanceRow
 from hetgraph.models.rgcn.layer import RGCNLayer
+from hetgraph.models.rgcn.means import Mean
 from hetgraph.nn import (
     FeatureEncoder,
     FullGraphModel,
     GraphInputs,
     InputKind,
+    LinkInputs,
     LinkModel,
     id_types,
     layer_plans,
@@ -61,6 +63,13 @@ class RGCNConfig:
             raise ConfigError(f"model.num_bases is {self.num_bases}, expected 1 or more, or null.")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"model.dropout is {self.dropout}, expected 0 or more, below 1.")
+
+
+@dataclass(eq=False, kw_only=True)
+class RGCNInputs(GraphInputs):
+    """What the network reads: features by type, and the means of the relations."""
+
+    means: Mapping[EdgeType, Mean]
 
 
 class RGCN(FullGraphModel):
@@ -113,8 +122,8 @@ class RGCN(FullGraphModel):
         """Brings the inputs to the device, the rows of every relation scaled to add up to one."""
         inputs = super().prepare(task, seeds=seeds, workdir=workdir)
         used = self.plans[0].edge_types
-        means = {one: inputs.relations[one].normalized("row") for one in used}
-        return replace(inputs, relations=means)
+        means = {one: Mean.of(inputs.relations[one]) for one in used}
+        return RGCNInputs(**{**vars(inputs), "relations": {}}, means=means)
 
     def encode(self, inputs: GraphInputs) -> Tensor:
         """Returns the output of the last layer, ``[num_target_nodes, hidden_dim]``."""
@@ -122,12 +131,13 @@ class RGCN(FullGraphModel):
 
     def vectors(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Returns the output of the last layer by type, ``[num_nodes, hidden_dim]``."""
+        assert isinstance(inputs, RGCNInputs)  # what prepare() returned
         x: dict[str, Tensor] = self.features(inputs.features)
         for depth, layer in enumerate(self.layers):
             if depth:
                 x = {name: value.relu_() for name, value in x.items()}
             x = {name: self._dropped(value) for name, value in x.items()}
-            x = layer(x, inputs.relations)
+            x = layer(x, inputs.means)
         return x
 
     def _dropped(self, x: Tensor) -> Tensor:
@@ -150,8 +160,15 @@ class RGCN(FullGraphModel):
         return rows
 
 
+@dataclass(eq=False, kw_only=True)
+class RGCNLinkInputs(LinkInputs, RGCNInputs):
+    """What the network reads to predict links."""
+
+
 class RGCNLinks(LinkModel, RGCN):
     """RGCN whose vectors of two nodes are scored as a pair, by DistMult as in the paper."""
+
+    inputs_type: ClassVar[type[LinkInputs]] = RGCNLinkInputs
 
 
 RGCN.families = {"link-prediction": RGCNLinks}  # a subclass, so it cannot be named above

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from hetgraph.data import CSR, EdgeType, HeteroGraph
 from hetgraph.models.rgcn.layer import RGCNLayer
+from hetgraph.models.rgcn.means import Mean
 from hetgraph.nn import LayerPlan
 
-Means = dict[EdgeType, CSR]
+Means = dict[EdgeType, Mean]
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def whole_plan(graph: HeteroGraph) -> LayerPlan:
 
 def exact_means(graph: HeteroGraph) -> Means:
     return {
-        key: one.with_weight(torch.ones(one.nnz, dtype=torch.float64)).normalized("row")
+        key: Mean.of(one.with_weight(torch.ones(one.nnz, dtype=torch.float64)))
         for key, one in graph.relations.items()
     }
 
@@ -97,7 +98,7 @@ def test_weighted_edges_give_a_weighted_mean(graph: HeteroGraph) -> None:
     plan = LayerPlan(("author", "paper"), ("paper",), (key,))
     layer = RGCNLayer(plan, 4, 3).double()
     x = random_inputs(graph, 4)
-    found = layer(x, {key: relation.normalized("row")})["paper"]
+    found = layer(x, {key: Mean.of(relation)})["paper"]
     dense = relation.to_dense(torch.float64)
     mean = dense / dense.sum(1, keepdim=True).clamp(min=1e-300)
     expected = mean @ x["author"] @ layer.weight[0] + x["paper"] @ layer.root + layer.bias
@@ -112,3 +113,29 @@ def test_a_type_without_messages_keeps_its_own_part(toy_graph: HeteroGraph) -> N
     out = layer(x, exact_means(toy_graph))
     torch.testing.assert_close(out["author"], x["author"] @ layer.root + layer.bias)
     assert out["paper"].shape == (3, 4)
+
+
+def test_relations_among_few_nodes_read_and_write_these_alone() -> None:
+    generator = torch.Generator().manual_seed(0)
+    keys = [EdgeType("a", f"r{number}", "a") for number in range(5)]
+    few = torch.randint(100, (5, 2, 6), generator=generator)  # parallel edges and loops, too
+    relations = {
+        key: CSR.from_coo(dst, src, (100, 100), weight=torch.rand(6, generator=generator).double())
+        for key, (src, dst) in zip(keys, few, strict=True)
+    }
+    relations[keys[2]] = CSR.from_coo([], [], (100, 100), weight=torch.zeros(0).double())
+    means = {key: Mean.of(one) for key, one in relations.items()}
+    for key, mean in means.items():
+        assert mean.dst is not None
+        assert mean.matrix.num_rows == int((relations[key].degree > 0).sum())
+    whole = {key: Mean(one.normalized("row")) for key, one in relations.items()}
+    whole[keys[0]] = means[keys[0]]  # both kinds side by side
+    layer = RGCNLayer(LayerPlan(("a",), ("a",), tuple(keys)), 4, 3, num_bases=2).double()
+    x = torch.randn(100, 4, dtype=torch.float64, generator=generator, requires_grad=True)
+    found, expected = (layer({"a": x}, one)["a"] for one in (means, whole))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    weights = torch.randn(100, 3, dtype=torch.float64, generator=generator)
+    wanted = [x, *layer.parameters()]
+    ours, theirs = (_gradients((one * weights).sum(), wanted) for one in (found, expected))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-12)

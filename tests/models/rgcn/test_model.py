@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -45,10 +46,11 @@ def test_bases_bound_the_parameters(task: Task) -> None:
 def test_relations_are_normalised_once(task: Task) -> None:
     model = build(task)
     inputs = model.prepare(task, seeds=SEEDS)
-    assert set(inputs.relations) == set(model.layers[0].plan.edge_types)
-    for relation in inputs.relations.values():
-        total = relation.to_dense(torch.float64).sum(1)
-        torch.testing.assert_close(total, (relation.degree > 0).double(), rtol=0, atol=1e-6)
+    assert set(inputs.means) == set(model.layers[0].plan.edge_types)
+    for mean in inputs.means.values():
+        total = mean.matrix.to_dense(torch.float64).sum(1)
+        reached = (mean.matrix.degree > 0).double()
+        torch.testing.assert_close(total, reached, rtol=0, atol=1e-6)
 
 
 def test_prediction_depends_on_two_hops_and_no_more(task: Task) -> None:
@@ -58,7 +60,7 @@ def test_prediction_depends_on_two_hops_and_no_more(task: Task) -> None:
         inputs = model.prepare(task, seeds=SEEDS)
         changed = {key: graph.features[key] for key in inputs.features if key in graph.features}
         with torch.no_grad():
-            return model.encode(type(inputs)(changed, inputs.relations, inputs.labels, inputs.rows))
+            return model.encode(replace(inputs, features=changed))
 
     graph = task.graph
     features = graph.features["author"]
