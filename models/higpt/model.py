@@ -162,4 +162,8 @@ class HiGPT(Model):
 def _head(schema: Schema, spec: TaskSpec, config: HiGPTConfig) -> StageHead:
     if config.stage == "classify":
         return ClassifierHead(schema, spec, config)
-    return GroundingHead(schema, spec, config)
+    if config.stage == "tokenizer":
+        return GroundingHead(schema, spec, config)
+    from hetgraph.models.higpt.talk import LanguageHead  # the extra `llm` is asked for there
+
+    return LanguageHead(schema, spec, config)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from hetgraph.errors import ConfigError
+from torch import Tensor
+
+from hetgraph.errors import ConfigError, FileFormatError
 from hetgraph.model import Model
-
-if TYPE_CHECKING:
-    from hetgraph.models.higpt.model import HiGPT
+from hetgraph.settings import config_from_dict
+from hetgraph.tensorfile import load_tensors
 
 __all__ = ["load_start"]
 
@@ -34,35 +36,40 @@ def load_start(model: Model, folder: Path) -> None:
         FileFormatError: If it holds no complete model.
     """
     place = folder / "model" if (folder / "model").is_dir() else folder
-    source = Model.load(place)
-    if source.name != model.name:
-        raise ConfigError(f"model.start: {folder} holds a {source.name!r}, not a {model.name!r}.")
+    config, tensors = _read(place, model)
     for name in _SHARED:
-        there, here = getattr(source.config, name), getattr(model.config, name)
+        there, here = getattr(config, name), getattr(model.config, name)
         if there != here:
             raise ConfigError(
                 f"model.start: {folder} was trained with {name}={there!r}, this run has {here!r}; "
                 f"set model.{name}={there}."
             )
-    if bool(source.config.type_vectors) != bool(model.config.type_vectors):
+    if bool(config.type_vectors) != bool(model.config.type_vectors):
         raise ConfigError(
             f"model.start: {folder} and this run must both read model.type_vectors, or neither."
         )
-    _copy(source, model)
-
-
-def _copy(source: HiGPT | Model, model: HiGPT | Model) -> None:
     parts = ["tokenizer."]
-    if {source.config.stage, model.config.stage} <= {"matching", "instructions"}:
+    if {config.stage, model.config.stage} <= {"matching", "instructions"}:
         parts.append("head.")
     own = model.state_dict()
-    taken = {
-        key: value for key, value in source.state_dict().items() if key.startswith(tuple(parts))
-    }
-    missing = [key for key in taken if key not in own or own[key].shape != taken[key].shape]
-    if missing:
-        raise ConfigError(
-            f"model.start: {missing[0]} of the run does not fit this model; "
-            "give both the same model.language settings."
-        )
+    taken = {key: value for key, value in tensors.items() if key.startswith(tuple(parts))}
+    for key, value in taken.items():
+        if key not in own or own[key].shape != value.shape:
+            raise ConfigError(
+                f"model.start: {key} of the run does not fit this model; "
+                "give both the same model.language settings."
+            )
     model.load_state_dict({**own, **taken})
+
+
+def _read(place: Path, model: Model) -> tuple[Any, dict[str, Tensor]]:
+    """Returns settings and weights without building the model, which may be large."""
+    try:
+        meta = json.loads((place / "model.json").read_text(encoding="utf-8"))
+        found = meta["model"]
+        if found != model.name:
+            raise ConfigError(f"model.start: {place} holds a {found!r}, not a {model.name!r}.")
+        config = config_from_dict(type(model.config), meta["config"])
+    except (OSError, KeyError, json.JSONDecodeError) as error:
+        raise FileFormatError(f"model.start: {place} holds no complete model: {error}") from error
+    return config, load_tensors(place / "parameters.safetensors")

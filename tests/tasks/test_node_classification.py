@@ -80,6 +80,33 @@ def test_half_protocol_takes_the_list_of_the_data_set(dataset: Dataset) -> None:
     assert scores["micro_f1"] < 0.5
 
 
+def test_shots_are_counted_by_class_and_what_is_left_out_is_hidden(dataset: Dataset) -> None:
+    whole = make_task(dataset)
+    few = make_task(dataset, options={"shots": 2, "test_nodes": 5})
+    assert torch.bincount(few.labels[few.index("train")]).tolist() == [2, 2, 2]
+    for part in ("train", "valid", "test"):
+        assert set(few.index(part).tolist()) <= set(whole.index(part).tolist())
+    shown = torch.cat([few.index("train"), few.index("valid")])
+    assert torch.equal((few.labels >= 0).nonzero().squeeze(1), shown.sort().values)
+    assert few.index("test").numel() == 5
+    one = make_task(dataset, options={"shots": 1})
+    assert set(one.index("train").tolist()) < set(few.index("train").tolist())
+    other = make_task(dataset, seeds=Seeds(split=3), options={"shots": 2, "test_nodes": 5})
+    assert torch.equal(other.index("test"), few.index("test"))
+    assert not torch.equal(other.index("train"), few.index("train"))
+    assert few.protocol["shots"] == 2
+    assert "shots" not in whole.protocol
+    logits = torch.nn.functional.one_hot(few.index("test") % 3, 3).float()
+    assert few.score(logits, "test")["micro_f1"] == 1.0
+
+
+def test_shots_need_single_classes_and_positive_numbers(multi_label: Dataset) -> None:
+    with pytest.raises(DataError, match=r"task\.shots cannot be counted"):
+        make_task(multi_label, options={"shots": 2})
+    with pytest.raises(ConfigError, match=r"task\.test_nodes is 0, expected at least 1"):
+        make_task(multi_label, options={"test_nodes": 0})
+
+
 def test_random_split_and_named_split(dataset: Dataset) -> None:
     task = make_task(dataset, options={"split": "random", "train_fraction": 0.5})
     assert [task.index(p).numel() for p in ("train", "valid", "test")] == [14, 4, 18]
