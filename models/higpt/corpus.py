@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,8 +88,10 @@ def make_corpus(graph: HeteroGraph, encoder: TextEncoder, config: HiGPTConfig) -
 
 
 def clean_texts(column: pa.Array) -> pa.Array:
-    """Returns texts without underscores for spaces, quotes around them and runs of spaces."""
+    """Returns texts without underscores for spaces, quotes around them, HTML and runs of spaces."""
     text = column.cast(pa.string())
+    if pc.any(pc.match_substring_regex(text, r"&#?\w+;")).as_py():
+        text = pa.array([one and html.unescape(one) for one in text.to_pylist()], pa.string())
     text = pc.replace_substring(text, "_", " ")
     text = pc.replace_substring_regex(text, r"\s+", " ")
     return pc.utf8_trim(text, " '\"")

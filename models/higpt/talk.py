@@ -15,7 +15,7 @@ from hetgraph.model import Loss, Stage
 from hetgraph.models.higpt.config import HiGPTConfig
 from hetgraph.models.higpt.corpus import Corpus
 from hetgraph.models.higpt.heads import HiGPTInputs, StageHead
-from hetgraph.models.higpt.instructions.build import Instruction, InstructionBuilder
+from hetgraph.models.higpt.instructions.build import Instruction, InstructionBuilder, known_classes
 from hetgraph.models.higpt.instructions.matching import matching_instructions
 from hetgraph.models.higpt.instructions.templates import read_templates
 from hetgraph.models.higpt.language.prompt import Prompt, encode_prompt
@@ -92,7 +92,7 @@ class LanguageHead(StageHead):
         with torch.no_grad():
             weights = tokenizer.weights(inputs.corpus.types)
         train = tuple(inputs.rows["train"].tolist())
-        classes = {node: _classes(inputs.labels[node]) for node in train}
+        classes = {node: known_classes(inputs.labels[node]) for node in train}
         return replace(inputs, extra=Talk(builder, corpus, weights, train, classes))
 
     def batches(
@@ -230,9 +230,3 @@ class LanguageHead(StageHead):
         chance = torch.Generator().manual_seed(keyed_seed("examples", talk.builder.seed, node))
         order = torch.randperm(len(pool), generator=chance)[:wanted]
         return [pool[place] for place in order.tolist()]
-
-
-def _classes(label: Tensor) -> tuple[int, ...]:
-    if label.dim():
-        return tuple((label > 0).nonzero().squeeze(1).tolist())
-    return (int(label),) if int(label) >= 0 else ()

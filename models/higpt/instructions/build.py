@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 import torch
+from torch import Tensor
 
 from hetgraph.data import CSR, EdgeType
 from hetgraph.errors import DataError
@@ -17,7 +18,7 @@ from hetgraph.models.higpt.language.prompt import BLOCK, Message
 from hetgraph.sampling import Neighbourhood, sample_neighbourhood
 from hetgraph.seeds import keyed_seed
 
-__all__ = ["Instruction", "InstructionBuilder"]
+__all__ = ["Instruction", "InstructionBuilder", "known_classes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +120,7 @@ class InstructionBuilder:
         node: int,
         classes: Sequence[int] = (),
         *,
+        question: str | None = None,
         cue: str | None = None,
         answer: str | None = None,
         text_words: int | None = None,
@@ -128,6 +130,7 @@ class InstructionBuilder:
         Args:
             node: Its id.
             classes: Its classes, as far as they are known; they become the answer.
+            question: What is asked in place of the class, after blocks and text.
             cue: What takes the place of the usual cue.
             answer: What takes the place of the names of its classes.
             text_words: Words of its text to quote; ``None``: as configured.
@@ -136,23 +139,27 @@ class InstructionBuilder:
         keys = self._keys(part)
         said, write = words(self.target), self.templates
         text = self.text(self.target, node, text_words)
-        question = write.question.format(
-            types=", ".join(words(one) for one in self.num_nodes),
-            relations=self._relations,
-            target=said,
-            blocks="\n".join(write.block.format(type=words(one)) for one in keys)
-            if self.config.graph_tokens != "none"
-            else "",
-            text=write.text.format(target=said, text=text) if text else "",
-            classes=", ".join(self.labels),
-            cue=write.cue if cue is None else cue,
-        )
+        shown = keys if self.config.graph_tokens != "none" else ()
+        blocks = "\n".join(write.block.format(type=words(one)) for one in shown)
+        quoted = write.text.format(target=said, text=text) if text else ""
+        if question is None:
+            asked = write.question.format(
+                types=", ".join(words(one) for one in self.num_nodes),
+                relations=self._relations,
+                target=said,
+                blocks=blocks,
+                text=quoted,
+                classes=", ".join(self.labels),
+                cue=write.cue if cue is None else cue,
+            )
+        else:
+            asked = f"{blocks}\n{quoted}{question.replace(BLOCK, 'graph')}"
         names = ", ".join(self.labels[one] for one in classes)
         said_answer = write.answer.format(labels=names) if answer is None and names else answer
         return Instruction(
-            question=question,
+            question=asked,
             answer=said_answer or "",
-            keys=keys if self.config.graph_tokens != "none" else (),
+            keys=shown,
             part=part,
             node=node,
             label=classes[0] if len(classes) == 1 else -1,
@@ -169,3 +176,14 @@ class InstructionBuilder:
         """Types with nodes, the target first."""
         others = (one for one in part.nodes if one != self.target)
         return tuple(one for one in (self.target, *others) if part.nodes[one].numel())
+
+
+def known_classes(label: Tensor) -> tuple[int, ...]:
+    """Returns the classes that a label names; none if it is hidden.
+
+    Args:
+        label: ``[]`` class, -1 if hidden, or ``[num_classes]`` of 0 and 1.
+    """
+    if label.dim():
+        return tuple((label > 0).nonzero().squeeze(1).tolist())
+    return (int(label),) if int(label) >= 0 else ()
