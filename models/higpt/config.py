@@ -98,7 +98,7 @@ class HiGPTConfig:
         inputs: ``"text"`` takes the text of a node, where a type has none its features, else the
             description of the type; ``"features"`` passes texts over.
         descriptions: Sentences by node type, or by edge type as ``"author -writes> paper"``; types
-            that are left out are described by their names.
+            that are left out, and those of ``sources``, are described by their names.
         type_vectors: Folder with ``node_type.pt`` and ``edge_type.pt`` to be taken in their place.
         renamed: Name in these files by name in the graph.
         class_names: Classes in words; empty: those of the data set.
@@ -112,7 +112,8 @@ class HiGPTConfig:
         gate: Whether old and new are mixed by a gate of the type.
         compat: ``"released"`` repeats the released program, which transforms one head of all.
         dropout: Share of a token that the classifier does not see.
-        captions: Types whose texts tokens are brought to; empty: all that have texts.
+        captions: Types of the run's own graph whose texts tokens are brought to; empty: all that
+            have texts, as in ``sources``.
         grounding_batch: Most nodes that are told apart at once.
         mask: Share of these nodes whose own text is withheld, so that neighbours must tell it.
         fanouts: Edges of a node and a relation in the stage ``"tokenizer"``, by hop.
@@ -163,8 +164,8 @@ class HiGPTConfig:
                 f"model.sources is for the stage 'tokenizer', but model.stage is {self.stage!r}; "
                 "train a tokenizer first, then name its folder in model.start."
             )
-        if self.sources and (self.type_vectors or self.captions):
+        if self.sources and self.type_vectors:
             raise ConfigError(
-                "model.sources names other graphs, so model.type_vectors and model.captions, which "
-                "are for one graph, must be empty."
+                "model.sources names other graphs, so model.type_vectors, which is for one graph, "
+                "must be empty."
             )

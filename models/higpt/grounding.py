@@ -192,9 +192,8 @@ class GroundingHead(StageHead):
             if bool((kind == place).any())
         }
         corpus = source.corpus
-        part = sample_neighbourhood(
-            corpus.relations, corpus.num_nodes, seeds, self.config.fanouts, chance
-        )
+        hops = self.config.fanouts[: self.config.num_layers]  # no layer reads what is further
+        part = sample_neighbourhood(corpus.relations, corpus.num_nodes, seeds, hops, chance)
         x = {name: corpus.x[name][part.nodes[name]] for name in corpus.x}
         local = Corpus(x, corpus.fill, corpus.types, part.relations, {})
         counts = {name: ids.numel() for name, ids in seeds.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -63,7 +64,7 @@ class Tokenizer(nn.Module):
     """Layers of generated weights over vectors of nodes; no parameter belongs to a type.
 
     Where the vectors of nodes are not as wide as tokens, a linear map that all types share stands
-    before the first layer.
+    before the first layer; it is made for vectors of length one.
 
     Args:
         shape: Widths and options.
@@ -74,6 +75,7 @@ class Tokenizer(nn.Module):
         self.shape = shape
         same = shape.input_dim == shape.dim
         self.input = None if same else nn.Linear(shape.input_dim, shape.dim)
+        self._stretch = math.sqrt(shape.input_dim)  # rows of length one get entries of about one
         self.layers = nn.ModuleList(
             MetaLayer(
                 shape.type_dim,
@@ -111,7 +113,9 @@ class Tokenizer(nn.Module):
             outputs: Types to compute in the last layer; ``None``: all.
             shares: Gets one table a layer, see :meth:`MetaLayer.forward`.
         """
-        out = dict(x) if self.input is None else {key: self.input(one) for key, one in x.items()}
+        out = dict(x)
+        if self.input is not None:
+            out = {key: self.input(one * self._stretch) for key, one in x.items()}
         last = len(self.layers) - 1
         for place, (layer, made) in enumerate(zip(self._meta_layers(), weights, strict=True)):
             wanted = outputs if place == last else None
