@@ -5,9 +5,9 @@ import torch
 from sklearn.metrics import f1_score
 
 from hetgraph.data import Dataset, NodeLabels, Split
-from hetgraph.errors import ConfigError, DataError
+from hetgraph.errors import ConfigError, DataError, LeakageError
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import NodeClassification, make_task
+from hetgraph.tasks import NodeClassification, audit, make_task
 
 
 def test_parts_are_disjoint_and_validation_comes_from_training(dataset: Dataset) -> None:
@@ -98,6 +98,18 @@ def test_shots_are_counted_by_class_and_what_is_left_out_is_hidden(dataset: Data
     assert "shots" not in whole.protocol
     logits = torch.nn.functional.one_hot(few.index("test") % 3, 3).float()
     assert few.score(logits, "test")["micro_f1"] == 1.0
+
+
+def test_a_column_that_equals_a_few_labels_by_chance_is_no_leak(dataset: Dataset) -> None:
+    labels = dataset.labels
+    graph = dataset.graph.with_features(
+        labels.node_type, torch.eye(3)[torch.arange(dataset.graph.num_nodes[labels.node_type]) % 3]
+    )
+    telling = replace(dataset, graph=graph)
+    report = audit(make_task(telling, options={"shots": 1}))
+    assert "too few labels to look for one among the features" in report.checks
+    with pytest.raises(LeakageError, match="equals the label"):
+        audit(make_task(telling))
 
 
 def test_shots_need_single_classes_and_positive_numbers(multi_label: Dataset) -> None:
