@@ -14,6 +14,7 @@ from hetgraph.cli import (
     experts,
     explain,
     failures,
+    higpt,
     leaderboard,
     metapath,
     models,
@@ -21,7 +22,7 @@ from hetgraph.cli import (
 )
 from hetgraph.cli.parser import Parser
 
-_COMMANDS = (train, datasets, models, metapath, leaderboard, explain, experts, bench)
+_COMMANDS = (train, datasets, models, metapath, leaderboard, explain, experts, higpt, bench)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -25,6 +25,7 @@ from hetgraph.nn.joint import JointGraph, JointInputs, JointModel
 from hetgraph.nn.layers import LayerPlan, layer_plans
 from hetgraph.nn.links import Decoder, LinkBatch, LinkInputs, LinkModel, pair_scores
 from hetgraph.nn.losses import choose_loss, multi_hot_kl
+from hetgraph.nn.merge import Merge, average_attention, merge_attention
 from hetgraph.nn.metapaths import metapath_labels, metapath_relations, metapath_requests
 from hetgraph.nn.pairwise import (
     PairBatch,
@@ -53,6 +54,7 @@ __all__ = [
     "LinkBatch",
     "LinkInputs",
     "LinkModel",
+    "Merge",
     "NoiseSchedule",
     "PairBatch",
     "PairInputs",
@@ -60,6 +62,7 @@ __all__ = [
     "Propagator",
     "ScoreFloor",
     "TypeDict",
+    "average_attention",
     "bipartite_propagator",
     "choose_loss",
     "closed_pattern",
@@ -73,6 +76,7 @@ __all__ = [
     "is_homogeneous",
     "layer_plans",
     "make_propagator",
+    "merge_attention",
     "metapath_labels",
     "metapath_relations",
     "metapath_requests",

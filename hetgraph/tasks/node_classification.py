@@ -35,6 +35,10 @@ class NodeClassificationOptions:
         test: ``"full"`` scores every test node; ``"half"`` a fixed half of them. The full scores
             are the result either way; the half's are added under ``*_half``.
         threshold: Probability above which a multi-label prediction counts.
+        shots: Training nodes of each class to keep, drawn by the split seed; one with more shots
+            has those with fewer. As many validation nodes are kept. ``None``: all.
+        test_nodes: Most test nodes, the same ones whatever the seed: for methods that take seconds
+            for each. ``None``: all.
     """
 
     split: str = ""
@@ -44,12 +48,18 @@ class NodeClassificationOptions:
     train_fraction: float = 0.6
     test: Literal["full", "half"] = "full"
     threshold: float = 0.5
+    shots: int | None = None
+    test_nodes: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("valid_fraction", "train_fraction", "threshold"):
             value = getattr(self, name)
             if not 0.0 < value < 1.0:
                 raise ConfigError(f"task.{name} is {value}, expected a value between 0 and 1.")
+        for name in ("shots", "test_nodes"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"task.{name} is {value}, expected at least 1, or null.")
         if self.test not in ("full", "half"):
             raise ConfigError(f"task.test is {self.test!r}, expected 'full' or 'half'.")
 
@@ -102,6 +112,10 @@ class NodeClassification(Task):
         self._test_labels = all_labels[test]
         self._labels = all_labels
         self._labels[test] = -1
+        if self.options.shots is not None or self.options.test_nodes is not None:
+            left_out = torch.ones(len(all_labels), dtype=torch.bool)
+            left_out[torch.cat([self._parts["train"], self._parts["valid"]])] = False
+            self._labels[left_out] = -1
         self._half = self._half_of_test(dataset)
 
     def _choose_split(
@@ -131,7 +145,8 @@ class NodeClassification(Task):
             strata = labels[train] if self._stratified and not self.spec.multi_label else None
             generator = seeds.generator("split", "validation")
             train, valid = hold_out(train, self.options.valid_fraction, generator, strata)
-        parts = {"train": train, "valid": valid, "test": split.test}
+        train, valid = self._few(train, labels, seeds), self._few(valid, labels, seeds)
+        parts = {"train": train, "valid": valid, "test": self._some(split.test)}
         for name, ids in parts.items():
             if ids.numel() == 0:
                 raise DataError(f"{self.dataset_name}: the {name} part holds no labelled node.")
@@ -140,6 +155,29 @@ class NodeClassification(Task):
                 bad = int(ids[missing.nonzero()[0, 0]])
                 raise DataError(f"{self.dataset_name}: {name} node {bad} has no label.")
         return parts
+
+    def _few(self, ids: Tensor, labels: Tensor, seeds: Seeds) -> Tensor:
+        """The shots among some nodes, in the order of these."""
+        shots = self.options.shots
+        if shots is None:
+            return ids
+        if self.spec.multi_label:
+            raise DataError(
+                f"{self.dataset_name}: nodes can have several classes, so task.shots cannot be "
+                "counted; leave it out."
+            )
+        chance = seeds.generator("split", "shots", ids.numel())
+        order = torch.randperm(ids.numel(), generator=chance)
+        classes = labels[ids][order]
+        kept = [order[classes == one][:shots] for one in range(self.spec.num_outputs)]
+        return ids[torch.cat(kept).sort().values]
+
+    def _some(self, test: Tensor) -> Tensor:
+        most = self.options.test_nodes
+        if most is None or most >= test.numel():
+            return test
+        chance = Seeds().generator("split", "some of the test part", self.dataset_name)
+        return test[torch.randperm(test.numel(), generator=chance)[:most].sort().values]
 
     def _half_of_test(self, dataset: Dataset) -> Tensor | None:
         """Positions in the test part of a half: the data set's own, else a fixed drawn one."""
@@ -163,7 +201,11 @@ class NodeClassification(Task):
     def protocol(self) -> dict[str, Any]:
         """Split, sizes of the parts and the options."""
         sizes = {name: ids.numel() for name, ids in self._parts.items()}
-        return {**asdict(self.options), "split": self._split_name, "sizes": sizes}
+        options = asdict(self.options)
+        for name in ("shots", "test_nodes"):  # named only where they are used
+            if options[name] is None:
+                del options[name]
+        return {**options, "split": self._split_name, "sizes": sizes}
 
     def index(self, part: Part) -> Tensor:
         """Returns the int64 node ids of a part; predictions are given in this order."""

@@ -11,8 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hetgraph.data import CSR, EdgeType
-from hetgraph.models.hgt.merge import Merge, average_attention, merge_attention
-from hetgraph.nn import LayerPlan, TypeDict
+from hetgraph.nn import LayerPlan, Merge, TypeDict, average_attention, merge_attention
 from hetgraph.ops import dropout, edge_attention
 
 __all__ = ["HGTLayer"]

@@ -13,7 +13,6 @@ from hetgraph.data import EdgeType, Schema
 from hetgraph.errors import ConfigError
 from hetgraph.model import RelevanceRow
 from hetgraph.models.hgt.layer import HGTLayer
-from hetgraph.models.hgt.merge import Merge
 from hetgraph.models.hgt.relevance import relevance_rows
 from hetgraph.nn import (
     FeatureEncoder,
@@ -21,6 +20,7 @@ from hetgraph.nn import (
     GraphInputs,
     InputKind,
     LinkModel,
+    Merge,
     id_types,
     layer_plans,
 )

@@ -5,9 +5,9 @@ import torch
 from sklearn.metrics import f1_score
 
 from hetgraph.data import Dataset, NodeLabels, Split
-from hetgraph.errors import ConfigError, DataError
+from hetgraph.errors import ConfigError, DataError, LeakageError
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import NodeClassification, make_task
+from hetgraph.tasks import NodeClassification, audit, make_task
 
 
 def test_parts_are_disjoint_and_validation_comes_from_training(dataset: Dataset) -> None:
@@ -78,6 +78,45 @@ def test_half_protocol_takes_the_list_of_the_data_set(dataset: Dataset) -> None:
     scores = make_task(own, options={"test": "half"}).score(logits, "test")
     assert scores["micro_f1_half"] == 1.0
     assert scores["micro_f1"] < 0.5
+
+
+def test_shots_are_counted_by_class_and_what_is_left_out_is_hidden(dataset: Dataset) -> None:
+    whole = make_task(dataset)
+    few = make_task(dataset, options={"shots": 2, "test_nodes": 5})
+    assert torch.bincount(few.labels[few.index("train")]).tolist() == [2, 2, 2]
+    for part in ("train", "valid", "test"):
+        assert set(few.index(part).tolist()) <= set(whole.index(part).tolist())
+    shown = torch.cat([few.index("train"), few.index("valid")])
+    assert torch.equal((few.labels >= 0).nonzero().squeeze(1), shown.sort().values)
+    assert few.index("test").numel() == 5
+    one = make_task(dataset, options={"shots": 1})
+    assert set(one.index("train").tolist()) < set(few.index("train").tolist())
+    other = make_task(dataset, seeds=Seeds(split=3), options={"shots": 2, "test_nodes": 5})
+    assert torch.equal(other.index("test"), few.index("test"))
+    assert not torch.equal(other.index("train"), few.index("train"))
+    assert few.protocol["shots"] == 2
+    assert "shots" not in whole.protocol
+    logits = torch.nn.functional.one_hot(few.index("test") % 3, 3).float()
+    assert few.score(logits, "test")["micro_f1"] == 1.0
+
+
+def test_a_column_that_equals_a_few_labels_by_chance_is_no_leak(dataset: Dataset) -> None:
+    labels = dataset.labels
+    graph = dataset.graph.with_features(
+        labels.node_type, torch.eye(3)[torch.arange(dataset.graph.num_nodes[labels.node_type]) % 3]
+    )
+    telling = replace(dataset, graph=graph)
+    report = audit(make_task(telling, options={"shots": 1}))
+    assert "too few labels to look for one among the features" in report.checks
+    with pytest.raises(LeakageError, match="equals the label"):
+        audit(make_task(telling))
+
+
+def test_shots_need_single_classes_and_positive_numbers(multi_label: Dataset) -> None:
+    with pytest.raises(DataError, match=r"task\.shots cannot be counted"):
+        make_task(multi_label, options={"shots": 2})
+    with pytest.raises(ConfigError, match=r"task\.test_nodes is 0, expected at least 1"):
+        make_task(multi_label, options={"test_nodes": 0})
 
 
 def test_random_split_and_named_split(dataset: Dataset) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from hetgraph.data import CSR
-from hetgraph.models.hgt.merge import average_attention, merge_attention
+from hetgraph.nn.merge import average_attention, merge_attention
 from hetgraph.ops import edge_attention
 
 ROWS, HEADS, DIM = 7, 2, 3

@@ -1,0 +1,192 @@
+"""`hetgraph higpt`: ask a trained HiGPT about nodes, weigh its graph tokens, write instructions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hetgraph.cli.options import add_root
+from hetgraph.cli.parser import Commands
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_BAR = 24
+_MAX_TEXT = 300
+
+
+def add_command(commands: Commands) -> None:
+    """Adds the command's parser and those of its actions."""
+    parser = commands.add_parser(
+        "higpt",
+        help="ask a trained HiGPT about nodes, weigh its graph tokens",
+        description="Works with the folders that `hetgraph train higpt --out DIR` writes.",
+        epilog="examples:\n"
+        "  hetgraph higpt chat runs/acm --node 5\n"
+        "  hetgraph higpt compare runs/acm --with none\n"
+        "  hetgraph higpt instructions runs/acm --out instructions",
+    )
+    parser.set_defaults(run=lambda _: _help(parser))
+    actions = parser.add_subparsers(metavar="ACTION", title="actions")
+    _add_chat(actions)
+    _add_compare(actions)
+    _add_instructions(actions)
+
+
+def _help(parser: argparse.ArgumentParser) -> int:
+    parser.print_help()
+    return 0
+
+
+def _add_chat(actions: Any) -> None:
+    parser = actions.add_parser(
+        "chat",
+        help="answer about nodes with the scores of their classes",
+        description="Without --node it begins with the first test node, then reads lines: the\n"
+        "number of a node, and a question if the run has a language model.",
+    )
+    add = parser.add_argument
+    add("folder", metavar="RUN", type=Path, help="folder of a finished run")
+    add("--node", type=int, metavar="N", help="answer about this node alone")
+    add("--question", metavar="TEXT", help="what to ask in place of the class")
+    add("--free", action="store_true", help="let the language model answer in words, too")
+    add_root(parser)
+    parser.set_defaults(run=chat)
+
+
+def _add_compare(actions: Any) -> None:
+    parser = actions.add_parser(
+        "compare",
+        help="score the test nodes with and without graph tokens, by a paired test",
+    )
+    add = parser.add_argument
+    add("folder", metavar="RUN", type=Path, help="folder of a finished run")
+    add(
+        "--with",
+        choices=("none", "shuffled", "last"),
+        default="none",
+        metavar="MODE",
+        dest="other",
+        help="what to compare with: none, shuffled (tokens of other nodes) or last",
+    )
+    add_root(parser)
+    parser.set_defaults(run=compare)
+
+
+def _add_instructions(actions: Any) -> None:
+    parser = actions.add_parser(
+        "instructions",
+        help="write the instructions of a run in the format of the authors",
+    )
+    add = parser.add_argument
+    add("folder", metavar="RUN", type=Path, help="folder of a finished run")
+    add("--part", choices=("train", "valid", "test"), default="train", help="default: train")
+    add("--out", type=Path, metavar="DIR", required=True, help="folder, new or empty")
+    add("--style", type=int, choices=range(7), metavar="N", help="a case of Mixture-of-Thought")
+    add("--url", metavar="URL", help="endpoint of a teacher, such as http://localhost:8000/v1")
+    add("--teacher", metavar="NAME", default="gpt-3.5-turbo", help="model at that endpoint")
+    add_root(parser)
+    parser.set_defaults(run=instructions)
+
+
+def chat(args: argparse.Namespace) -> int:
+    """Answers about one node, or about those that are typed."""
+    from hetgraph.cli.console import stdout
+    from hetgraph.models.higpt.chat import answer_about
+    from hetgraph.reopen import reopen
+
+    run, console = reopen(args.folder, args.root), stdout()
+    first = int(run.task.index("test")[0]) if args.node is None else args.node
+    _show(console, answer_about(run, first, question=args.question, free=args.free))
+    for node, question in _asked() if args.node is None else ():
+        with _told(console):
+            _show(console, answer_about(run, node, question=question, free=args.free))
+    return 0
+
+
+@contextmanager
+def _told(console: Console) -> Iterator[None]:
+    """A mistake in one line does not end the conversation."""
+    from hetgraph.errors import UserError
+
+    try:
+        yield
+    except UserError as error:
+        console.print(str(error), markup=False)
+
+
+def _asked() -> Iterator[tuple[int, str | None]]:
+    """Numbers of nodes and questions, line by line, from the terminal or a pipe."""
+    typed = sys.stdin is not None and sys.stdin.isatty()
+    while True:
+        if typed:
+            sys.stderr.write("node [question]> ")
+            sys.stderr.flush()
+        line = sys.stdin.readline() if sys.stdin is not None else ""
+        if not line or line.strip() in ("q", "quit", "exit"):
+            return
+        number, _, question = line.strip().partition(" ")
+        if number.isdigit():
+            yield int(number), question.strip() or None
+        elif number:
+            sys.stderr.write(f"{number!r} is no number of a node; write one, or q to leave.\n")
+
+
+def _show(console: Console, answer: Any) -> None:
+    from hetgraph.cli.console import plain, table
+
+    title = f"{answer.node_type} {answer.node}"
+    if answer.text:
+        short = answer.text[:_MAX_TEXT] + ("..." if len(answer.text) > _MAX_TEXT else "")
+        console.print(f"{title}: {short}", markup=False)
+    shown = table("class", "score", "", title=title, right=("score",))
+    for name, score in answer.scores.items():
+        shown.add_row(plain(name), f"{score:.4f}", "━" * round(_BAR * score))
+    console.print(shown)
+    if answer.said:
+        console.print(answer.said, markup=False)
+
+
+def compare(args: argparse.Namespace) -> int:
+    """Prints the accuracies and the paired test."""
+    import torch
+
+    from hetgraph.cli.console import pairs, stdout
+    from hetgraph.errors import ConfigError
+    from hetgraph.models.higpt.evaluation import compare_modes
+    from hetgraph.reopen import reopen
+
+    run = reopen(args.folder, args.root)
+    labels = run.dataset.labels
+    if run.model.name != "higpt" or labels is None or labels.multi_label:
+        raise ConfigError(f"{args.folder} holds no HiGPT run on nodes of one class each.")
+    classes = torch.full((run.dataset.graph.num_nodes[labels.node_type],), -1)
+    classes[labels.index] = labels.target
+    target = classes[run.task.index("test")]
+    found = compare_modes(run.model, run.inputs, target, modes=("all", args.other))
+    low, high = found.interval
+    rows: dict[str, object] = {f"accuracy, {k}": f"{v:.4f}" for k, v in found.accuracy.items()}
+    rows["right with all alone"] = found.only_first
+    rows[f"right with {args.other} alone"] = found.only_second
+    rows["p (McNemar, exact)"] = f"{found.p_value:.4f}"
+    rows["difference, 95 %"] = f"{low:+.4f} to {high:+.4f}"
+    stdout().print(pairs(rows, title=f"graph tokens on {target.numel()} test nodes"))
+    return 0
+
+
+def instructions(args: argparse.Namespace) -> int:
+    """Writes the instructions, with rationales if a style is given."""
+    from hetgraph.cli.console import stdout
+    from hetgraph.models.higpt.export import export_instructions
+    from hetgraph.models.higpt.thoughts import OpenAIProvider, TemplateProvider
+    from hetgraph.reopen import reopen
+
+    run = reopen(args.folder, args.root)
+    provider = OpenAIProvider(args.url, args.teacher) if args.url else TemplateProvider()
+    count = export_instructions(run, args.part, args.out, style=args.style, provider=provider)
+    stdout().print(f"{count} instructions written to {args.out}", markup=False, soft_wrap=True)
+    return 0

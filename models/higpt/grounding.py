@@ -1,0 +1,211 @@
+"""Grounding: the token of a node is brought to the text of the node, without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hetgraph.data import Schema
+from hetgraph.data.loading import load_dataset
+from hetgraph.errors import ConfigError, DataError, suggest
+from hetgraph.features import embed_texts, make_encoder
+from hetgraph.model import Loss, Stage
+from hetgraph.models.higpt.config import HiGPTConfig
+from hetgraph.models.higpt.corpus import Corpus, make_corpus
+from hetgraph.models.higpt.heads import HiGPTInputs, StageHead, tokens_of
+from hetgraph.models.higpt.tokenizer import Tokenizer
+from hetgraph.sampling import sample_neighbourhood
+from hetgraph.seeds import Seeds
+from hetgraph.tasks import Task, TaskSpec
+from hetgraph.train import row_batches
+
+__all__ = ["SCALE", "GroundingBatch", "GroundingHead", "grounding_loss"]
+
+SCALE = 1 / 0.07
+"""Factor of the cosines: CLIP's start, which the released program never trains."""
+
+
+def grounding_loss(tokens: Tensor, texts: Tensor, same: Tensor | None = None) -> Tensor:
+    """Returns the symmetric contrastive loss of tokens and texts of the same nodes.
+
+    ``1/2 [CE(S, diagonal) + CE(S^T, diagonal)]`` with ``S`` the cosines times ``1 / 0.07``.
+    O(n^2) memory.
+
+    Args:
+        tokens: ``[n, dim]``.
+        texts: ``[n, dim]``.
+        same: ``[n]`` number of each text; pairs of different nodes with one text are left out,
+            since neither is wrong.
+
+    Source: HiGPT, section on contrastive alignment; released program, ``HeteroClipLoss``.
+    """
+    logits = SCALE * F.normalize(tokens, dim=1) @ F.normalize(texts, dim=1).t()
+    if same is not None:
+        twins = same.unsqueeze(0) == same.unsqueeze(1)
+        twins.fill_diagonal_(False)
+        logits = logits.masked_fill(twins, float("-inf"))
+    own = torch.arange(len(logits), device=logits.device)
+    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.t(), own)) / 2
+
+
+@dataclass(frozen=True, eq=False)
+class _Captions:
+    """The nodes of a corpus that have a text, numbered through its types."""
+
+    corpus: Corpus
+    types: tuple[str, ...]
+    start: Tensor  # [num_types + 1]
+    ids: Tensor  # [n] node of its type
+    vectors: Tensor  # [n, input_dim]
+    number: Tensor  # [n] equal for equal texts
+
+
+@dataclass(frozen=True, eq=False)
+class GroundingBatch:
+    """A neighbourhood, and the nodes in it that are brought to their texts.
+
+    Args:
+        corpus: Vectors by type, of the nodes of the neighbourhood.
+        counts: How many of the first nodes of each type count.
+        texts: ``[n, input_dim]`` vectors of their texts, by type.
+        number: ``[n]`` equal for equal texts.
+    """
+
+    corpus: Corpus
+    counts: dict[str, int]
+    texts: Tensor
+    number: Tensor
+
+
+class GroundingHead(StageHead):
+    """A linear map from the space of texts to that of tokens, trained with the tokenizer.
+
+    The authors train a transformer of 81 million parameters from nothing on the captions and throw
+    it away; here the texts pass the frozen encoder and the map.
+    """
+
+    def __init__(self, schema: Schema, spec: TaskSpec, config: HiGPTConfig) -> None:
+        super().__init__(schema, spec, config)
+        self.text = nn.Linear(make_encoder(config.encoder).dim, config.dim, bias=False)
+
+    def stage(self) -> Stage:
+        """One stage; nothing is validated, since no label is read."""
+        return Stage("tokenizer", validate=False)
+
+    def prepare(
+        self, inputs: HiGPTInputs, tokenizer: Tokenizer, task: Task, seeds: Seeds
+    ) -> HiGPTInputs:
+        """Reads the source graphs, and encodes their captions."""
+        encoder = make_encoder(self.config.encoder)
+        named = [(task.dataset_name, inputs.corpus.to(torch.device("cpu")))]  # sampled there
+        if self.config.sources:
+            plain = replace(self.config, descriptions={})
+            named = [
+                (name, make_corpus(load_dataset(name).graph, encoder, plain))
+                for name in self.config.sources
+            ]
+        corpora = []
+        for name, corpus in named:
+            types = self._captioned(name, corpus)
+            vectors = {one: embed_texts(corpus.texts[one], encoder) for one in types}
+            corpora.append(_number(corpus, vectors))
+        return replace(inputs, extra=corpora)
+
+    def batches(
+        self,
+        inputs: HiGPTInputs,
+        part: str,
+        *,
+        batch_size: int,
+        generator: torch.Generator | None,
+        shard: tuple[int, int],
+    ) -> Iterator[GroundingBatch]:
+        """Yields neighbourhoods of nodes that have a text, of one graph each."""
+        chance = generator or torch.Generator().manual_seed(0)
+        size = min(batch_size, self.config.grounding_batch)
+        plans = [
+            (one, rows)
+            for one in inputs.extra
+            for rows in row_batches(len(one.ids), size, generator=generator, shard=shard)
+        ]
+        order = torch.randperm(len(plans), generator=chance).tolist() if generator else None
+        for place in order if order is not None else range(len(plans)):
+            yield self._batch(*plans[place], chance)
+
+    def step(self, tokenizer: Tokenizer, batch: GroundingBatch) -> Loss:
+        """Returns the contrastive loss; a share of the nodes is told by its neighbours alone."""
+        corpus = batch.corpus
+        if len(batch.number) < 2:
+            zero = sum(one.sum() * 0 for one in (*tokenizer.parameters(), *self.parameters()))
+            return Loss({"grounding": torch.as_tensor(zero)}, 0)
+        x = dict(corpus.x)
+        for name, count in batch.counts.items():
+            hidden = torch.rand(count, 1, device=x[name].device) < self.config.mask
+            known = torch.where(hidden, corpus.fill[name], x[name][:count])
+            x[name] = torch.cat([known, x[name][count:]])
+        weights = tokenizer.weights(corpus.types)
+        out = tokenizer(x, corpus.relations, weights, outputs=tuple(batch.counts))
+        tokens = torch.cat([out[name][:count] for name, count in batch.counts.items()])
+        loss = grounding_loss(tokens.float(), self.text(batch.texts).float(), batch.number)
+        return Loss({"grounding": loss}, len(tokens))
+
+    def predict(self, tokenizer: Tokenizer, inputs: HiGPTInputs, part: str) -> Tensor:
+        """Returns the likeness of tokens to the names of the classes: no label was read.
+
+        Raises:
+            DataError: If the classes have no names.
+        """
+        if inputs.class_vectors is None:
+            raise DataError(
+                "the classes have no names to compare tokens with; give model.class_names."
+            )
+        target = self.spec.target
+        tokens = tokens_of(tokenizer, inputs, (target,))[target][inputs.rows[part]]
+        names = F.normalize(self.text(inputs.class_vectors), dim=1)
+        return SCALE * F.normalize(tokens, dim=1) @ names.t()
+
+    def _captioned(self, name: str, corpus: Corpus) -> tuple[str, ...]:
+        wanted = self.config.captions if not self.config.sources else ()
+        for one in wanted:
+            if one not in corpus.texts:
+                raise ConfigError(
+                    f"model.captions names {one!r}, which has no texts.{suggest(one, corpus.texts)}"
+                )
+        types = wanted or tuple(corpus.texts)
+        if not types:
+            raise DataError(
+                f"{name or 'the graph'} has no node text, which the stage 'tokenizer' brings "
+                "tokens to; use a graph with texts, or model.stage=classify."
+            )
+        return types
+
+    def _batch(self, source: _Captions, rows: Tensor, chance: torch.Generator) -> GroundingBatch:
+        rows = rows.sort().values
+        kind = torch.searchsorted(source.start, rows, right=True) - 1
+        seeds = {
+            name: source.ids[rows[kind == place]]
+            for place, name in enumerate(source.types)
+            if bool((kind == place).any())
+        }
+        corpus = source.corpus
+        hops = self.config.fanouts[: self.config.num_layers]  # no layer reads what is further
+        part = sample_neighbourhood(corpus.relations, corpus.num_nodes, seeds, hops, chance)
+        x = {name: corpus.x[name][part.nodes[name]] for name in corpus.x}
+        local = Corpus(x, corpus.fill, corpus.types, part.relations, {})
+        counts = {name: ids.numel() for name, ids in seeds.items()}
+        device = self.text.weight.device
+        number, texts = source.number[rows], source.vectors[rows]
+        return GroundingBatch(local.to(device), counts, texts.to(device), number.to(device))
+
+
+def _number(corpus: Corpus, vectors: dict[str, Tensor]) -> _Captions:
+    """Lists the nodes whose text has a vector; equal vectors count as equal texts."""
+    ids = {name: (one != 0).any(1).nonzero().squeeze(1) for name, one in vectors.items()}
+    stacked = torch.cat([vectors[name][rows] for name, rows in ids.items()])
+    start = torch.tensor([0, *(len(rows) for rows in ids.values())]).cumsum(0)
+    number = torch.unique(stacked, dim=0, return_inverse=True)[1]
+    return _Captions(corpus, tuple(ids), start, torch.cat(list(ids.values())), stacked, number)

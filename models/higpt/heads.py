@@ -1,0 +1,161 @@
+"""What a stage adds to the tokenizer: the interface, and the classifier."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hetgraph.data import HeteroGraph, Schema
+from hetgraph.model import Loss, Stage
+from hetgraph.models.higpt.config import HiGPTConfig
+from hetgraph.models.higpt.corpus import Corpus
+from hetgraph.models.higpt.tokenizer import Tokenizer
+from hetgraph.nn import Dropout, choose_loss
+from hetgraph.seeds import Seeds
+from hetgraph.tasks import Task, TaskSpec
+from hetgraph.train import row_batches
+
+__all__ = ["ClassifierHead", "HiGPTInputs", "StageHead", "tokens_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class HiGPTInputs:
+    """What the stages read.
+
+    Args:
+        corpus: The graph as the tokenizer reads it.
+        labels: Labels of all target nodes; hidden ones are -1.
+        rows: Node ids of each part.
+        class_names: Classes in words; empty if unknown.
+        class_vectors: ``[num_classes, input_dim]`` of these words; ``None`` if unknown.
+        graph: The graph itself, for its texts.
+        tokens: ``[num_nodes, dim]`` by type, where the tokenizer is frozen.
+        extra: What a stage made for itself.
+    """
+
+    corpus: Corpus
+    labels: Tensor
+    rows: Mapping[str, Tensor]
+    class_names: tuple[str, ...]
+    class_vectors: Tensor | None
+    graph: HeteroGraph
+    tokens: Mapping[str, Tensor] | None = None
+    extra: Any = None
+
+
+def tokens_of(
+    tokenizer: Tokenizer, inputs: HiGPTInputs, outputs: tuple[str, ...] | None = None
+) -> Mapping[str, Tensor]:
+    """Returns the tokens of a whole graph, kept ones if there are some."""
+    if inputs.tokens is not None:
+        return inputs.tokens
+    corpus = inputs.corpus
+    weights = tokenizer.weights(corpus.types)
+    made: Mapping[str, Tensor] = tokenizer(corpus.x, corpus.relations, weights, outputs=outputs)
+    return made
+
+
+class StageHead(nn.Module, ABC):
+    """The part of a model that belongs to one stage: batches, loss, predictions.
+
+    Args:
+        schema: What the graph is made of.
+        spec: What is to be predicted.
+        config: The hyper-parameters.
+    """
+
+    trains_tokenizer = True
+
+    def __init__(self, schema: Schema, spec: TaskSpec, config: HiGPTConfig) -> None:
+        super().__init__()
+        self.schema, self.spec, self.config = schema, spec, config
+
+    @abstractmethod
+    def stage(self) -> Stage:
+        """Returns the stage."""
+
+    def prepare(
+        self, inputs: HiGPTInputs, tokenizer: Tokenizer, task: Task, seeds: Seeds
+    ) -> HiGPTInputs:
+        """Returns the inputs with what the stage needs besides."""
+        return inputs
+
+    @abstractmethod
+    def batches(
+        self,
+        inputs: HiGPTInputs,
+        part: str,
+        *,
+        batch_size: int,
+        generator: torch.Generator | None,
+        shard: tuple[int, int],
+    ) -> Iterator[Any]:
+        """Yields the batches of an epoch."""
+
+    @abstractmethod
+    def step(self, tokenizer: Tokenizer, batch: Any) -> Loss:
+        """Returns the loss of a batch."""
+
+    @abstractmethod
+    def predict(self, tokenizer: Tokenizer, inputs: HiGPTInputs, part: str) -> Tensor:
+        """Returns ``[num_nodes of the part, num_outputs]`` logits."""
+
+
+class ClassifierHead(StageHead):
+    """A linear classifier of the tokens of the target."""
+
+    def __init__(self, schema: Schema, spec: TaskSpec, config: HiGPTConfig) -> None:
+        super().__init__(schema, spec, config)
+        self.trains_tokenizer = not config.freeze
+        self.drop = Dropout(config.dropout)
+        self.classify = nn.Linear(config.dim, spec.num_outputs)
+        self.loss = choose_loss("auto", spec)
+
+    def stage(self) -> Stage:
+        """One stage, validated."""
+        return Stage()
+
+    def prepare(
+        self, inputs: HiGPTInputs, tokenizer: Tokenizer, task: Task, seeds: Seeds
+    ) -> HiGPTInputs:
+        """Makes the tokens once if the tokenizer is frozen."""
+        if self.trains_tokenizer:
+            return inputs
+        with torch.no_grad():
+            return replace(inputs, tokens=tokens_of(tokenizer, inputs, (self.spec.target,)))
+
+    def batches(
+        self,
+        inputs: HiGPTInputs,
+        part: str,
+        *,
+        batch_size: int,
+        generator: torch.Generator | None,
+        shard: tuple[int, int],
+    ) -> Iterator[tuple[HiGPTInputs, Tensor]]:
+        """Yields target nodes; each batch needs one pass over the graph."""
+        rows = inputs.rows[part]
+        for chosen in row_batches(rows, batch_size, generator=generator, shard=shard):
+            yield inputs, chosen
+
+    def step(self, tokenizer: Tokenizer, batch: tuple[HiGPTInputs, Tensor]) -> Loss:
+        """Returns the loss on the labels of the batch."""
+        inputs, rows = batch
+        logits = self._logits(tokenizer, inputs)[rows].float()
+        if not rows.numel():
+            return Loss({"task": logits.sum() * 0}, 0)
+        return Loss({"task": self.loss(logits, inputs.labels[rows])}, rows.numel())
+
+    def predict(self, tokenizer: Tokenizer, inputs: HiGPTInputs, part: str) -> Tensor:
+        """Returns logits of the classifier."""
+        return self._logits(tokenizer, inputs)[inputs.rows[part]]
+
+    def _logits(self, tokenizer: Tokenizer, inputs: HiGPTInputs) -> Tensor:
+        target = self.spec.target
+        logits: Tensor = self.classify(self.drop(tokens_of(tokenizer, inputs, (target,))[target]))
+        return logits

@@ -1,0 +1,139 @@
+"""Projector, graph tokens and low-rank updates: all of a language model that is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from typing_extensions import Self
+
+from hetgraph.io.optional import require
+from hetgraph.models.higpt.config import LanguageConfig
+from hetgraph.models.higpt.language.causal import load_causal
+from hetgraph.models.higpt.language.prompt import IGNORE, Prompt
+from hetgraph.models.higpt.language.scoring import label_scores
+
+__all__ = ["LanguageSide"]
+
+
+class LanguageSide(nn.Module):
+    """A frozen language model that reads vectors of nodes through one linear map.
+
+    The language model itself is no part of the module's state: it is loaded again by its name.
+    Its low-rank updates are.
+
+    Args:
+        dim: Width of the vectors of nodes.
+        config: Which language model, and what of it is trained.
+
+    Raises:
+        ConfigError: If a package is missing.
+    """
+
+    def __init__(self, dim: int, config: LanguageConfig) -> None:
+        super().__init__()
+        self.config = config
+        causal = load_causal(config.model)
+        self._hidden = (causal,)  # a tuple is no sub-module
+        self.projector = nn.Linear(dim, causal.dim)
+        known = causal.model.get_input_embeddings().weight.detach()
+        # Patch, start, end; the last two begin as the mean word, as in the released program.
+        self.marks = nn.Parameter(known.mean(0).repeat(3, 1))
+        self.lora = nn.ParameterList(_inject(causal.model, config))
+
+    @property
+    def causal(self) -> Any:
+        """The language model and its text tokenizer."""
+        return self._hidden[0]
+
+    def train(self, mode: bool = True) -> Self:
+        """Sets the mode; the language model has one only where it is updated."""
+        super().train(mode)
+        self.causal.model.train(mode and len(self.lora) > 0)
+        return self
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self.causal.model._apply(fn)
+        return self
+
+    def splice(
+        self,
+        prompt: Prompt,
+        sequences: Sequence[Tensor],
+        mode: Literal["all", "last"] = "all",
+    ) -> Tensor:
+        """Returns ``[length, hidden]`` vectors of a prompt with those of the nodes in its blocks.
+
+        Args:
+            prompt: The prompt.
+            sequences: ``[count, dim]`` of each block.
+            mode: ``"last"`` fills the last block alone, as the released program does by mistake.
+        """
+        ids = prompt.ids.to(self.marks.device)
+        table = self.causal.model.get_input_embeddings()
+        words = table(ids.clamp(min=0)).to(self.marks.dtype)
+        own = self.marks[(-1 - ids).clamp(min=0)]
+        out = torch.where((ids < 0).unsqueeze(1), own, words)
+        filled = list(zip(prompt.blocks, sequences, strict=True))
+        for (first, count), vectors in filled if mode == "all" else filled[-1:]:
+            place = torch.arange(first, first + count, device=out.device)
+            out = out.index_copy(0, place, self.projector(vectors).to(out.dtype))
+        return out
+
+    def loss(self, vectors: Tensor, prompt: Prompt) -> Tensor:
+        """Returns the mean cross-entropy of the tokens of the answer.
+
+        Args:
+            vectors: What :meth:`splice` returned.
+            prompt: The prompt with its answer.
+        """
+        # Only the answer needs the vocabulary: its positions, one earlier.
+        at = (prompt.labels != IGNORE).nonzero().squeeze(1).to(vectors.device)
+        found = self.causal.model(
+            inputs_embeds=vectors.unsqueeze(0), logits_to_keep=at - 1, use_cache=False
+        )
+        return F.cross_entropy(found.logits[0].float(), prompt.labels.to(at.device)[at])
+
+    @torch.no_grad()
+    def scores(self, vectors: Tensor, labels: Sequence[str]) -> Tensor:
+        """Returns ``[num_labels]`` log-likelihoods of labels after a prompt; see the setting."""
+        ids = [
+            [*self.causal.tokenizer(one, add_special_tokens=False)["input_ids"], self.causal.end]
+            for one in labels
+        ]
+        total, sizes = label_scores(self.causal.model, vectors, ids)
+        return total / sizes if self.config.score == "mean" else total
+
+    @torch.no_grad()
+    def answer(self, vectors: Tensor, max_new_tokens: int = 128) -> str:
+        """Returns the text that the language model says after a prompt, without sampling."""
+        made = self.causal.model.generate(
+            inputs_embeds=vectors.unsqueeze(0),
+            attention_mask=torch.ones(1, len(vectors), dtype=torch.int64, device=vectors.device),
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            eos_token_id=self.causal.end,
+            pad_token_id=self.causal.end,
+        )
+        text: str = self.causal.tokenizer.decode(made[0], skip_special_tokens=True)
+        return text.strip()
+
+
+def _inject(model: Any, config: LanguageConfig) -> list[nn.Parameter]:
+    """Adds low-rank updates in place and returns their parameters."""
+    if not config.lora_rank:
+        return []
+    peft = require("peft", "hetgraph[llm]")
+    given = peft.LoraConfig(
+        task_type="CAUSAL_LM",
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=list(config.lora_targets),
+    )
+    peft.inject_adapter_in_model(given, model)
+    return [one for name, one in model.named_parameters() if "lora_" in name]

@@ -1,0 +1,95 @@
+"""`hetgraph higpt` on runs of a small graph with texts."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from hetgraph.cli import main
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Path:
+    """An HGB folder: 30 papers of two areas with titles, six authors."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    topics = ("query index", "radio channel")
+    papers = [f"{i}\t{topics[i % 2]} {i}\t0\t" for i in range(30)]
+    authors = [f"{30 + i}\tPerson {i}\t1\t" for i in range(6)]
+    (folder / "node.dat").write_text("\n".join(papers + authors) + "\n")
+    links = [(i, 30 + i % 6) for i in range(30)]
+    rows = [f"{a}\t{b}\t0\t1.0" for a, b in links] + [f"{b}\t{a}\t1\t1.0" for a, b in links]
+    (folder / "link.dat").write_text("\n".join(rows) + "\n")
+    label = [f"{i}\t\t0\t{i % 2}" for i in range(30)]
+    (folder / "label.dat").write_text("\n".join(label[:20]) + "\n")
+    (folder / "label.dat.test").write_text("\n".join(label[20:]) + "\n")
+    info = {
+        "node.dat": {"0": "paper", "1": "author"},
+        "label.dat": {"node type": {"0": {"0": "databases", "1": "radio"}}},
+    }
+    (folder / "info.dat").write_text(json.dumps(info))
+    return folder
+
+
+def train(graph: Path, out: Path, *settings: str) -> None:
+    words = ["train", "higpt", f"hgb:{graph}", "--out", str(out), "--set", "train.device=cpu"]
+    words += [word for one in settings for word in ("--set", one)]
+    assert main(words) == 0
+
+
+def test_a_tokenizer_is_asked_about_nodes(
+    graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    train(graph, out, "stage=tokenizer", "train.max_epochs=2", "class_names=[query index, radio]")
+    capsys.readouterr()
+    monkeypatch.setattr("sys.stdin", io.StringIO("3\nabc\n999\n4 why?\nq\n5\n"))
+    assert main(["higpt", "chat", str(out)]) == 0
+    shown, told = capsys.readouterr()
+    assert "paper 20: query index 20" in shown
+    assert "paper 3: radio channel 3" in shown
+    assert "expected a number from 0 to 29" in shown
+    assert "no language model" in shown
+    assert "paper 5" not in shown
+    assert "'abc' is no number" in told
+    assert shown.count("score") == 2
+
+
+def test_wrong_words_are_told(
+    graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["higpt", "chat", str(tmp_path)]) == 2
+    assert "holds no result.json" in capsys.readouterr().err
+    out = tmp_path / "run"
+    train(graph, out, "train.max_epochs=1")
+    assert main(["higpt", "chat", str(out), "--node", "77"]) == 2
+    assert main(["higpt", "compare", str(out)]) == 2
+    assert "for runs of the stages" in capsys.readouterr().err
+    assert main(["higpt"]) == 0
+
+
+def test_a_language_model_answers_and_is_compared(
+    graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("transformers", reason="the extra llm is not installed")
+    out = tmp_path / "run"
+    train(
+        graph,
+        out,
+        "stage=instructions",
+        "model.language.model=tiny",
+        "model.language.max_length=3000",
+        "train.max_epochs=1",
+        "task.shots=2",
+        "task.test_nodes=4",
+    )
+    capsys.readouterr()
+    assert main(["higpt", "chat", str(out), "--node", "3", "--question", "What is it?"]) == 0
+    assert "radio" in capsys.readouterr().out
+    assert main(["higpt", "compare", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "graph tokens on 4 test nodes" in shown
+    assert "McNemar" in shown

@@ -1,0 +1,98 @@
+"""The contrastive loss in closed form, and what the stage learns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from hetgraph.data import Dataset
+from hetgraph.errors import ConfigError, DataError
+from hetgraph.models.higpt import HiGPT, HiGPTConfig
+from hetgraph.models.higpt.grounding import SCALE, grounding_loss
+from hetgraph.seeds import Seeds
+from hetgraph.tasks import make_task
+
+SIZES = {"train": 20, "valid": 6, "test": 10}
+
+
+def test_orthonormal_vectors_have_the_loss_of_the_formula() -> None:
+    size = 6
+    eye = torch.eye(size, dtype=torch.float64)
+    expected = math.log(1 + (size - 1) * math.exp(-1 / 0.07))
+    assert float(grounding_loss(eye, eye)) == pytest.approx(expected, rel=1e-9)
+    assert pytest.approx(14.2857, abs=1e-4) == SCALE
+
+
+def test_equal_vectors_have_the_loss_of_chance_and_sides_are_alike() -> None:
+    one = torch.ones(5, 3, dtype=torch.float64)
+    assert float(grounding_loss(one, one)) == pytest.approx(math.log(5))
+    a, b = torch.randn(5, 3, dtype=torch.float64), torch.randn(5, 3, dtype=torch.float64)
+    torch.testing.assert_close(grounding_loss(a, b), grounding_loss(b, a))
+
+
+def test_nodes_with_one_text_are_not_told_apart() -> None:
+    tokens = torch.eye(3, dtype=torch.float64)
+    texts = tokens[[0, 0, 2]]
+    apart = grounding_loss(tokens[[0, 0, 2]], texts, torch.tensor([7, 7, 1]))
+    assert float(apart) < 1e-5
+    assert float(grounding_loss(tokens[[0, 0, 2]], texts)) > 0.4
+
+
+def test_tokens_learn_their_texts(trained: Callable[..., Any]) -> None:
+    """Retrieval of a node's own text among all gets far better than before training."""
+    found = {}
+    for epochs in (1, 40):
+        model, task, _ = trained(stage="tokenizer", mask=0.0, train={"max_epochs": epochs})
+        inputs = model.prepare(task, seeds=Seeds())
+        source = inputs.extra[0]
+        model.eval()
+        with torch.no_grad():
+            tokens = model.tokenizer(
+                inputs.corpus.x,
+                inputs.corpus.relations,
+                model.tokenizer.weights(inputs.corpus.types),
+            )
+            own = torch.cat([tokens["paper"], tokens["author"][source.ids[source.start[1] :]]])
+            likeness = own @ model.head.text(source.vectors).t()
+        found[epochs] = float((likeness.argmax(1) == torch.arange(len(own))).float().mean())
+    assert found[40] > 0.9
+    assert found[1] < 0.5
+
+
+def test_the_stage_reads_no_label(text_dataset: Dataset, trained: Callable[..., Any]) -> None:
+    """Class names are found by likeness alone, above the chance of a third."""
+    model, _, result = trained(stage="tokenizer", mask=0.0, train={"max_epochs": 40})
+    right = sum(result.metrics[part]["accuracy"] * size for part, size in SIZES.items())
+    assert right / sum(SIZES.values()) > 0.6
+    labels = text_dataset.labels
+    assert labels is not None
+    other = replace(text_dataset, labels=replace(labels, target=labels.target.roll(1)))
+    batches = []
+    for one in (text_dataset, other):
+        inputs = model.prepare(make_task(one), seeds=Seeds())
+        batches.append(next(model.batches(inputs, "train", stage=model.stages()[0], batch_size=9)))
+    assert torch.equal(batches[0].texts, batches[1].texts)
+
+
+def test_texts_are_needed_and_names_are_checked(text_dataset: Dataset) -> None:
+    bare = replace(text_dataset, graph=text_dataset.graph.replace(text={}))
+    task = make_task(bare)
+    model = HiGPT.for_task(task, HiGPTConfig(stage="tokenizer"))
+    with pytest.raises(DataError, match="no node text"):
+        model.prepare(task, seeds=Seeds())
+    task = make_task(text_dataset)
+    model = HiGPT.for_task(task, HiGPTConfig(stage="tokenizer", captions=("term",)))
+    with pytest.raises(ConfigError, match="'term', which has no texts"):
+        model.prepare(task, seeds=Seeds())
+    with pytest.raises(ConfigError, match=r"model\.sources is for the stage 'tokenizer'"):
+        HiGPTConfig(sources=("hgb/ACM",))
+
+
+def test_the_same_seed_gives_the_same_tokenizer(trained: Callable[..., Any]) -> None:
+    one, other = (trained(stage="tokenizer")[0].state_dict() for _ in range(2))
+    assert all(torch.equal(one[key], other[key]) for key in one)

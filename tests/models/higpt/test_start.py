@@ -1,0 +1,82 @@
+"""A tokenizer of one graph as the start on another, and texts in the inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from hetgraph.data import Dataset, EdgeType, HeteroGraph, NodeLabels, Relation, Split
+from hetgraph.errors import ConfigError
+from hetgraph.models.higpt import HiGPT, HiGPTConfig
+from hetgraph.seeds import Seeds
+from hetgraph.tasks import make_task
+
+
+@pytest.fixture
+def unseen() -> Dataset:
+    """Types that no other test has."""
+    key = EdgeType("gene", "causes", "disease")
+    relation = Relation.from_edges(torch.arange(12), torch.arange(12) % 5, 12, 5)
+    back = EdgeType("disease", "caused_by", "gene")
+    graph = HeteroGraph(
+        num_nodes={"gene": 12, "disease": 5},
+        relations={key: relation, back: relation.transpose},
+        text={"gene": [f"gene {i}" for i in range(12)]},
+        reverses=[(key, back)],
+    )
+    ids = torch.arange(12)
+    split = Split(ids[:6], ids[6:8], ids[8:])
+    return Dataset("toy/unseen", graph, NodeLabels("gene", 2, ids, ids % 2), {"default": split})
+
+
+def test_a_tokenizer_moves_to_types_it_never_saw(
+    trained: Callable[..., Any], unseen: Dataset, tmp_path: Path
+) -> None:
+    model, _, _ = trained(stage="tokenizer")
+    model.save(tmp_path / "run" / "model")
+    task = make_task(unseen)
+    other = HiGPT.for_task(task, HiGPTConfig(start=str(tmp_path / "run"), freeze=True))
+    assert isinstance(other, HiGPT)
+    for key, value in model.tokenizer.state_dict().items():
+        assert torch.equal(value, other.tokenizer.state_dict()[key])
+    inputs = other.prepare(task, seeds=Seeds())
+    assert inputs.tokens is not None
+    assert inputs.tokens["gene"].shape == (12, 128)
+    trainable = [name for name, one in other.named_parameters() if one.requires_grad]
+    assert trainable == ["head.classify.weight", "head.classify.bias"]
+
+
+def test_other_settings_are_refused(trained: Callable[..., Any], tmp_path: Path) -> None:
+    model, task, _ = trained(stage="tokenizer", train={"max_epochs": 1})
+    model.save(tmp_path / "model")
+    for name, value in (("dim", 64), ("encoder", "hash:64"), ("compat", "released")):
+        with pytest.raises(ConfigError, match=f"was trained with {name}="):
+            HiGPT.for_task(task, HiGPTConfig(start=str(tmp_path), **{name: value}))
+
+
+def test_frozen_tokens_give_the_logits_of_a_pass(trained: Callable[..., Any]) -> None:
+    model, task, _ = trained(freeze=True)
+    inputs = model.prepare(task, seeds=Seeds())
+    model.eval()
+    with torch.no_grad():
+        whole = model.tokenizer(
+            inputs.corpus.x, inputs.corpus.relations, model.tokenizer.weights(inputs.corpus.types)
+        )
+        again = model.head.classify(whole["paper"])[inputs.rows["test"]]
+        torch.testing.assert_close(model.predict(inputs, "test"), again)
+
+
+def test_inputs_are_texts_features_or_descriptions(text_dataset: Dataset) -> None:
+    task = make_task(text_dataset)
+    model = HiGPT.for_task(task, HiGPTConfig())
+    corpus = model.prepare(task, seeds=Seeds()).corpus
+    assert corpus.texts["paper"][0].as_py() == "A study of graph learning number 0"
+    assert torch.equal(corpus.x["author"][0], corpus.fill["author"])  # its name is blank
+    assert torch.equal(corpus.x["term"][0], corpus.fill["term"])  # no text, no features
+    assert not torch.equal(corpus.x["author"][1], corpus.fill["author"])
+    plain = HiGPT.for_task(task, HiGPTConfig(inputs="features"))
+    assert not torch.equal(plain.prepare(task, seeds=Seeds()).corpus.x["paper"], corpus.x["paper"])
