@@ -18,8 +18,8 @@ from hetgraph.tasks import make_task
     [
         ("retail_rocket", False, 0.0455, 0.0226),
         ("retail_rocket", True, 0.0465, 0.0218),
-        ("tmall", False, 0.0126, 0.0050),
-        ("tmall", True, 0.0115, 0.0049),
+        pytest.param("tmall", False, 0.0126, 0.0050, marks=pytest.mark.slow),
+        pytest.param("tmall", True, 0.0115, 0.0049, marks=pytest.mark.slow),
     ],
 )
 def test_the_known_anchors(
