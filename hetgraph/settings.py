@@ -16,11 +16,14 @@ __all__ = [
     "config_from_dict",
     "config_to_dict",
     "field_names",
+    "later",
     "merge",
     "parse_assignments",
 ]
 
 T = TypeVar("T")
+
+_LATER = "later"
 
 
 def config_from_dict(cls: type[T], values: Mapping[str, Any], section: str = "") -> T:
@@ -56,9 +59,24 @@ def config_from_dict(cls: type[T], values: Mapping[str, Any], section: str = "")
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:
-    """Returns the fields of a dataclass as values that JSON and YAML can hold."""
-    fields = dataclasses.fields(config)
-    return {field.name: _plain(getattr(config, field.name)) for field in fields}
+    """Returns the fields of a dataclass as values that JSON and YAML can hold.
+
+    Those of :func:`later` are left out where they have their default.
+    """
+    values = {one.name: getattr(config, one.name) for one in dataclasses.fields(config)}
+    for one in dataclasses.fields(config):
+        if one.metadata.get(_LATER) and values[one.name] == one.default:
+            del values[one.name]
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def later(default: Any) -> Any:
+    """Returns the default of a setting that came after the first records.
+
+    At its default it changes nothing and is left out of the settings of a run, so that runs of
+    before keep their settings: they can be resumed, and stay in one group with those of today.
+    """
+    return dataclasses.field(default=default, metadata={_LATER: True})
 
 
 def field_names(cls: type[Any]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from hetgraph.settings import (
     config_from_dict,
     config_to_dict,
     field_names,
+    later,
     merge,
     parse_assignments,
 )
@@ -171,3 +172,16 @@ def test_wrong_assignments_say_how_to_mend_them(word, message):
 
 def test_field_names():
     assert field_names(Other) == ("rate", "depth")
+
+
+@dataclass(frozen=True)
+class Grown:
+    old: int = 1
+    new: int | None = later(None)
+
+
+def test_what_came_later_is_told_where_it_is_used() -> None:
+    assert config_to_dict(Grown()) == {"old": 1}
+    assert config_to_dict(Grown(new=3)) == {"old": 1, "new": 3}
+    assert config_from_dict(Grown, {"old": 1}) == Grown()
+    assert field_names(Grown) == ("old", "new")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -14,6 +14,7 @@ from hetgraph.data.dataset import Dataset, NodeLabels, Split
 from hetgraph.errors import ConfigError, DataError, suggest
 from hetgraph.metrics import accuracy, multi_label_f1, roc_auc_ovr, single_label_f1
 from hetgraph.seeds import Seeds
+from hetgraph.settings import config_to_dict, later
 from hetgraph.tasks.base import Part, Task, TaskSpec
 from hetgraph.tasks.splits import draw_split, hold_out
 
@@ -48,8 +49,8 @@ class NodeClassificationOptions:
     train_fraction: float = 0.6
     test: Literal["full", "half"] = "full"
     threshold: float = 0.5
-    shots: int | None = None
-    test_nodes: int | None = None
+    shots: int | None = later(None)
+    test_nodes: int | None = later(None)
 
     def __post_init__(self) -> None:
         for name in ("valid_fraction", "train_fraction", "threshold"):
@@ -201,11 +202,7 @@ class NodeClassification(Task):
     def protocol(self) -> dict[str, Any]:
         """Split, sizes of the parts and the options."""
         sizes = {name: ids.numel() for name, ids in self._parts.items()}
-        options = asdict(self.options)
-        for name in ("shots", "test_nodes"):  # named only where they are used
-            if options[name] is None:
-                del options[name]
-        return {**options, "split": self._split_name, "sizes": sizes}
+        return {**config_to_dict(self.options), "split": self._split_name, "sizes": sizes}
 
     def index(self, part: Part) -> Tensor:
         """Returns the int64 node ids of a part; predictions are given in this order."""
