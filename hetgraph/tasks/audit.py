@@ -27,9 +27,7 @@ __all__ = ["AuditReport", "audit", "audit_links"]
 
 _TELLING = 0.95  # a rank correlation that no honest feature has
 _COLUMNS = 128  # of features that are ranked at once
-_CHANCE = (
-    100  # of few shots: on fewer nodes some word equals a class by chance, as one of Cora does
-)
+_CHANCE = (12, 100)  # few shots: fewer nodes where words equal all classes by chance, or one
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,9 @@ def audit(task: Task) -> AuditReport:
     parts share no node and no label of a test node is readable (but where few shots were asked to
     overlap), and that no feature column of
     the target type tells the classes of training and validation nodes exactly, or ranks them as
-    their values do (a label that slipped into the features); with few shots only where there are a
-    hundred of these nodes or more, since on fewer a column does so by chance.
+    their values do (a label that slipped into the features). With few shots and fewer than 100 of
+    these nodes a column equals one class by chance, so every class must have such a column; with
+    fewer than 12 nothing is looked for.
 
     Args:
         task: The task to check.
@@ -77,9 +76,10 @@ def audit(task: Task) -> AuditReport:
     few = isinstance(task, FewShot) or (
         isinstance(task, NodeClassification) and task.options.shots is not None
     )
-    if few and seen.numel() < _CHANCE:
+    if few and seen.numel() < _CHANCE[0]:
         return AuditReport((*held_out, "too few labels to look for one among the features"))
-    column = _telling_column(task.graph, task.spec.target, seen, task.labels[seen])
+    every = few and seen.numel() < _CHANCE[1]
+    column = _telling_column(task.graph, task.spec.target, seen, task.labels[seen], every=every)
     if column is not None:
         raise LeakageError(
             f"feature column {column} of {task.spec.target!r} equals the label on every training "
@@ -210,23 +210,32 @@ def _audit_relation(graph: HeteroGraph, key: EdgeType, pairs: Tensor) -> AuditRe
     return AuditReport(tuple(f"no held-out link is in ({one[0]})" for one in targets))
 
 
-def _telling_column(graph: HeteroGraph, target: str, ids: Tensor, labels: Tensor) -> int | None:
-    """Returns a feature column that equals a label column on ``ids``, if there is one."""
+def _telling_column(
+    graph: HeteroGraph, target: str, ids: Tensor, labels: Tensor, *, every: bool = False
+) -> int | None:
+    """Returns a feature column that equals the label or a class on ``ids``, if there is one.
+
+    With ``every`` it counts only if it equals the label, or if each class has such a column.
+    """
     features = graph.features.get(target)
     if features is None or ids.numel() < 2:
         return None
     if isinstance(features, Tensor) and features.dim() == 1:
         same = labels.dim() == 1 and torch.equal(features[ids].long().cpu(), labels)
         return 0 if same else None
-    for columns in _label_columns(labels):
-        wanted = columns.double()
-        # A column equals the label exactly when x·x - 2 x·y + y·y is zero on these nodes.
-        squares, products = _column_products(features, ids, wanted)
-        gap = squares - 2 * products + wanted.square().sum()
-        near = (gap.abs() <= 1e-9).nonzero()
-        if near.numel() and bool(wanted.min() != wanted.max()):
-            return int(near[0])
-    return None
+    found = [_equal_column(features, ids, one.double()) for one in _label_columns(labels)]
+    told = [one for one in found if one is not None]
+    if every and found[0] is None and len(told) < len(found) - 1:
+        return None
+    return told[0] if told else None
+
+
+def _equal_column(features: Tensor | CSR, ids: Tensor, wanted: Tensor) -> int | None:
+    """The first column that equals ``wanted``: where x·x - 2 x·y + y·y is zero on these nodes."""
+    squares, products = _column_products(features, ids, wanted)
+    gap = squares - 2 * products + wanted.square().sum()
+    near = (gap.abs() <= 1e-9).nonzero()
+    return int(near[0]) if near.numel() and bool(wanted.min() != wanted.max()) else None
 
 
 def _label_columns(labels: Tensor) -> list[Tensor]:

@@ -94,15 +94,7 @@ class MetaHGNIEConfig:
     semantic_dim: int | None = None
 
     def __post_init__(self) -> None:
-        for name in [
-            "max_size",
-            "walk_dim",
-            "num_heads",
-            "hidden_dim",
-            "num_layers",
-            "type_dim",
-            "contrastive_size",
-        ]:
+        for name in _COUNTS:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"model.{name} is {value}, expected at least 1.")

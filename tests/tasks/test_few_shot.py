@@ -60,7 +60,7 @@ def test_a_number_is_one_task_for_all_seeds(dataset: Dataset) -> None:
 
 def test_overlapping_is_asked_for_and_told(dataset: Dataset) -> None:
     task = few(dataset, split="overlapping")
-    assert audit(task).checks == ("too few labels to look for one among the features",)
+    assert audit(task).checks == ("no feature column of 'node' equals the label",)
     train = task.index("train")
     assert 0.5 < float(torch.isin(train, task.index("test")).float().mean()) <= 1
     assert torch.equal(task.labels[train], train % CLASSES)

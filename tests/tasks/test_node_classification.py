@@ -110,6 +110,13 @@ def test_a_column_that_equals_a_few_labels_by_chance_is_no_leak(dataset: Dataset
     assert "too few labels to look for one among the features" in report.checks
     with pytest.raises(LeakageError, match="equals the label"):
         audit(make_task(telling))
+    with pytest.raises(LeakageError, match="equals the label"):
+        audit(make_task(telling, options={"shots": 3}))  # every class has a column
+    one = graph.features[labels.node_type][:, :1]
+    chance = replace(dataset, graph=dataset.graph.with_features(labels.node_type, one))
+    assert len(audit(make_task(chance, options={"shots": 3})).checks) == 3
+    with pytest.raises(LeakageError, match="equals the label"):
+        audit(make_task(chance))
 
 
 def test_shots_need_single_classes_and_positive_numbers(multi_label: Dataset) -> None:
