@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import io
 import pickle
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import scipy.sparse as sp
 
 from hetgraph.errors import FileFormatError
 
-__all__ = ["load_pickle"]
+__all__ = ["ForbiddenError", "load_pickle", "restricted_unpickler"]
 
 # These moved in numpy 2; its own pickles lead to the place they have in this version.
 _RECONSTRUCT: Any = np.empty(0).__reduce__()[0]
@@ -30,7 +31,7 @@ def _no_bytes() -> bytes:
     return b""
 
 
-# Every name that a file may ask for, with the object of today. Nothing is imported by name.
+# Every name that a file may ask for, with the object of today.
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
@@ -49,21 +50,28 @@ for _short in ("csr", "csc", "coo"):
         _ALLOWED[_module, f"{_short}_matrix"] = getattr(sp, f"{_short}_matrix")
 
 
-class _Restricted(pickle.Unpickler):
-    """An unpickler that knows the names of the allow-list and no others."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _ALLOWED[module, name]
-        except KeyError:
-            raise _ForbiddenError(f"{module}.{name}") from None
-
-    def persistent_load(self, pid: Any) -> Any:
-        raise _ForbiddenError("a persistent id")
+class ForbiddenError(Exception):
+    """A file names something that is not on the list."""
 
 
-class _ForbiddenError(Exception):
-    """The file names something that is not on the list."""
+def restricted_unpickler(allowed: Mapping[tuple[str, str], Any]) -> type[pickle.Unpickler]:
+    """Returns an unpickler that knows the names of an allow-list and no others.
+
+    Args:
+        allowed: What stands for each module and name. Nothing is imported by name.
+    """
+
+    class Restricted(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            try:
+                return allowed[module, name]
+            except KeyError:
+                raise ForbiddenError(f"{module}.{name}") from None
+
+    return Restricted
+
+
+_Unpickler = restricted_unpickler(_ALLOWED)
 
 
 def load_pickle(data: bytes, source: str) -> Any:
@@ -80,10 +88,10 @@ def load_pickle(data: bytes, source: str) -> Any:
         FileFormatError: If the file is damaged or asks for any other class or function.
     """
     try:
-        value = _Restricted(io.BytesIO(data), encoding="latin1").load()
+        value = _Unpickler(io.BytesIO(data), encoding="latin1").load()
         for one in value if isinstance(value, list) else [value]:
             _check_sparse(one)
-    except _ForbiddenError as error:
+    except ForbiddenError as error:
         raise FileFormatError(
             f"{source} asks for {error}, which is not among the allowed classes; it is not a file "
             "of this format and was not read further."

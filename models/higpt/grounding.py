@@ -18,38 +18,16 @@ from hetgraph.models.higpt.config import HiGPTConfig
 from hetgraph.models.higpt.corpus import Corpus, make_corpus
 from hetgraph.models.higpt.heads import HiGPTInputs, StageHead, tokens_of
 from hetgraph.models.higpt.tokenizer import Tokenizer
+from hetgraph.nn import info_nce
 from hetgraph.sampling import sample_neighbourhood
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec
 from hetgraph.train import row_batches
 
-__all__ = ["SCALE", "GroundingBatch", "GroundingHead", "grounding_loss"]
+__all__ = ["GroundingBatch", "GroundingHead"]
 
-SCALE = 1 / 0.07
-"""Factor of the cosines: CLIP's start, which the released program never trains."""
-
-
-def grounding_loss(tokens: Tensor, texts: Tensor, same: Tensor | None = None) -> Tensor:
-    """Returns the symmetric contrastive loss of tokens and texts of the same nodes.
-
-    ``1/2 [CE(S, diagonal) + CE(S^T, diagonal)]`` with ``S`` the cosines times ``1 / 0.07``.
-    O(n^2) memory.
-
-    Args:
-        tokens: ``[n, dim]``.
-        texts: ``[n, dim]``.
-        same: ``[n]`` number of each text; pairs of different nodes with one text are left out,
-            since neither is wrong.
-
-    Source: HiGPT, section on contrastive alignment; released program, ``HeteroClipLoss``.
-    """
-    logits = SCALE * F.normalize(tokens, dim=1) @ F.normalize(texts, dim=1).t()
-    if same is not None:
-        twins = same.unsqueeze(0) == same.unsqueeze(1)
-        twins.fill_diagonal_(False)
-        logits = logits.masked_fill(twins, float("-inf"))
-    own = torch.arange(len(logits), device=logits.device)
-    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.t(), own)) / 2
+_TEMPERATURE = 0.07
+"""What cosines are divided by: CLIP's start, which the released program never trains."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +115,10 @@ class GroundingHead(StageHead):
             yield self._batch(*plans[place], chance)
 
     def step(self, tokenizer: Tokenizer, batch: GroundingBatch) -> Loss:
-        """Returns the contrastive loss; a share of the nodes is told by its neighbours alone."""
+        """Returns the contrastive loss; a share of the nodes is told by its neighbours alone.
+
+        Source: HiGPT, section on contrastive alignment; released program, ``HeteroClipLoss``.
+        """
         corpus = batch.corpus
         if len(batch.number) < 2:
             zero = sum(one.sum() * 0 for one in (*tokenizer.parameters(), *self.parameters()))
@@ -150,7 +131,7 @@ class GroundingHead(StageHead):
         weights = tokenizer.weights(corpus.types)
         out = tokenizer(x, corpus.relations, weights, outputs=tuple(batch.counts))
         tokens = torch.cat([out[name][:count] for name, count in batch.counts.items()])
-        loss = grounding_loss(tokens.float(), self.text(batch.texts).float(), batch.number)
+        loss = info_nce(tokens, self.text(batch.texts), _TEMPERATURE, group=batch.number)
         return Loss({"grounding": loss}, len(tokens))
 
     def predict(self, tokenizer: Tokenizer, inputs: HiGPTInputs, part: str) -> Tensor:
@@ -166,7 +147,7 @@ class GroundingHead(StageHead):
         target = self.spec.target
         tokens = tokens_of(tokenizer, inputs, (target,))[target][inputs.rows[part]]
         names = F.normalize(self.text(inputs.class_vectors), dim=1)
-        return SCALE * F.normalize(tokens, dim=1) @ names.t()
+        return F.normalize(tokens, dim=1) @ names.t() / _TEMPERATURE
 
     def _captioned(self, name: str, corpus: Corpus) -> tuple[str, ...]:
         wanted = self.config.captions if not self.config.sources else ()

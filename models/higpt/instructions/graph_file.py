@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import pickle
 import types
 import zipfile
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from hetgraph.data import CSR, EdgeType
+from hetgraph.data.unpickle import ForbiddenError, restricted_unpickler
 from hetgraph.errors import FileFormatError
 from hetgraph.files import atomic_path
 from hetgraph.io.optional import require
@@ -64,7 +64,7 @@ def read_graph_file(path: Path) -> GraphFile:
         nodes = {key: _values(one) for key, one in loaded.__dict__["_node_store_dict"].items()}
         edges = {key: _values(one) for key, one in loaded.__dict__["_edge_store_dict"].items()}
         whole = _values(loaded.__dict__["_global_store"])
-    except _ForbiddenError as error:
+    except ForbiddenError as error:
         raise FileFormatError(
             f"{path} asks for {error}, which is not among the allowed classes; it was not read "
             "further."
@@ -110,10 +110,6 @@ class _Record:
         self.__dict__.update(state if isinstance(state, dict) else {})
 
 
-class _ForbiddenError(Exception):
-    """The file names something that is not on the list."""
-
-
 _STORES = ("BaseStorage", "NodeStorage", "EdgeStorage", "GlobalStorage")
 _NOTES = (
     ("graph_store", "EdgeAttr"),
@@ -129,21 +125,9 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 }
 
 
-class _Restricted(pickle.Unpickler):
-    """An unpickler that knows the names of the allow-list and no others.
-
-    ``torch.load`` derives from it to find the data of tensors; names of storages it resolves
-    itself, everything else comes here.
-    """
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _ALLOWED[module, name]
-        except KeyError:
-            raise _ForbiddenError(f"{module}.{name}") from None
-
-
-_SAFE: Any = types.SimpleNamespace(Unpickler=_Restricted, __name__="pickle")
+# `torch.load` derives from the unpickler to find the data of tensors, and resolves the names of
+# storages itself.
+_SAFE: Any = types.SimpleNamespace(Unpickler=restricted_unpickler(_ALLOWED), __name__="pickle")
 
 
 def _values(store: Any) -> dict[str, Any]:

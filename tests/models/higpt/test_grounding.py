@@ -1,8 +1,7 @@
-"""The contrastive loss in closed form, and what the stage learns."""
+"""What the stage learns from texts."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,34 +12,10 @@ import torch
 from hetgraph.data import Dataset
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.models.higpt import HiGPT, HiGPTConfig
-from hetgraph.models.higpt.grounding import SCALE, grounding_loss
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import make_task
 
 SIZES = {"train": 20, "valid": 6, "test": 10}
-
-
-def test_orthonormal_vectors_have_the_loss_of_the_formula() -> None:
-    size = 6
-    eye = torch.eye(size, dtype=torch.float64)
-    expected = math.log(1 + (size - 1) * math.exp(-1 / 0.07))
-    assert float(grounding_loss(eye, eye)) == pytest.approx(expected, rel=1e-9)
-    assert pytest.approx(14.2857, abs=1e-4) == SCALE
-
-
-def test_equal_vectors_have_the_loss_of_chance_and_sides_are_alike() -> None:
-    one = torch.ones(5, 3, dtype=torch.float64)
-    assert float(grounding_loss(one, one)) == pytest.approx(math.log(5))
-    a, b = torch.randn(5, 3, dtype=torch.float64), torch.randn(5, 3, dtype=torch.float64)
-    torch.testing.assert_close(grounding_loss(a, b), grounding_loss(b, a))
-
-
-def test_nodes_with_one_text_are_not_told_apart() -> None:
-    tokens = torch.eye(3, dtype=torch.float64)
-    texts = tokens[[0, 0, 2]]
-    apart = grounding_loss(tokens[[0, 0, 2]], texts, torch.tensor([7, 7, 1]))
-    assert float(apart) < 1e-5
-    assert float(grounding_loss(tokens[[0, 0, 2]], texts)) > 0.4
 
 
 def test_tokens_learn_their_texts(trained: Callable[..., Any]) -> None:
