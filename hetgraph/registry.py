@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -76,7 +78,7 @@ class Registry(Generic[T]):
         return {name for name in found if not name.startswith("_")}
 
     def _entry_points(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=self.group)}
+        return _installed(self.group, tuple(sys.path))
 
     def _base_class(self) -> type[T]:
         module, _, attribute = self._base.partition(":")
@@ -101,6 +103,12 @@ class Registry(Generic[T]):
                 f"{self.what} {name!r} is {cls!r}, expected a {base.__name__} subclass."
             )
         return cls
+
+
+@lru_cache
+def _installed(group: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
+    """Entry points by name; the metadata of a hundred packages are read once for a ``path``."""
+    return {point.name: point for point in entry_points(group=group)}
 
 
 models: Registry[Model] = Registry(

@@ -7,6 +7,7 @@ import enum
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -177,16 +178,24 @@ def _parse(hint: Any, value: Any, section: str, name: str) -> Any:
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
-    from jsonargparse import ArgumentError, ArgumentParser
+    from jsonargparse import ArgumentError
 
     if value is not None:
-        parser = ArgumentParser(exit_on_error=False)
-        parser.add_argument("--value", type=hint)
         try:
-            return parser.parse_object({"value": value}).value
+            return _parser(hint).parse_object({"value": value}).value
         except (ArgumentError, TypeError, ValueError):
             pass
     raise ConfigError(f"{where} is {value!r}, expected {_words(hint)}.") from None
+
+
+@lru_cache
+def _parser(hint: Any) -> Any:
+    """A parser of values of one type; to make one takes longer than to use it."""
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--value", type=hint)
+    return parser
 
 
 def _is_union(hint: Any) -> bool:
