@@ -36,6 +36,8 @@ class LanguageConfig:
         max_length: Most tokens of a prompt with its answer; texts are cut to fit.
         text_words: Words of the text of the target that a prompt quotes.
         examples: Solved examples before a question.
+        files: Files of solved instructions that the stage ``"instructions"`` is trained on, such as
+            those of ``hetgraph higpt instructions``; empty: questions about all training nodes.
         pairs: Prompts of the matching stage, in an epoch.
         per_prompt: Nodes of one type in a prompt of the matching stage.
         validate: Whether the stage is stopped and selected on the validation part.
@@ -57,6 +59,7 @@ class LanguageConfig:
     max_length: int = 512
     text_words: int = 100
     examples: int = 0
+    files: tuple[str, ...] = ()
     pairs: int = 200
     per_prompt: int = 4
     validate: bool = False

@@ -16,6 +16,7 @@ from hetgraph.models.higpt.config import HiGPTConfig
 from hetgraph.models.higpt.corpus import Corpus
 from hetgraph.models.higpt.heads import HiGPTInputs, StageHead
 from hetgraph.models.higpt.instructions.build import Instruction, InstructionBuilder, known_classes
+from hetgraph.models.higpt.instructions.files import read_instructions
 from hetgraph.models.higpt.instructions.matching import matching_instructions
 from hetgraph.models.higpt.instructions.templates import read_templates
 from hetgraph.models.higpt.language.prompt import Prompt, encode_prompt
@@ -42,6 +43,7 @@ class Talk:
         weights: Weights of the frozen tokenizer for its schema.
         train: ``[n]`` labelled nodes that may be shown as examples.
         classes: Classes of every node; empty where they are hidden.
+        files: Instructions from files, to train on in place of made ones.
     """
 
     builder: InstructionBuilder
@@ -49,6 +51,7 @@ class Talk:
     weights: list[LayerWeights]
     train: tuple[int, ...]
     classes: Mapping[int, tuple[int, ...]]
+    files: tuple[Instruction, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +96,27 @@ class LanguageHead(StageHead):
             weights = tokenizer.weights(inputs.corpus.types)
         train = tuple(inputs.rows["train"].tolist())
         classes = {node: known_classes(inputs.labels[node]) for node in train}
-        return replace(inputs, extra=Talk(builder, corpus, weights, train, classes))
+        files = tuple(one for path in language.files for one in self._read(path, corpus, train))
+        return replace(inputs, extra=Talk(builder, corpus, weights, train, classes, files))
+
+    def _read(self, path: str, corpus: Corpus, train: tuple[int, ...]) -> list[Instruction]:
+        found = read_instructions(
+            Path(path).expanduser(),
+            fill=corpus.fill,
+            edge_types=corpus.relations,
+            train=train,
+            blocks=self.config.language.graph_tokens != "none",
+        )
+        for one in found:
+            messages = one.messages("")
+            size = len(encode_prompt(self.side.causal.tokenizer, messages, one.counts, one.answer))
+            if size > self.config.language.max_length:
+                raise ConfigError(
+                    f"model.language.files: {path}: the instruction about node {one.node} has "
+                    f"{size} tokens; raise model.language.max_length "
+                    f"({self.config.language.max_length})."
+                )
+        return found
 
     def batches(
         self,
@@ -112,6 +135,11 @@ class LanguageHead(StageHead):
             made = list(matching_instructions(talk.builder, self.config.language.pairs, chance))
             for rows in row_batches(len(made), size, generator=None, shard=shard):
                 yield TalkBatch(talk, tuple(made[place] for place in rows.tolist()))
+            return
+        if part == "train" and talk.files:
+            count = len(talk.files)
+            for rows in row_batches(count, size, generator=generator, shard=shard):
+                yield TalkBatch(talk, tuple(talk.files[place] for place in rows.tolist()))
             return
         nodes = inputs.rows[part].cpu()
         for rows in row_batches(nodes, size, generator=generator, shard=shard):
@@ -198,7 +226,8 @@ class LanguageHead(StageHead):
     @torch.no_grad()
     def _tokens(self, tokenizer: Tokenizer, talk: Talk, one: Instruction) -> Mapping[str, Tensor]:
         device = self.side.marks.device
-        x = {name: talk.corpus.x[name][ids].to(device) for name, ids in one.part.nodes.items()}
+        x = one.x or {name: talk.corpus.x[name][ids] for name, ids in one.part.nodes.items()}
+        x = {name: rows.to(device) for name, rows in x.items()}
         relations = {key: relation.to(device) for key, relation in one.part.relations.items()}
         made: Mapping[str, Tensor] = tokenizer(x, relations, talk.weights)
         return made

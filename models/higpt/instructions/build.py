@@ -34,6 +34,8 @@ class Instruction:
         node: Id of the node in question in the whole graph, -1 if it is about several.
         label: Its class, -1 if unknown or several.
         examples: Solved instructions that come before.
+        x: ``[num_nodes of the part, input_dim]`` by type, if the part is of a file; ``None`` if its
+            nodes are those of the graph.
     """
 
     question: str
@@ -44,6 +46,7 @@ class Instruction:
     node: int = -1
     label: int = -1
     examples: tuple[Instruction, ...] = field(default=())
+    x: Mapping[str, Tensor] | None = None
 
     @property
     def counts(self) -> tuple[int, ...]:
