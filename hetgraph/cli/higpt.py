@@ -28,12 +28,14 @@ def add_command(commands: Commands) -> None:
         epilog="examples:\n"
         "  hetgraph higpt chat runs/acm --node 5\n"
         "  hetgraph higpt compare runs/acm --with none\n"
+        "  hetgraph higpt answers runs/acm --limit 100\n"
         "  hetgraph higpt instructions runs/acm --out instructions",
     )
     parser.set_defaults(run=lambda _: _help(parser))
     actions = parser.add_subparsers(metavar="ACTION", title="actions")
     _add_chat(actions)
     _add_compare(actions)
+    _add_answers(actions)
     _add_instructions(actions)
 
 
@@ -75,6 +77,22 @@ def _add_compare(actions: Any) -> None:
     )
     add_root(parser)
     parser.set_defaults(run=compare)
+
+
+def _add_answers(actions: Any) -> None:
+    parser = actions.add_parser(
+        "answers",
+        help="let the language model answer about test nodes in words, and measure that",
+        description="The protocol of the authors: a class counts as said where it is named. The\n"
+        "likeliest label of the same nodes stands beside it.",
+    )
+    add = parser.add_argument
+    add("folder", metavar="RUN", type=Path, help="folder of a finished run")
+    add("--limit", type=int, metavar="N", help="the first N test nodes alone")
+    add("--tokens", type=int, metavar="N", default=64, help="most tokens of an answer: 64")
+    add("--out", type=Path, metavar="FILE", help="write the answers, a JSON file")
+    add_root(parser)
+    parser.set_defaults(run=answers)
 
 
 def _add_instructions(actions: Any) -> None:
@@ -153,20 +171,12 @@ def _show(console: Console, answer: Any) -> None:
 
 def compare(args: argparse.Namespace) -> int:
     """Prints the accuracies and the paired test."""
-    import torch
-
     from hetgraph.cli.console import pairs, stdout
-    from hetgraph.errors import ConfigError
-    from hetgraph.models.higpt.evaluation import compare_modes
+    from hetgraph.models.higpt.evaluation import compare_modes, true_classes
     from hetgraph.reopen import reopen
 
     run = reopen(args.folder, args.root)
-    labels = run.dataset.labels
-    if run.model.name != "higpt" or labels is None or labels.multi_label:
-        raise ConfigError(f"{args.folder} holds no HiGPT run on nodes of one class each.")
-    classes = torch.full((run.dataset.graph.num_nodes[labels.node_type],), -1)
-    classes[labels.index] = labels.target
-    target = classes[run.task.index("test")]
+    target = true_classes(run, "test")
     found = compare_modes(run.model, run.inputs, target, modes=("all", args.other))
     low, high = found.interval
     rows: dict[str, object] = {f"accuracy, {k}": f"{v:.4f}" for k, v in found.accuracy.items()}
@@ -175,6 +185,25 @@ def compare(args: argparse.Namespace) -> int:
     rows["p (McNemar, exact)"] = f"{found.p_value:.4f}"
     rows["difference, 95 %"] = f"{low:+.4f} to {high:+.4f}"
     stdout().print(pairs(rows, title=f"graph tokens on {target.numel()} test nodes"))
+    return 0
+
+
+def answers(args: argparse.Namespace) -> int:
+    """Prints the metrics of free answers beside those of scored labels."""
+    from hetgraph.cli.console import stdout, table
+    from hetgraph.models.higpt.answers import free_answers, write_answers
+    from hetgraph.reopen import reopen
+
+    run = reopen(args.folder, args.root)
+    found = free_answers(run, limit=args.limit, max_new_tokens=args.tokens)
+    if args.out:
+        write_answers(args.out, found)
+    title = f"answers about {len(found.said)} test nodes"
+    columns = ("in words", "likeliest label")
+    shown = table("metric", *columns, title=title, right=columns)
+    for name, value in found.free.items():
+        shown.add_row(name, f"{value:.4f}", f"{found.scored[name]:.4f}")
+    stdout().print(shown)
     return 0
 
 

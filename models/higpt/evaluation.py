@@ -15,8 +15,18 @@ from torch import Tensor
 from hetgraph.errors import ConfigError
 from hetgraph.metrics import accuracy, multi_label_f1
 from hetgraph.models.higpt.talk import LanguageHead
+from hetgraph.reopen import OpenRun
+from hetgraph.tasks.base import Part
 
-__all__ = ["Comparison", "compare_modes", "free_text_metrics", "hard_auc", "paired", "parse_answer"]
+__all__ = [
+    "Comparison",
+    "compare_modes",
+    "free_text_metrics",
+    "hard_auc",
+    "paired",
+    "parse_answer",
+    "true_classes",
+]
 
 Mode = Literal["all", "last", "shuffled", "none"]
 
@@ -39,6 +49,20 @@ class Comparison:
     only_second: int
     p_value: float
     interval: tuple[float, float]
+
+
+def true_classes(run: OpenRun, part: Part) -> Tensor:
+    """Returns ``[num_nodes of the part]`` the classes of its nodes, held out in training.
+
+    Raises:
+        ConfigError: If the run is of another method, or nodes can have several classes.
+    """
+    labels = run.dataset.labels
+    if run.model.name != "higpt" or labels is None or labels.multi_label:
+        raise ConfigError(f"{run.folder} holds no HiGPT run on nodes of one class each.")
+    classes = torch.full((run.dataset.graph.num_nodes[labels.node_type],), -1)
+    classes[labels.index] = labels.target
+    return classes[run.task.index(part)]
 
 
 def compare_modes(

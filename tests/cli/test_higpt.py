@@ -93,3 +93,37 @@ def test_a_language_model_answers_and_is_compared(
     shown = capsys.readouterr().out
     assert "graph tokens on 4 test nodes" in shown
     assert "McNemar" in shown
+    answers = tmp_path / "answers.json"
+    words = ["higpt", "answers", str(out), "--limit", "3", "--tokens", "4", "--out", str(answers)]
+    assert main(words) == 0
+    assert "parse_rate" in capsys.readouterr().out
+    rows = json.loads(answers.read_text())
+    assert [sorted(row) for row in rows] == 3 * [["id", "node_idx", "res"]]
+    assert main([*words[:3], "--limit", "0"]) == 2
+
+
+def test_rationales_are_written_and_trained_on(
+    graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("transformers", reason="the extra llm is not installed")
+    pytest.importorskip("torch_geometric", reason="torch-geometric is not installed")
+    settings = ["stage=instructions", "model.language.model=tiny", "train.max_epochs=1"]
+    settings += ["model.language.max_length=3000", "task.shots=2", "task.test_nodes=4"]
+    train(graph, tmp_path / "plain", *settings)
+    thoughts = tmp_path / "thoughts"
+    words = ["higpt", "instructions", str(tmp_path / "plain"), "--style", "1"]
+    assert main([*words, "--out", str(thoughts)]) == 0
+    (file,) = (thoughts / "ann").iterdir()
+    settings.append(f"model.language.files=[{file}]")
+    train(graph, tmp_path / "taught", *settings)
+    losses = []
+    for name in ("plain", "taught"):
+        lines = (tmp_path / name / "metrics.jsonl").read_text().splitlines()
+        losses.append(json.loads(lines[0])["train"]["loss"])
+    assert losses[0] != losses[1]  # other words were learned
+    # Of other shots, some of the nodes are test nodes: their answers are refused.
+    capsys.readouterr()
+    words = ["train", "higpt", f"hgb:{graph}", "--out", str(tmp_path / "x"), "--seed", "5"]
+    words += [word for one in settings for word in ("--set", one)]
+    assert main(words) == 2
+    assert "which is no training node of this run" in " ".join(capsys.readouterr().err.split())
