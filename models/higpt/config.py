@@ -96,6 +96,9 @@ class HiGPTConfig:
         start: Folder of an earlier run whose tokenizer, and projector if it has one, are taken.
         freeze: Whether ``"classify"`` leaves the tokenizer as it is: a linear probe.
         sources: Data sets whose graphs the stage ``"tokenizer"`` reads; empty: that of the run.
+            Other stages begin with the tokenizer of these graphs, which is trained unless it is
+            kept in the cache folder.
+        source_epochs: Epochs of that training.
         encoder: Text encoder of nodes, types and classes, as for the setting ``data.text``.
             ``"hash"`` needs no package, but knows no meaning: take ``"minilm"`` for transfer.
         inputs: ``"text"`` takes the text of a node, where a type has none its features, else the
@@ -130,6 +133,7 @@ class HiGPTConfig:
     start: str = ""
     freeze: bool = False
     sources: tuple[str, ...] = ()
+    source_epochs: int = 20
     encoder: str = "hash"
     inputs: InputKind = "text"
     descriptions: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
@@ -162,10 +166,11 @@ class HiGPTConfig:
             raise ConfigError(
                 f"model.grounding_batch is {self.grounding_batch}, expected at least 2."
             )
-        if self.sources and self.stage != "tokenizer":
+        if self.source_epochs < 1:
+            raise ConfigError(f"model.source_epochs is {self.source_epochs}, expected at least 1.")
+        if self.sources and self.start and self.stage != "tokenizer":
             raise ConfigError(
-                f"model.sources is for the stage 'tokenizer', but model.stage is {self.stage!r}; "
-                "train a tokenizer first, then name its folder in model.start."
+                "model.sources and model.start both give a tokenizer to begin with; leave one out."
             )
         if self.sources and self.type_vectors:
             raise ConfigError(

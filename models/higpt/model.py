@@ -17,6 +17,7 @@ from hetgraph.models.higpt.corpus import make_corpus
 from hetgraph.models.higpt.descriptions import words
 from hetgraph.models.higpt.grounding import GroundingHead
 from hetgraph.models.higpt.heads import ClassifierHead, HiGPTInputs, StageHead, tokens_of
+from hetgraph.models.higpt.pretrained import pretrained_tokenizer
 from hetgraph.models.higpt.start import load_start
 from hetgraph.models.higpt.tokenizer import Tokenizer, TokenizerShape
 from hetgraph.seeds import Seeds
@@ -74,7 +75,7 @@ class HiGPT(Model):
 
     @classmethod
     def for_task(cls, task: Task, config: Any) -> Model:
-        """Builds the model, and takes the weights of the run that ``start`` names.
+        """Builds the model, and takes the weights of the run or the sources that it begins with.
 
         Raises:
             ConfigError: If the model is for other families of tasks, or the run does not fit.
@@ -82,6 +83,8 @@ class HiGPT(Model):
         model = super().for_task(task, config)
         if config.start:
             load_start(model, Path(config.start).expanduser())
+        elif config.sources and config.stage != "tokenizer":
+            load_start(model, pretrained_tokenizer(cls, config))
         return model
 
     def stages(self) -> tuple[Stage, ...]:

@@ -7,8 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from hetgraph.cli import main
+from hetgraph.tensorfile import load_tensors
 
 
 @pytest.fixture
@@ -34,8 +36,9 @@ def graph(tmp_path: Path) -> Path:
     return folder
 
 
-def train(graph: Path, out: Path, *settings: str) -> None:
+def train(graph: Path, out: Path, *settings: str, seed: int = 0) -> None:
     words = ["train", "higpt", f"hgb:{graph}", "--out", str(out), "--set", "train.device=cpu"]
+    words += ["--seed", str(seed)]
     words += [word for one in settings for word in ("--set", one)]
     assert main(words) == 0
 
@@ -56,6 +59,23 @@ def test_a_tokenizer_is_asked_about_nodes(
     assert "paper 5" not in shown
     assert "'abc' is no number" in told
     assert shown.count("score") == 2
+
+
+def test_the_tokenizer_of_other_graphs_is_trained_once(graph: Path, tmp_path: Path) -> None:
+    settings = [f"sources=[hgb:{graph}]", "freeze=true", "model.source_epochs=1"]
+    kept, weights = {}, {}
+    for seed in (0, 1):
+        out = tmp_path / f"run{seed}"
+        train(graph, out, *settings, "train.max_epochs=1", seed=seed)
+        (folder,) = (tmp_path / "cache" / "tokenizers").iterdir()
+        kept[seed] = (folder / "model.json").stat().st_mtime_ns
+        weights[seed] = load_tensors(out / "model" / "parameters.safetensors")
+    assert kept[0] == kept[1]
+    of_sources = load_tensors(folder / "parameters.safetensors")
+    same = [key for key in of_sources if key.startswith("tokenizer.")]
+    assert same
+    for found in weights.values():
+        assert all(torch.equal(found[key], of_sources[key]) for key in same)
 
 
 def test_wrong_words_are_told(

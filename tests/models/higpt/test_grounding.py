@@ -64,8 +64,8 @@ def test_texts_are_needed_and_names_are_checked(text_dataset: Dataset) -> None:
     model = HiGPT.for_task(task, HiGPTConfig(stage="tokenizer", captions=("term",)))
     with pytest.raises(ConfigError, match="'term', which has no texts"):
         model.prepare(task, seeds=Seeds())
-    with pytest.raises(ConfigError, match=r"model\.sources is for the stage 'tokenizer'"):
-        HiGPTConfig(sources=("hgb/ACM",))
+    with pytest.raises(ConfigError, match="both give a tokenizer to begin with"):
+        HiGPTConfig(sources=("hgb/ACM",), start="runs/one")
 
 
 def test_the_same_seed_gives_the_same_tokenizer(trained: Callable[..., Any]) -> None:

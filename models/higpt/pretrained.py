@@ -1,0 +1,65 @@
+"""The tokenizer of other graphs: taken from the cache folder, or trained once and kept there."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from hetgraph.data.fetch import cache_root
+from hetgraph.data.loading import load_dataset
+from hetgraph.features.store import content_digest
+from hetgraph.model import Model
+from hetgraph.models.higpt.config import HiGPTConfig, LanguageConfig
+from hetgraph.seeds import Seeds
+from hetgraph.tasks import make_task
+from hetgraph.train import TrainConfig, Trainer, rng
+
+__all__ = ["pretrained_tokenizer"]
+
+_VERSION = 1  # raise it when tokenizers of the same settings change
+_LR = 1e-3
+
+
+def pretrained_tokenizer(cls: type[Model], config: HiGPTConfig, *, progress: bool = True) -> Path:
+    """Returns the folder of the tokenizer that was brought to the texts of ``config.sources``.
+
+    No label is read, and its seed is always the same, so that all runs share it.
+
+    Args:
+        cls: HiGPT.
+        config: Sources, widths, and settings of the stage ``"tokenizer"``.
+        progress: Whether to show progress on stderr.
+    """
+    plain = replace(
+        config,
+        stage="tokenizer",
+        start="",
+        freeze=False,
+        descriptions={},
+        class_names=(),
+        captions=(),
+        dropout=0.0,
+        language=LanguageConfig(),
+    )
+    found = [load_dataset(name) for name in plain.sources]
+    key = (_VERSION, [one.graph.content_hash for one in found], asdict(plain))
+    named = "+".join("".join(c if c.isalnum() else "-" for c in one.name) for one in found)
+    folder = cache_root() / "tokenizers" / f"{named[-80:]}-{content_digest(*key)[:16]}"
+    if not folder.is_dir():
+        seeds = Seeds.from_seed(0)
+        task = make_task(found[0], seeds=seeds)
+        train = TrainConfig(
+            optimizer="adamw",
+            lr=_LR,
+            max_epochs=config.source_epochs,
+            batch_size=config.grounding_batch,
+            checkpoint_seconds=None,
+            tensorboard=False,
+        )
+        with rng.isolated(torch.device("cpu"), seeds.key("init", "tokenizer")):
+            model = cls.for_task(task, plain)
+            Trainer(train, seeds=seeds, progress=progress).fit(model, task, parts=())
+        model.to("cpu").save(folder)
+    return folder
