@@ -110,7 +110,8 @@ class HiGPTConfig:
         class_names: Classes in words; empty: those of the data set.
         dim: Width of tokens.
         num_heads: Attention heads.
-        num_layers: Layers; the released tokenizer has one.
+        num_layers: Layers; the released tokenizer has one. With 0, and the width of the encoder, a
+            token is the vector of its node: a control.
         generator: ``"low-rank"``, or ``"full"`` as published.
         rank: Rank of low-rank generators.
         activation: ``"gelu"`` or ``"identity"``.

@@ -26,7 +26,8 @@ class TokenizerShape:
         input_dim: Width of the vectors of nodes.
         dim: Width of tokens.
         num_heads: Attention heads, a divisor of ``dim``.
-        num_layers: Layers; the released tokenizer has one.
+        num_layers: Layers; the released tokenizer has one, and without any a token is the vector of
+            its node, mapped if widths differ.
         generator: ``"low-rank"``, or ``"full"`` as published.
         rank: Rank of low-rank generators.
         activation: ``"gelu"``, or ``"identity"`` as the released program tokenizes.
@@ -52,8 +53,10 @@ class TokenizerShape:
 
     def __post_init__(self) -> None:
         for name in ("type_dim", "input_dim", "dim", "num_heads", "num_layers", "rank"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"model.{name} is {getattr(self, name)}, expected at least 1.")
+            least = 0 if name == "num_layers" else 1
+            if getattr(self, name) < least:
+                value = getattr(self, name)
+                raise ConfigError(f"model.{name} is {value}, expected at least {least}.")
         if self.dim % self.num_heads:
             raise ConfigError(
                 f"model.dim is {self.dim}, expected a multiple of the {self.num_heads} heads."

@@ -210,6 +210,16 @@ def test_doubled_edges_and_empty_relations_change_nothing(
         assert torch.equal(value, here[name])
 
 
+def test_without_layers_a_token_is_the_vector_of_its_node(toy: Toy) -> None:
+    x, relations, types = toy
+    same = Tokenizer(TokenizerShape(10, 8, 8, 2, num_layers=0))
+    assert not list(same.parameters())
+    found = same(x, relations, same.weights(types))
+    assert all(torch.equal(found[name], x[name]) for name in x)
+    mapped = Tokenizer(TokenizerShape(10, 8, 6, 2, num_layers=0)).double()
+    assert mapped(x, relations, [])["paper"].shape == (8, 6)
+
+
 def test_isolated_nodes_and_empty_types(toy: Toy, shape: TokenizerShape, make: Make) -> None:
     x, relations, types = toy
     tokenizer = make(shape)
