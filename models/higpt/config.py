@@ -94,7 +94,9 @@ class HiGPTConfig:
             without labels. ``"matching"`` and ``"instructions"``: the projector of a language
             model that reads tokens. ``"classify"``: tokens and a linear classifier.
         start: Folder of an earlier run whose tokenizer, and projector if it has one, are taken.
-        freeze: Whether ``"classify"`` leaves the tokenizer as it is: a linear probe.
+        freeze: Whether ``"classify"`` leaves the tokenizer as it is: a linear probe. In the other
+            stages nothing is trained at all: what ``start`` gives is scored, without a label of
+            this graph.
         sources: Data sets whose graphs the stage ``"tokenizer"`` reads; empty: that of the run.
             Other stages begin with the tokenizer of these graphs, which is trained unless it is
             kept in the cache folder.

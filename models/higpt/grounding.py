@@ -72,7 +72,7 @@ class GroundingHead(StageHead):
 
     def stage(self) -> Stage:
         """One stage; nothing is validated, since no label is read."""
-        return Stage("tokenizer", validate=False)
+        return Stage("tokenizer", epochs=0 if self.config.freeze else None, validate=False)
 
     def prepare(
         self, inputs: HiGPTInputs, tokenizer: Tokenizer, task: Task, seeds: Seeds

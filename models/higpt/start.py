@@ -23,7 +23,7 @@ _SHARED = (
 
 
 def load_start(model: Model, folder: Path) -> None:
-    """Copies the tokenizer of a finished run, and its projector where both have one.
+    """Copies the tokenizer of a finished run, and the head of its stage where both have one.
 
     The graph, its types and its classes may be others: no parameter of these belongs to them.
 
@@ -49,7 +49,8 @@ def load_start(model: Model, folder: Path) -> None:
             f"model.start: {folder} and this run must both read model.type_vectors, or neither."
         )
     parts = ["tokenizer."]
-    if {config.stage, model.config.stage} <= {"matching", "instructions"}:
+    stages = {config.stage, model.config.stage}
+    if stages == {"tokenizer"} or stages <= {"matching", "instructions"}:
         parts.append("head.")
     own = model.state_dict()
     taken = {key: value for key, value in tensors.items() if key.startswith(tuple(parts))}

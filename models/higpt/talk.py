@@ -73,6 +73,8 @@ class LanguageHead(StageHead):
 
     def stage(self) -> Stage:
         """One stage, selected on validation where the settings say so: scoring is slow."""
+        if self.config.freeze:
+            return Stage(self.config.stage, epochs=0, validate=False)
         return Stage(self.config.stage, validate=self.config.language.validate)
 
     def prepare(

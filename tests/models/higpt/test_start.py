@@ -11,9 +11,10 @@ import torch
 
 from hetgraph.data import Dataset, EdgeType, HeteroGraph, NodeLabels, Relation, Split
 from hetgraph.errors import ConfigError
-from hetgraph.models.higpt import HiGPT, HiGPTConfig
+from hetgraph.models.higpt import HiGPT, HiGPTConfig, LanguageConfig
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import make_task
+from hetgraph.train import TrainConfig, Trainer
 
 
 @pytest.fixture
@@ -48,6 +49,29 @@ def test_a_tokenizer_moves_to_types_it_never_saw(
     assert inputs.tokens["gene"].shape == (12, 128)
     trainable = [name for name, one in other.named_parameters() if one.requires_grad]
     assert trainable == ["head.classify.weight", "head.classify.bias"]
+
+
+@pytest.mark.parametrize("stage", ["tokenizer", "instructions"])
+def test_a_frozen_run_is_scored_on_a_graph_it_never_saw(
+    stage: str, trained: Callable[..., Any], unseen: Dataset, tmp_path: Path
+) -> None:
+    """Nothing is trained there, and no label of that graph is asked for."""
+    options: dict[str, Any] = {"stage": stage}
+    if stage == "instructions":
+        pytest.importorskip("transformers", reason="the extra llm is not installed")
+        options["language"] = LanguageConfig(model="tiny", max_length=3000, max_nodes=3)
+    model, _, _ = trained(**options, train={"max_epochs": 1})
+    model.save(tmp_path / "model")
+    config = HiGPTConfig(
+        **options, start=str(tmp_path), freeze=True, class_names=("benign", "malign")
+    )
+    task = make_task(unseen)
+    other = HiGPT.for_task(task, config)
+    result = Trainer(TrainConfig(device="cpu"), seeds=Seeds(), progress=False).fit(other, task)
+    assert result.epochs == 0
+    assert result.predictions["test"].shape == (4, 2)
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, other.state_dict()[key])
 
 
 def test_other_settings_are_refused(trained: Callable[..., Any], tmp_path: Path) -> None:
