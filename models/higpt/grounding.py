@@ -68,11 +68,15 @@ class GroundingHead(StageHead):
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: HiGPTConfig) -> None:
         super().__init__(schema, spec, config)
-        self.text = nn.Linear(make_encoder(config.encoder).dim, config.dim, bias=False)
+        width = make_encoder(config.encoder).dim
+        self.given = config.num_layers == 0 and width == config.dim  # tokens are texts already
+        self.text = nn.Identity() if self.given else nn.Linear(width, config.dim, bias=False)
 
-    def stage(self) -> Stage:
+    def stage(self) -> Stage | None:
         """One stage; nothing is validated, since no label is read."""
-        return Stage("tokenizer", epochs=0 if self.config.freeze else None, validate=False)
+        if self.config.freeze or self.given:
+            return None
+        return Stage("tokenizer", validate=False)
 
     def prepare(
         self, inputs: HiGPTInputs, tokenizer: Tokenizer, task: Task, seeds: Seeds
@@ -178,7 +182,7 @@ class GroundingHead(StageHead):
         x = {name: corpus.x[name][part.nodes[name]] for name in corpus.x}
         local = Corpus(x, corpus.fill, corpus.types, part.relations, {})
         counts = {name: ids.numel() for name, ids in seeds.items()}
-        device = self.text.weight.device
+        device = next(self.parameters()).device
         number, texts = source.number[rows], source.vectors[rows]
         return GroundingBatch(local.to(device), counts, texts.to(device), number.to(device))
 

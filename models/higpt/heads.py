@@ -76,8 +76,8 @@ class StageHead(nn.Module, ABC):
         self.schema, self.spec, self.config = schema, spec, config
 
     @abstractmethod
-    def stage(self) -> Stage:
-        """Returns the stage."""
+    def stage(self) -> Stage | None:
+        """Returns the stage; ``None`` if nothing is trained."""
 
     def prepare(
         self, inputs: HiGPTInputs, tokenizer: Tokenizer, task: Task, seeds: Seeds

@@ -88,8 +88,9 @@ class HiGPT(Model):
         return model
 
     def stages(self) -> tuple[Stage, ...]:
-        """Returns the one stage of the configuration."""
-        return (self.head.stage(),)
+        """Returns the one stage of the configuration; none if all is frozen."""
+        stage = self.head.stage()
+        return () if stage is None else (stage,)
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> HiGPTInputs:
         """Encodes texts, types and classes, once and for all runs."""

@@ -71,10 +71,10 @@ class LanguageHead(StageHead):
         super().__init__(schema, spec, config)
         self.side = LanguageSide(config.dim, config.language)
 
-    def stage(self) -> Stage:
+    def stage(self) -> Stage | None:
         """One stage, selected on validation where the settings say so: scoring is slow."""
         if self.config.freeze:
-            return Stage(self.config.stage, epochs=0, validate=False)
+            return None
         return Stage(self.config.stage, validate=self.config.language.validate)
 
     def prepare(

@@ -68,6 +68,17 @@ def test_texts_are_needed_and_names_are_checked(text_dataset: Dataset) -> None:
         HiGPTConfig(sources=("hgb/ACM",), start="runs/one")
 
 
+def test_without_layers_texts_are_compared_with_names_as_they_are(
+    trained: Callable[..., Any],
+) -> None:
+    model, task, result = trained(stage="tokenizer", num_layers=0, dim=256, encoder="hash:256")
+    assert (result.epochs, list(model.parameters())) == (0, [])
+    inputs = model.prepare(task, seeds=Seeds())
+    texts = torch.nn.functional.normalize(inputs.corpus.x["paper"][inputs.rows["test"]], dim=1)
+    names = torch.nn.functional.normalize(inputs.class_vectors, dim=1)
+    torch.testing.assert_close(model.predict(inputs, "test"), texts @ names.t() / 0.07)
+
+
 def test_the_same_seed_gives_the_same_tokenizer(trained: Callable[..., Any]) -> None:
     one, other = (trained(stage="tokenizer")[0].state_dict() for _ in range(2))
     assert all(torch.equal(one[key], other[key]) for key in one)
