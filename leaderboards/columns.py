@@ -174,7 +174,8 @@ def _verdict(board: Board, variant: Variant) -> Callable[[Row], Value]:
         verdict = row.verdicts.get(variant.name)
         if verdict is None or (verdict == "not run" and not main):
             return Value("")
-        return Value(verdict_text(verdict))
+        reason = row.published.not_run if row.published and verdict == "not run" else ""
+        return Value(verdict_text(verdict) + (f" ({reason})" if reason else ""))
 
     return value
 

@@ -36,7 +36,7 @@ _TOP = (
 )
 _ROW = (
     *("model", "ours", "source", "labels", "test", "runs", "assumed_runs", "results"),
-    *("parameters", "notes"),
+    *("parameters", "notes", "not_run"),
 )
 
 
@@ -206,6 +206,7 @@ def _row(
         results=results,
         parameters=node.get("parameters", int, None),
         notes=node.get("notes", str, "").strip(),
+        not_run=node.get("not_run", str, ""),
     )
 
 

@@ -106,7 +106,7 @@ class PublishedRow:
 
     ``ours`` is the name of the same model in hetgraph's registry. ``labels`` tells whether
     training labels are an input of the model, ``test`` which test nodes were scored. ``runs`` is
-    assumed, not established, where ``runs_assumed``.
+    assumed, not established, where ``runs_assumed``. ``not_run`` tells why there is no run of ours.
     """
 
     model: str
@@ -119,6 +119,7 @@ class PublishedRow:
     results: Mapping[str, Mapping[str, Cell]]
     parameters: int | None = None
     notes: str = ""
+    not_run: str = ""
 
 
 @dataclass(frozen=True)

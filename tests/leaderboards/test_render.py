@@ -35,6 +35,16 @@ def _shown(*args, width: int = 120, **options) -> str:
     return stream.getvalue()
 
 
+def test_why_a_row_is_not_run_is_told(tiny: Path, tmp_path: Path) -> None:
+    text = tiny.read_text().replace(
+        "  - model: Other | one\n", "  - model: Other | one\n    not_run: too large\n"
+    )
+    assert "too large" in text
+    tiny.write_text(text)
+    shown = _shown(tiny, results=tmp_path, write=False, width=200)
+    assert "· not run (too large)" in shown
+
+
 def test_console_shows_published_ours_and_verdict(tiny: Path, results: Path):
     text = _shown(tiny, results=results, write=False)
     for part in ("95.55±0.29", "95.59±0.08", "✓ reproduced", "▼ worse", "· not run", "12.0 s"):
