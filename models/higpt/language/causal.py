@@ -105,6 +105,9 @@ def _smollm2(transformers: Any) -> tuple[Any, Any]:
     if (kept / "config.json").is_file():
         return _load(transformers, kept)
     model, tokenizer = _load(transformers, files[0].parent, gguf_file=files[0].name)
+    model.hf_quantizer = None  # reading made plain weights of it, which can be kept
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
     try:
         with atomic_dir(kept, marker="config.json") as temporary, _quiet(transformers):
             model.save_pretrained(temporary)
