@@ -39,7 +39,8 @@ def read_instructions(
         FileFormatError: If the file or a graph is damaged, or of other types or widths.
         ConfigError: If an instruction is not about a training node.
     """
-    records = read_records(path, _root(path))
+    root = _root(path)
+    records = read_records(path, root)
     known = set(train)
     for one in records:
         if one.context:
@@ -54,7 +55,7 @@ def read_instructions(
                 f"model.language.files: {path}: {one.id} is about node {one.graph.node}, which is "
                 "no training node of this run; its answer would give a hidden label away."
             )
-    return list(_read(path, records, fill, edge_types, blocks))
+    return list(_read(records, root, fill, edge_types, blocks))
 
 
 def _root(path: Path) -> Path:
@@ -65,13 +66,12 @@ def _root(path: Path) -> Path:
 
 
 def _read(
-    path: Path,
     records: list[Record],
+    root: Path,
     fill: Mapping[str, Tensor],
     edge_types: Collection[EdgeType],
     blocks: bool,
 ) -> Iterator[Instruction]:
-    root = _root(path)
     for one in records:
         place = root / one.graph.path
         graph = read_graph_file(place)
