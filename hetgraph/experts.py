@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from hetgraph.data.fetch import cache_root
+from hetgraph.data.fetch import cache_folder, cache_root
 from hetgraph.errors import FileFormatError
 from hetgraph.files import atomic_dir
 from hetgraph.tensorfile import load_tensors, save_tensors
@@ -64,8 +64,7 @@ def expert_folder(source: str, digest: str) -> Path:
         source: Data set it is trained on.
         digest: sha256 of all it depends on.
     """
-    readable = "".join(one if one.isalnum() or one in "-." else "-" for one in source)
-    return _root() / f"{readable[-60:]}-{digest[:16]}"
+    return cache_folder("experts", source, digest)
 
 
 def save_expert(folder: Path, card: ExpertCard, tensors: Mapping[str, Tensor]) -> None:

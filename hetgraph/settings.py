@@ -182,15 +182,18 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
 
     if value is not None:
         try:
-            return _parser(hint).parse_object({"value": value}).value
+            return _parser(hint, str(hint)).parse_object({"value": value}).value
         except (ArgumentError, TypeError, ValueError):
             pass
     raise ConfigError(f"{where} is {value!r}, expected {_words(hint)}.") from None
 
 
 @lru_cache
-def _parser(hint: Any) -> Any:
-    """A parser of values of one type; to make one takes longer than to use it."""
+def _parser(hint: Any, written: str) -> Any:
+    """A parser of values of one type; to make one takes longer than to use it.
+
+    ``int | float`` equals ``float | int``, but the first that fits is taken: ``written`` differs.
+    """
     from jsonargparse import ArgumentParser
 
     parser = ArgumentParser(exit_on_error=False)

@@ -185,3 +185,18 @@ def test_what_came_later_is_told_where_it_is_used() -> None:
     assert config_to_dict(Grown(new=3)) == {"old": 1, "new": 3}
     assert config_from_dict(Grown, {"old": 1}) == Grown()
     assert field_names(Grown) == ("old", "new")
+
+
+def test_the_order_of_a_union_is_kept() -> None:
+    """Equal as types, but the first kind that fits is taken."""
+
+    @dataclass(frozen=True)
+    class Whole:
+        value: int | float = 0
+
+    @dataclass(frozen=True)
+    class Real:
+        value: float | int = 0
+
+    for cls, kind in ((Whole, int), (Real, float), (Whole, int)):
+        assert type(config_from_dict(cls, {"value": "3"}).value) is kind

@@ -18,7 +18,7 @@ from hetgraph.data.manifest import FileEntry, Manifest
 from hetgraph.errors import DataError, UserError
 from hetgraph.files import atomic_path, sha256_file
 
-__all__ = ["cache_root", "data_root", "fetch_files", "file_sha256", "using_root"]
+__all__ = ["cache_folder", "cache_root", "data_root", "fetch_files", "file_sha256", "using_root"]
 
 _LOG = logging.getLogger("hetgraph.data")
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
@@ -53,6 +53,18 @@ def cache_root() -> Path:
     """Returns the folder of parsed graphs: ``HETGRAPH_CACHE`` or the platform's cache."""
     chosen = os.environ.get("HETGRAPH_CACHE")
     return Path(chosen).expanduser() if chosen else Path(pooch.os_cache("hetgraph")) / "parsed"
+
+
+def cache_folder(kind: str, name: str, digest: str) -> Path:
+    """Returns where something is kept that was trained once: readable, and one for each digest.
+
+    Args:
+        kind: Folder below :func:`cache_root`.
+        name: What a person looks for, such as a data set.
+        digest: sha256 of all it depends on.
+    """
+    readable = "".join(one if one.isalnum() or one in "-." else "-" for one in name)
+    return cache_root() / kind / f"{readable[-60:]}-{digest[:16]}"
 
 
 def fetch_files(

@@ -57,10 +57,9 @@ def free_answers(
         raise ConfigError(f"the limit is {limit}, expected at least one node.")
     model: Any = run.model
     head = model.head if isinstance(model, HiGPT) else None
-    if not isinstance(head, LanguageHead) or model.spec.multi_label:
+    if not isinstance(head, LanguageHead):
         raise ConfigError(
-            f"{run.folder} has no language model that answers about nodes of one class each; "
-            "train with --set stage=instructions."
+            f"{run.folder} has no language model to answer; train with --set stage=instructions."
         )
     target = true_classes(run, "test")[:limit]
     nodes = run.task.index("test")[:limit].tolist()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from hetgraph.data.fetch import cache_root
+from hetgraph.data.fetch import cache_folder
 from hetgraph.data.loading import load_dataset
 from hetgraph.features.store import content_digest
 from hetgraph.model import Model
@@ -45,8 +45,8 @@ def pretrained_tokenizer(cls: type[Model], config: HiGPTConfig, *, progress: boo
     )
     found = [load_dataset(name) for name in plain.sources]
     key = (_VERSION, [one.graph.content_hash for one in found], asdict(plain))
-    named = "+".join("".join(c if c.isalnum() else "-" for c in one.name) for one in found)
-    folder = cache_root() / "tokenizers" / f"{named[-80:]}-{content_digest(*key)[:16]}"
+    name = "+".join(one.name for one in found)
+    folder = cache_folder("tokenizers", name, content_digest(*key))
     if not folder.is_dir():
         seeds = Seeds.from_seed(0)
         task = make_task(found[0], seeds=seeds)
