@@ -8,7 +8,7 @@ from hetgraph.data.metapath import MetaPath, Step, normal_step
 from hetgraph.data.schema import Schema
 from hetgraph.errors import MetaPathError
 
-__all__ = ["enumerate_metapaths"]
+__all__ = ["enumerate_metapaths", "schema_distances"]
 
 
 def enumerate_metapaths(
@@ -22,7 +22,7 @@ def enumerate_metapaths(
     schema.node_type(source)
     if max_length < 1:
         raise MetaPathError(f"max_length is {max_length}, expected 1 or more.")
-    distance = None if target is None else _distances(schema, schema.node_type(target))
+    distance = None if target is None else schema_distances(schema, schema.node_type(target))
     leaving = {name: _steps_from(name, schema) for name in schema.node_types}
     found: list[MetaPath] = []
     frontier: list[tuple[Step, ...]] = [()]
@@ -42,7 +42,7 @@ def _steps_from(start: str, schema: Schema) -> tuple[Step, ...]:
     return tuple(dict.fromkeys(normal_step(step, schema) for step in both if step.start == start))
 
 
-def _distances(schema: Schema, target: str) -> dict[str, int]:
+def schema_distances(schema: Schema, target: str) -> dict[str, int]:
     """Returns the fewest steps from each node type to ``target``; types that cannot are absent."""
     distance, frontier = {target: 0}, deque([target])
     while frontier:

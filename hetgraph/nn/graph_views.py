@@ -37,7 +37,7 @@ def graph_views(
     """Returns symmetric patterns over the target nodes, each with all self-loops.
 
     Meta-paths are composed; without any, a graph of one node type is its own view, and another has
-    the round trips of two steps.
+    the short round trips of :func:`metapath_requests`.
 
     Args:
         task: Its graph, and its data set's name for registered paths.

@@ -7,6 +7,7 @@ from typing import Any
 
 from hetgraph.data.compose import compose_many
 from hetgraph.data.metapath import MetaPath
+from hetgraph.data.metapath_enumerate import schema_distances
 from hetgraph.data.metapath_registry import resolve_metapaths
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import Schema
@@ -17,7 +18,10 @@ __all__ = ["metapath_labels", "metapath_relations", "metapath_requests"]
 
 
 def metapath_requests(schema: Schema, target: str, configured: Sequence[str]) -> tuple[str, ...]:
-    """Returns the configured meta-paths; without any, all round trips of two steps.
+    """Returns the configured meta-paths; without any, the short round trips of the target.
+
+    These are the relations inside the type, all symmetric paths of two steps, and, for each node
+    type that is farther away, the shortest ways there and back: authors meet over venues, too.
 
     Args:
         schema: What the graph is made of.
@@ -29,14 +33,17 @@ def metapath_requests(schema: Schema, target: str, configured: Sequence[str]) ->
     """
     if configured:
         return tuple(configured)
-    paths = MetaPath.enumerate(schema, target, 2, target)
-    found = tuple(str(path) for path in paths if path.is_symmetric or len(path) == 1)
+    near = MetaPath.enumerate(schema, target, 2, target)
+    found = [path for path in near if path.is_symmetric or len(path) == 1]
+    for other, distance in schema_distances(schema, target).items():
+        if distance > 1:
+            ways = MetaPath.enumerate(schema, target, distance, other)
+            found += [path.symmetric for path in ways if len(path) == distance]
     if not found:
         raise MetaPathError(
-            f"no meta-path of at most two steps leads from {target!r} to itself; "
-            "give some with --metapath."
+            f"no meta-path leads from {target!r} to itself; give some with --metapath."
         )
-    return found
+    return tuple(map(str, found))
 
 
 def metapath_labels(requests: Sequence[str]) -> tuple[str, ...]:

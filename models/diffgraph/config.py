@@ -23,10 +23,11 @@ class DiffGraphConfig:
     Args:
         metapaths: Views of the target, each a meta-path from it to itself: texts, ``name=text``
             or registered names. The first is the view to be denoised, the others together are
-            where the diffusion starts. Without any, those of the data set. In a recommendation
-            the relations between users and items are the views, the one to be predicted first. In
-            a link prediction the relation to be predicted is the first view, the others between
-            the two types and the meta-paths, from either type to itself, come after it.
+            where the diffusion starts. Without any, those of the data set, else the short round
+            trips of the target. In a recommendation the relations between users and items are the
+            views, the one to be predicted first. In a link prediction the relation to be predicted
+            is the first view, the others between the two types and the meta-paths, from either
+            type to itself, come after it.
         positives: Adds a last view: so many nodes for each, those that the most meta-paths reach.
         hidden_dim: Width of the representations.
         num_layers: Layers of propagation in every view.

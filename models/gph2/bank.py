@@ -14,7 +14,7 @@ from hetgraph.experts import ExpertCard, expert_folder, load_expert, save_expert
 from hetgraph.features.store import content_digest
 from hetgraph.models.gph2.config import ExpertConfig
 from hetgraph.models.gph2.expert import ExpertTraining
-from hetgraph.nn import is_homogeneous, view_names
+from hetgraph.nn import is_homogeneous, metapath_requests, view_names
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import SelfSupervised
 from hetgraph.train import TrainConfig, Trainer, rng
@@ -42,8 +42,11 @@ def get_expert(
     if dataset.labels is None:
         raise DataError(f"{dataset.name} has no node labels, which would tell its target type.")
     target = dataset.labels.node_type
+    schema = dataset.graph.schema
     if not config.metapaths:
         paths = tuple(f"{name}={text}" for name, text in dataset.metapaths.items())
+        if not paths and not is_homogeneous(schema):
+            paths = metapath_requests(schema, target, ())
         config = replace(config, metapaths=paths)
     key = (_VERSION, dataset.graph.content_hash, target, asdict(config))
     folder = expert_folder(dataset.name, content_digest(*key))

@@ -73,7 +73,7 @@ class GPH2Config:
         experts: ``"pretrained"``, or the controls: ``"random"``, experts with untrained weights,
             and ``"scratch"``, one encoder that is trained with the classifier and needs no source.
         metapaths: Views of a target of several node types: texts, ``name=text`` or names. Without
-            any, those of the data set.
+            any, those of the data set, else its short round trips.
         hops: Steps of propagation on the target; ``None``: 5 with one node type, else 2.
         target_views: Views of a target of one node type: itself and copies with dropped edges.
         dropout: Share that is dropped of experts' vectors, likenesses to queries, and aligned

@@ -18,7 +18,7 @@ class HANConfig:
 
     Args:
         metapaths: Meta-paths from the target to itself: texts, ``name=text``, or registered
-            names. Without any, those of the data set, else all round trips of two steps.
+            names. Without any, those of the data set, else the short round trips of the target.
         hidden_dim: Width of one head.
         num_heads: Heads of the attention over neighbours.
         num_layers: Layers, each with its attention over neighbours and over meta-paths.

@@ -29,7 +29,8 @@ class PrototypeConfig:
     Args:
         dim: Width of the features, by their leading singular vectors.
         hops: Steps of propagation, averaged over the views; 0 reads no edge.
-        metapaths: Views of a target of several node types; empty: those of the data set.
+        metapaths: Views of a target of several node types; empty: those of the data set, else
+            the short round trips of the target.
         memory_budget: Most memory the composition of the meta-paths may take.
 
     Raises:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from hetgraph.data import Dataset, EdgeType, HeteroGraph, NodeLabels, Schema, Split
+from hetgraph.data.loading import load_dataset
 from hetgraph.data.schema import EdgeSpec, FeatureSpec
 from hetgraph.errors import BudgetError, MetaPathError
 from hetgraph.nn import metapath_labels, metapath_relations, metapath_requests
@@ -19,10 +20,13 @@ def wrap(graph: HeteroGraph) -> Task:
     return make_task(Dataset("toy/paths", graph, labels, splits))
 
 
-def test_without_a_choice_all_round_trips_of_two_steps_are_taken(toy_graph):
+def test_without_a_choice_there_is_a_shortest_round_trip_to_every_type(toy_graph):
     schema = toy_graph.schema
     assert metapath_requests(schema, "paper", ()) == ("paper-author-paper", "paper-venue-paper")
-    assert metapath_requests(schema, "author", []) == ("author-paper-author",)
+    assert metapath_requests(schema, "author", []) == (
+        "author-paper-author",
+        "author-paper-venue-paper-author",
+    )
     assert metapath_requests(schema, "paper", ["x=paper-author-paper"]) == ("x=paper-author-paper",)
 
 
@@ -35,6 +39,13 @@ def test_relations_inside_the_type_count_in_both_directions(random_graph):
         "paper <cites- paper -cites> paper",
         "paper-term-paper",
     )
+
+
+@pytest.mark.parametrize("name", ["heco/acm", "heco/dblp", "heco/aminer", "hgb/DBLP", "hgb/IMDB"])
+def test_without_a_choice_the_customary_paths_of_real_graphs_are_found(data_root, name):
+    dataset = load_dataset(name, root=data_root)
+    found = metapath_requests(dataset.graph.schema, dataset.labels.node_type, ())
+    assert set(found) == set(dataset.metapaths.values())
 
 
 def test_a_target_without_round_trip_is_refused():

@@ -53,7 +53,7 @@ def test_views_are_the_composed_patterns_with_self_loops(task: Task) -> None:
 
 
 def test_without_metapaths_the_schema_gives_them(task: Task) -> None:
-    assert build(task).labels == (APA,)
+    assert build(task).labels == (APA, APTPA)
 
 
 def test_a_function_may_be_a_metapath(dataset: Dataset, registry: None) -> None:
