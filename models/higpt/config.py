@@ -175,6 +175,11 @@ class HiGPTConfig:
             raise ConfigError(
                 "model.sources and model.start both give a tokenizer to begin with; leave one out."
             )
+        if self.freeze and self.stage in ("matching", "instructions") and not self.start:
+            raise ConfigError(
+                f"model.freeze with model.stage={self.stage} trains nothing, and without "
+                "model.start there is no projector to score; name the folder of a run."
+            )
         if self.sources and self.type_vectors:
             raise ConfigError(
                 "model.sources names other graphs, so model.type_vectors, which is for one graph, "

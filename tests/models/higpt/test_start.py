@@ -82,6 +82,14 @@ def test_other_settings_are_refused(trained: Callable[..., Any], tmp_path: Path)
             HiGPT.for_task(task, HiGPTConfig(start=str(tmp_path), **{name: value}))
 
 
+@pytest.mark.parametrize("stage", ["matching", "instructions"])
+def test_nothing_to_score_is_refused(stage: Any) -> None:
+    """To probe an untrained tokenizer is a control; to ask an untrained projector, a mistake."""
+    with pytest.raises(ConfigError, match=f"{stage} trains nothing, .* name the folder of a run"):
+        HiGPTConfig(stage=stage, freeze=True)
+    assert HiGPTConfig(stage="classify", freeze=True).freeze
+
+
 def test_frozen_tokens_give_the_logits_of_a_pass(trained: Callable[..., Any]) -> None:
     model, task, _ = trained(freeze=True)
     inputs = model.prepare(task, seeds=Seeds())
