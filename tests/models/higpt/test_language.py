@@ -39,6 +39,16 @@ def ask(side: LanguageSide, counts: list[int], answer: str | None = None) -> Any
     return encode_prompt(side.causal.tokenizer, messages, counts, answer)
 
 
+def test_tokens_of_nodes_begin_with_the_mean_and_the_spread_of_words() -> None:
+    side = LanguageSide(96, TINY)
+    words = side.causal.model.get_input_embeddings().weight.detach()
+    with torch.no_grad():
+        found = side.projector(torch.randn(2000, 96))
+    torch.testing.assert_close(found.mean(0), words.mean(0), atol=0.02, rtol=0)
+    spread = (words - words.mean(0)).std()
+    torch.testing.assert_close((found - words.mean(0)).std(), spread, atol=0, rtol=0.05)
+
+
 def test_every_block_is_filled_and_no_other_word_changes(side: LanguageSide) -> None:
     """The released program fills the last block alone; ``last`` repeats it."""
     prompt = ask(side, [3, 2])
