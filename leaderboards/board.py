@@ -77,13 +77,13 @@ def _rows(benchmark: Benchmark, dataset: DatasetSpec, groups: list[Group]) -> It
         yield _row(published.model, benchmark, dataset, published, group)
     for group in groups:
         if group.first.overrides or group.first.model not in shown:
-            yield _row(_title(benchmark, group), benchmark, dataset, None, group)
+            yield _row(_title(benchmark, dataset, group), benchmark, dataset, None, group)
 
 
-def _title(benchmark: Benchmark, group: Group) -> str:
-    """The benchmark's own name for the settings of a group, else the model and what is changed."""
+def _title(benchmark: Benchmark, dataset: DatasetSpec, group: Group) -> str:
+    """The benchmark's own name for these settings here, else the model and what is changed."""
     model, changed = group.first.model, override_text(group.first.overrides)
-    for row in benchmark.rows:
+    for row in (one for one in benchmark.rows if one.is_on(dataset.name)):
         if (row.model, override_text(row.settings)) == (model, changed):
             return row.label
     return f"{model} ({changed})" if changed else model
@@ -193,7 +193,7 @@ def _rank(row: Row, board: Board) -> tuple[bool, float]:
 def _notes(group: Group, benchmark: Benchmark, dataset: DatasetSpec) -> Iterable[str]:
     """What a reader must know about the records behind a mean."""
     first = group.first
-    name = _title(benchmark, group)
+    name = _title(benchmark, dataset, group)
     where = f"configuration {first.config_sha256}, data {first.data_sha256[:12]}"
     seeds = ", ".join(map(str, group.seeds))
     yield f"{name}: seeds {seeds}; hetgraph {first.version}, {where}."

@@ -170,3 +170,21 @@ paired: {against: RpHGNN}
     assert column.heading == "Less RpHGNN: Micro-F1"
     assert column.value(rows["Wide"]).text == "+1.67 ± 0.33, p = 0.038"
     assert any(note.startswith("Wide: seeds 0, 1, 2") for note in board.notes)
+
+
+def test_a_row_names_its_settings_on_its_own_datasets_alone(tiny: Path, make_record):
+    text = "\nrows:\n" + "".join(
+        f"  - {{label: Wide, model: rphgnn, settings: {{model: {{hidden: {width}}}}}, "
+        f"datasets: [hgb/{name}]}}\n"
+        for name, width in (("DBLP", 128), ("IMDB", 64))
+    )
+    tiny.write_text(tiny.read_text() + text, encoding="utf-8")
+    records = []
+    for width in (64, 128):
+        changed = {"model": {"hidden": width}}
+        records.append(make_record(seed=0, micro=0.9, overrides=changed, config=changed))
+    board = build_boards(load_benchmark(tiny), records)[0]
+    assert board.dataset.name == "hgb/DBLP"
+    titles = [row.title for row in board.rows]
+    assert "Wide" in titles
+    assert "rphgnn (model.hidden=64)" in titles
