@@ -182,7 +182,8 @@ def compare(args: argparse.Namespace) -> int:
     rows: dict[str, object] = {f"accuracy, {k}": f"{v:.4f}" for k, v in found.accuracy.items()}
     rows["right with all alone"] = found.only_first
     rows[f"right with {args.other} alone"] = found.only_second
-    rows["p (McNemar, exact)"] = f"{found.p_value:.4f}"
+    p = found.p_value
+    rows["p (McNemar, exact)"] = "< 0.0001" if p < 1e-4 else f"{p:.4f}"
     rows["difference, 95 %"] = f"{low:+.4f} to {high:+.4f}"
     stdout().print(pairs(rows, title=f"graph tokens on {target.numel()} test nodes"))
     return 0
