@@ -11,6 +11,7 @@ from hetgraph.leaderboards.format import (
     count_text,
     memory_text,
     number,
+    p_text,
     sample_text,
     seconds_text,
 )
@@ -105,8 +106,8 @@ def comparison_columns(board: Board) -> list[tuple[str, Callable[[Row, str, str]
         ("Difference", difference),
         (confidence, interval),
         ("Margin", lambda row, v, m: f"± {number(margins[m], scale)}"),
-        ("p (not equal)", lambda row, v, m: _p_text(row.comparisons[v, m].p_equivalence)),
-        ("p (no difference)", lambda row, v, m: _p_text(row.comparisons[v, m].p_difference)),
+        ("p (not equal)", lambda row, v, m: p_text(row.comparisons[v, m].p_equivalence)),
+        ("p (no difference)", lambda row, v, m: p_text(row.comparisons[v, m].p_difference)),
         ("Verdict", lambda row, v, m: verdict_text(row.comparisons[v, m].verdict)),
     ]
 
@@ -161,7 +162,7 @@ def _paired_columns(board: Board) -> list[Column]:
         if test is None:
             return Value("")
         found = sample_text(Sample(test.difference, test.error, test.pairs), scale, signed=True)
-        p = _p_text(test.p)
+        p = p_text(test.p)
         return Value(f"{found}, p {p if p.startswith('<') else f'= {p}'}", test.difference)
 
     return [Column("paired", group, board.benchmark.metrics[name].label, value)]
@@ -225,9 +226,3 @@ def _parameters(row: Row) -> Value:
 
 def _count(count: int | None) -> Value:
     return Value(count_text(count), count)
-
-
-def _p_text(value: float | None) -> str:
-    if value is None:
-        return ""
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -5,7 +5,15 @@ from __future__ import annotations
 from hetgraph.leaderboards.spec import Cell
 from hetgraph.leaderboards.verdict import Sample
 
-__all__ = ["cell_text", "count_text", "memory_text", "number", "sample_text", "seconds_text"]
+__all__ = [
+    "cell_text",
+    "count_text",
+    "memory_text",
+    "number",
+    "p_text",
+    "sample_text",
+    "seconds_text",
+]
 
 
 def number(value: float, scale: float = 1.0, *, signed: bool = False) -> str:
@@ -54,3 +62,10 @@ def memory_text(size: float | None) -> str:
 def count_text(count: int | None) -> str:
     """A count with thousands separated."""
     return "" if count is None else f"{count:,}"
+
+
+def p_text(value: float | None) -> str:
+    """A chance with three decimals, nothing if there is none."""
+    if value is None:
+        return ""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

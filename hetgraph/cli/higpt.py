@@ -172,6 +172,7 @@ def _show(console: Console, answer: Any) -> None:
 def compare(args: argparse.Namespace) -> int:
     """Prints the accuracies and the paired test."""
     from hetgraph.cli.console import pairs, stdout
+    from hetgraph.leaderboards.format import p_text
     from hetgraph.models.higpt.evaluation import compare_modes, true_classes
     from hetgraph.reopen import reopen
 
@@ -182,8 +183,7 @@ def compare(args: argparse.Namespace) -> int:
     rows: dict[str, object] = {f"accuracy, {k}": f"{v:.4f}" for k, v in found.accuracy.items()}
     rows["right with all alone"] = found.only_first
     rows[f"right with {args.other} alone"] = found.only_second
-    p = found.p_value
-    rows["p (McNemar, exact)"] = "< 0.0001" if p < 1e-4 else f"{p:.4f}"
+    rows["p (McNemar, exact)"] = p_text(found.p_value)
     rows["difference, 95 %"] = f"{low:+.4f} to {high:+.4f}"
     stdout().print(pairs(rows, title=f"graph tokens on {target.numel()} test nodes"))
     return 0

@@ -22,6 +22,7 @@ def metapath_requests(schema: Schema, target: str, configured: Sequence[str]) ->
 
     These are the relations inside the type, all symmetric paths of two steps, and, for each node
     type that is farther away, the shortest ways there and back: authors meet over venues, too.
+    Where several relations link two types, every choice of them is a way.
 
     Args:
         schema: What the graph is made of.

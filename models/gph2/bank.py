@@ -45,7 +45,7 @@ def get_expert(
     schema = dataset.graph.schema
     if not config.metapaths:
         paths = tuple(f"{name}={text}" for name, text in dataset.metapaths.items())
-        if not paths and not is_homogeneous(schema):
+        if not paths and not is_homogeneous(schema):  # named, so that they are part of the key
             paths = metapath_requests(schema, target, ())
         config = replace(config, metapaths=paths)
     key = (_VERSION, dataset.graph.content_hash, target, asdict(config))

@@ -29,7 +29,8 @@ class ExpertConfig:
         patience: Epochs without a lower loss that are tolerated.
         seed: Seed of features, views, weights and training. It is not that of the run, so that
             runs share experts.
-        metapaths: Views of a graph of several node types; empty: those of the data set.
+        metapaths: Views of a graph of several node types; empty: those of the data set, else its
+            short round trips.
 
     Raises:
         ConfigError: If a value is out of its range.

@@ -15,6 +15,7 @@ from hetgraph.experts import list_experts
 from hetgraph.models.gph2 import ExpertConfig, GPH2Config, bank
 from hetgraph.models.gph2.bank import get_expert
 from hetgraph.models.gph2.sources import choose_sources
+from hetgraph.nn import metapath_requests
 from hetgraph.tasks import Task, make_task
 
 SHORT = ExpertConfig(dim=8, epochs=3)
@@ -39,6 +40,15 @@ def test_an_expert_is_trained_once(
     for changed in (replace(SHORT, seed=1), replace(SHORT, metapaths=("paper-author-paper",))):
         with pytest.raises(TypeError):
             get_expert(toys["toy/papers"], changed)
+
+
+def test_a_graph_without_customary_paths_has_its_short_round_trips(
+    toys: dict[str, Dataset],
+) -> None:
+    plain = replace(toys["toy/papers"], metapaths={})
+    card, _ = get_expert(plain, SHORT, progress=False)
+    assert card.views == metapath_requests(plain.graph.schema, "paper", ())
+    assert card.views == tuple(card.config["metapaths"])  # what makes another folder of it
 
 
 def test_one_graph_more_trains_one_expert_more(toys: dict[str, Dataset]) -> None:
