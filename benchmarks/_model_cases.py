@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from hetgraph.data import Dataset
-from hetgraph.data.loading import load_dataset
+from hetgraph.catalog import Dataset
+from hetgraph.catalog.loading import load_dataset
 from hetgraph.model import Model
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds

@@ -53,7 +53,7 @@ class Measurement:
 
 def measure(scale: float) -> Measurement:
     """Generates ``synthetic/academic-mag`` at a scale and prepares RpHGNN on it."""
-    from hetgraph.data.loading import load_dataset
+    from hetgraph.catalog.loading import load_dataset
     from hetgraph.registry import models
     from hetgraph.seeds import Seeds
     from hetgraph.settings import config_from_dict

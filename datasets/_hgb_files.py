@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from torch import Tensor
 
+from hetgraph.catalog.textscan import read_matrix, scan_fields
 from hetgraph.data.csr import CSR
-from hetgraph.data.textscan import read_matrix, scan_fields
 from hetgraph.errors import FileFormatError
 
 Ints = npt.NDArray[np.int64]

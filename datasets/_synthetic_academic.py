@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from hetgraph.data.dataset import Dataset, NodeLabels, Split
+from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType

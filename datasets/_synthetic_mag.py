@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from hetgraph.data.dataset import Dataset, NodeLabels, Split
+from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType

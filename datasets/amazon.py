@@ -11,9 +11,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
-from hetgraph.data.collection import Collection, Files
+from hetgraph.catalog.collection import Collection, Files
+from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
 from hetgraph.data.csr import CSR
-from hetgraph.data.dataset import Dataset, NodeLabels, Split
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType

@@ -15,12 +15,12 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from hetgraph.data.collection import Collection, Files
-from hetgraph.data.dataset import Dataset, LinkSplit
+from hetgraph.catalog.collection import Collection, Files
+from hetgraph.catalog.dataset import Dataset, LinkSplit
+from hetgraph.catalog.unpickle import load_pickle
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
-from hetgraph.data.unpickle import load_pickle
 from hetgraph.errors import ConfigError, FileFormatError, suggest
 
 _PREFIX, _TEST = "train_mat_", "test_mat.pkl"

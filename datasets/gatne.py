@@ -21,12 +21,12 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-from hetgraph.data.collection import Collection, Files
-from hetgraph.data.dataset import Dataset, LinkSplit
+from hetgraph.catalog.collection import Collection, Files
+from hetgraph.catalog.dataset import Dataset, LinkSplit
+from hetgraph.catalog.textscan import read_columns
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
-from hetgraph.data.textscan import read_columns
 from hetgraph.errors import FileFormatError
 
 Ints = npt.NDArray[np.int64]

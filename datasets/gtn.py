@@ -21,16 +21,16 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
-from hetgraph.data.collection import Collection, Files
+from hetgraph.catalog.collection import Collection, Files
+from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
+from hetgraph.catalog.loading import load_dataset
+from hetgraph.catalog.manifest import Manifest
+from hetgraph.catalog.unpickle import load_pickle
 from hetgraph.data.csr import CSR
-from hetgraph.data.dataset import Dataset, NodeLabels, Split
 from hetgraph.data.graph import HeteroGraph
-from hetgraph.data.loading import load_dataset
-from hetgraph.data.manifest import Manifest
 from hetgraph.data.naming import complete_reverses, relation_name
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
-from hetgraph.data.unpickle import load_pickle
 from hetgraph.errors import ConfigError, DataError, FileFormatError
 from hetgraph.settings import merge
 

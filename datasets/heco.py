@@ -20,14 +20,14 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from hetgraph.data.collection import Collection, Files
+from hetgraph.catalog.collection import Collection, Files
+from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
+from hetgraph.catalog.textscan import read_columns
 from hetgraph.data.csr import CSR
-from hetgraph.data.dataset import Dataset, NodeLabels, Split
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.naming import complete_reverses, relation_name
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
-from hetgraph.data.textscan import read_columns
 from hetgraph.errors import ConfigError, FileFormatError, suggest
 
 Ints = npt.NDArray[np.int64]

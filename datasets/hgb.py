@@ -19,13 +19,13 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-from hetgraph.data.collection import Collection, Files
-from hetgraph.data.dataset import Dataset, LinkSplit, NodeLabels, Split
+from hetgraph.catalog.collection import Collection, Files
+from hetgraph.catalog.dataset import Dataset, LinkSplit, NodeLabels, Split
+from hetgraph.catalog.textscan import read_columns
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.naming import complete_reverses, relation_name
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
-from hetgraph.data.textscan import read_columns
 from hetgraph.datasets._hgb_files import Nodes, Source, read_info, read_nodes
 from hetgraph.errors import FileFormatError
 

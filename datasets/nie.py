@@ -18,14 +18,14 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-from hetgraph.data.collection import Collection, Files
-from hetgraph.data.dataset import Dataset, NodeValues
+from hetgraph.catalog.collection import Collection, Files
+from hetgraph.catalog.dataset import Dataset, NodeValues
+from hetgraph.catalog.textscan import read_columns
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.data.numbering import node_spans
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
-from hetgraph.data.textscan import read_columns
 from hetgraph.errors import FileFormatError
 
 _INTEGER, _FLOAT, _TEXT = pa.int64(), pa.float64(), pa.string()

@@ -15,18 +15,18 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
-from hetgraph.data.collection import Collection, Files
+from hetgraph.catalog.collection import Collection, Files
+from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
+from hetgraph.catalog.unpickle import load_pickle
 from hetgraph.data.csr import CSR
-from hetgraph.data.dataset import Dataset, NodeLabels, Split
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
-from hetgraph.data.unpickle import load_pickle
 from hetgraph.errors import FileFormatError
 
 Ints = npt.NDArray[np.int64]
 
-_PARTS = ("x", "y", "tx", "ty", "allx", "ally", "graph", "test.index")
+_SPLITS = ("x", "y", "tx", "ty", "allx", "ally", "graph", "test.index")
 _CITES = EdgeType("paper", "cites", "paper")
 _NUM_VALID = 500
 
@@ -104,20 +104,20 @@ def _load(folder: Path, full_name: str) -> Dataset:
 
 def _read_parts(folder: Path) -> dict[str, Any]:
     parts: dict[str, Any] = {}
-    for part in _PARTS:
-        found = sorted(folder.glob(f"ind.*.{part}"))
+    for split in _SPLITS:
+        found = sorted(folder.glob(f"ind.*.{split}"))
         # "ind.cora.x" but not "ind.cora.allx": the glob already asks for the dot.
         if len(found) != 1:
-            raise FileFormatError(f"{folder} has {len(found)} files ind.*.{part}, expected one.")
+            raise FileFormatError(f"{folder} has {len(found)} files ind.*.{split}, expected one.")
         try:
             data = found[0].read_bytes()
         except OSError as error:
             raise FileFormatError(f"{found[0]} cannot be read: {error.strerror}.") from error
-        if part == "test.index":
-            parts[part] = _integers(data, found[0])
+        if split == "test.index":
+            parts[split] = _integers(data, found[0])
         else:
-            parts[part] = load_pickle(data, str(found[0]))
-            _check_kind(parts[part], part, found[0])
+            parts[split] = load_pickle(data, str(found[0]))
+            _check_kind(parts[split], split, found[0])
     return parts
 
 
@@ -131,10 +131,10 @@ def _integers(data: bytes, path: Path) -> Ints:
     return numbers
 
 
-def _check_kind(value: Any, part: str, path: Path) -> None:
-    if part == "graph":
+def _check_kind(value: Any, split: str, path: Path) -> None:
+    if split == "graph":
         good = isinstance(value, dict)
-    elif part.endswith("x"):
+    elif split.endswith("x"):
         good = sp.issparse(value)
     else:
         good = isinstance(value, np.ndarray) and value.ndim == 2

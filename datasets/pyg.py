@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 import torch
 
-from hetgraph.data.collection import Collection, Files
-from hetgraph.data.dataset import Dataset
+from hetgraph.catalog.collection import Collection, Files
+from hetgraph.catalog.dataset import Dataset
 from hetgraph.errors import ConfigError, FileFormatError
-from hetgraph.io.optional import require
 from hetgraph.io.pyg import from_pyg_dataset
+from hetgraph.optional import require
 
 __all__ = ["PyGFormat", "read_pyg_file"]
 

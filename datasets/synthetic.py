@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from hetgraph.data.collection import Collection, Files
-from hetgraph.data.dataset import Dataset
+from hetgraph.catalog.collection import Collection, Files
+from hetgraph.catalog.dataset import Dataset
 from hetgraph.datasets._synthetic_academic import AcademicConfig, generate_academic
 from hetgraph.datasets._synthetic_mag import MagConfig, generate_mag
 from hetgraph.errors import ConfigError, suggest

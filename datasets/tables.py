@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hetgraph.data.collection import Collection, Files
-from hetgraph.data.dataset import Dataset
+from hetgraph.catalog.collection import Collection, Files
+from hetgraph.catalog.dataset import Dataset
 from hetgraph.errors import ConfigError, UserError
 from hetgraph.io.folder import load_tables, table_files, tables_task
 

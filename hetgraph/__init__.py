@@ -6,9 +6,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hetgraph.data import EdgeType, HeteroGraph, MetaPath, Relation, Schema
-    from hetgraph.data.loading import load_dataset
-    from hetgraph.data.metapath_registry import register_metapath
+    from hetgraph.catalog.loading import load_dataset
+    from hetgraph.data import EdgeType, HeteroGraph, Relation, Schema
+    from hetgraph.io import from_tables
+    from hetgraph.metapaths import MetaPath, compose, register_metapath
     from hetgraph.model import Model
     from hetgraph.runs import run
     from hetgraph.tasks import audit, make_task
@@ -19,16 +20,18 @@ __version__ = "0.1.0"
 _HOME = {
     "EdgeType": "hetgraph.data",
     "HeteroGraph": "hetgraph.data",
-    "MetaPath": "hetgraph.data",
+    "MetaPath": "hetgraph.metapaths",
     "Model": "hetgraph.model",
     "Relation": "hetgraph.data",
     "Schema": "hetgraph.data",
     "TrainConfig": "hetgraph.train",
     "Trainer": "hetgraph.train",
     "audit": "hetgraph.tasks",
-    "load_dataset": "hetgraph.data.loading",
+    "compose": "hetgraph.metapaths",
+    "from_tables": "hetgraph.io",
+    "load_dataset": "hetgraph.catalog.loading",
     "make_task": "hetgraph.tasks",
-    "register_metapath": "hetgraph.data.metapath_registry",
+    "register_metapath": "hetgraph.metapaths",
     "run": "hetgraph.runs",
 }
 
@@ -43,6 +46,8 @@ __all__ = [
     "Trainer",
     "__version__",
     "audit",
+    "compose",
+    "from_tables",
     "load_dataset",
     "make_task",
     "register_metapath",

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from hetgraph.data.dataset import Dataset
+from hetgraph.catalog.dataset import Dataset
 from hetgraph.data.schema import Schema
 from hetgraph.errors import ConfigError, DataError, FileFormatError
 from hetgraph.files import atomic_dir
@@ -67,7 +67,7 @@ class RelevanceRow:
         relation: Relation or meta-path in text form.
         order: Hop, iteration or layer it belongs to, from 0.
         weight: Mean weight.
-        spread: Standard deviation of the weight over nodes, heads or filters.
+        std: Standard deviation of the weight over nodes, heads or filters.
         label: Class of the nodes the weight is a mean over; ``None`` for all nodes.
         source: Type that the messages start from; ``None``: the far end of ``relation``.
     """
@@ -76,7 +76,7 @@ class RelevanceRow:
     relation: str
     order: int
     weight: float
-    spread: float = 0.0
+    std: float = 0.0
     label: int | None = None
     source: str | None = None
 
@@ -137,7 +137,7 @@ class Model(nn.Module, ABC):
     def batches(
         self,
         inputs: Any,
-        part: str,
+        split: str,
         *,
         stage: Stage,
         batch_size: int,
@@ -148,7 +148,7 @@ class Model(nn.Module, ABC):
 
         Args:
             inputs: What :meth:`prepare` returned.
-            part: ``"train"``, ``"valid"`` or ``"test"``.
+            split: ``"train"``, ``"valid"`` or ``"test"``.
             stage: The running stage.
             batch_size: Samples in a batch over all processes.
             generator: Source of the order; ``None`` keeps the stored order.
@@ -160,17 +160,17 @@ class Model(nn.Module, ABC):
         """Returns the loss of one batch."""
 
     @abstractmethod
-    def predict(self, inputs: Any, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, num_outputs]`` logits in the order of the task."""
+    def predict(self, inputs: Any, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, num_outputs]`` logits in the order of the task."""
 
     @abstractmethod
-    def embed(self, inputs: Any, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, dim]`` representations in the order of the task."""
+    def embed(self, inputs: Any, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, dim]`` representations in the order of the task."""
 
-    def earlier(self, inputs: Any, part: str) -> dict[str, Tensor]:
+    def earlier(self, inputs: Any, split: str) -> dict[str, Tensor]:
         """Returns representations on the way to :meth:`embed` by name, such as ``before fusion``.
 
-        They are ``[num_nodes of the part, any width]`` in the order of the task, and are drawn
+        They are ``[num_nodes of the split, any width]`` in the order of the task, and are drawn
         beside those of :meth:`embed` by ``hetgraph explain``. By default there are none.
         """
         return {}
@@ -281,7 +281,7 @@ class Model(nn.Module, ABC):
             cls = models.get(meta["model"])
             config = config_from_dict(cls.Config, meta["config"])
             schema, spec = Schema.from_dict(meta["schema"]), TaskSpec.from_dict(meta["spec"])
-            model = cls._of(spec)(schema, spec, config)
+            model: Model = cls._of(spec)(schema, spec, config)
             model.load_state_dict(load_tensors(folder / "parameters.safetensors"))
         except FileFormatError:
             raise

@@ -8,13 +8,9 @@ import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from hetgraph.errors import ConfigError, suggest
-
-if TYPE_CHECKING:
-    from hetgraph.data.collection import Collection
-    from hetgraph.model import Model
 
 __all__ = ["Registry", "collections", "models"]
 
@@ -111,12 +107,13 @@ def _installed(group: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=group)}
 
 
-models: Registry[Model] = Registry(
+# Base classes are named, not imported: whoever registers a class stands above this module.
+models: Registry[Any] = Registry(
     "model", "hetgraph.models", "hetgraph.models", "hetgraph.model:Model"
 )
-collections: Registry[Collection] = Registry(
+collections: Registry[Any] = Registry(
     "data collection",
     "hetgraph.datasets",
     "hetgraph.datasets",
-    "hetgraph.data.collection:Collection",
+    "hetgraph.catalog.collection:Collection",
 )

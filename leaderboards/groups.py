@@ -34,9 +34,9 @@ class Group:
         """The seeds in order."""
         return tuple(record.seed for record in self.records)
 
-    def values(self, part: str, key: str) -> list[float]:
+    def values(self, split: str, key: str) -> list[float]:
         """A metric over the seeds that report it."""
-        found = (record.metrics.get(part, {}).get(key) for record in self.records)
+        found = (record.metrics.get(split, {}).get(key) for record in self.records)
         return [value for value in found if value is not None]
 
     def mean_seconds(self, phase: str) -> float | None:
@@ -98,7 +98,7 @@ def override_text(overrides: Mapping[str, object], prefix: str = "") -> str:
         name = f"{prefix}{key}"
         nested = isinstance(value, Mapping)
         parts.append(override_text(value, f"{name}.") if nested else f"{name}={value}")  # type: ignore[arg-type]
-    return ", ".join(part for part in parts if part)
+    return ", ".join(split for split in parts if split)
 
 
 def _subject(record: RunRecord) -> tuple[str, str, str]:

@@ -68,10 +68,10 @@ class Job:
         Raises:
             UserError: If a setting is wrong or the dataset cannot be loaded.
         """
-        from hetgraph.data.loading import load_dataset
+        from hetgraph.catalog.loading import load_dataset
         from hetgraph.registry import models
+        from hetgraph.runs.plan import bind_metapaths, make_plan
         from hetgraph.train.fingerprint import dataset_sha256
-        from hetgraph.train.plan import bind_metapaths, make_plan
 
         plan = make_plan(
             models.get(self.model),

@@ -32,14 +32,14 @@ class PairedTest:
 
 
 def paired_test(
-    group: Group, against: Group, part: str, key: str, period: int | None = None
+    group: Group, against: Group, split: str, key: str, period: int | None = None
 ) -> PairedTest | None:
     """Compares two groups over the seeds that both have.
 
     Args:
         group: The runs of a row.
         against: Those of the row to compare with.
-        part: ``"test"`` or ``"valid"``.
+        split: ``"test"`` or ``"valid"``.
         key: Name of a metric there.
         period: Seeds that are equal modulo it are runs of one task: their mean counts once, since
             they are no independent pairs.
@@ -47,7 +47,7 @@ def paired_test(
     Returns:
         The test, or ``None`` with fewer than two common tasks.
     """
-    ours, theirs = (_by_seed(one, part, key) for one in (group, against))
+    ours, theirs = (_by_seed(one, split, key) for one in (group, against))
     by_task: dict[int, list[float]] = {}
     for seed in sorted(ours.keys() & theirs.keys()):
         task = seed if period is None else seed % period
@@ -64,6 +64,6 @@ def paired_test(
     return PairedTest(mean, error, p, len(differences))
 
 
-def _by_seed(group: Group, part: str, key: str) -> Mapping[int, float]:
-    found = ((record.seed, record.metrics.get(part, {}).get(key)) for record in group.records)
+def _by_seed(group: Group, split: str, key: str) -> Mapping[int, float]:
+    found = ((record.seed, record.metrics.get(split, {}).get(key)) for record in group.records)
     return {seed: value for seed, value in found if value is not None}

@@ -234,6 +234,6 @@ def _cells(
         mean, std = match.groups()
         if scale == 100.0 and float(mean) > 100.0:
             node.fail(f"{metric} is {text!r}: more than 100 percent")
-        spread = None if std is None else float(std) / scale
-        cells[metric] = Cell("value", key, float(mean) / scale, spread)
+        std = None if std is None else float(std) / scale
+        cells[metric] = Cell("value", key, float(mean) / scale, std)
     return cells

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -89,3 +92,47 @@ def random_graph() -> Callable[..., HeteroGraph]:
         )
 
     return build
+
+
+@pytest.fixture
+def multigraph() -> Callable[..., HeteroGraph]:
+    """Factory: parallel edges, loops, isolated nodes; declared, undeclared and own reverses."""
+
+    def build(seed: int = 0, *, size: int = 12, edges: int = 40, weighted: bool = False):
+        generator = torch.Generator().manual_seed(seed)
+        counts = {"a": size, "b": size + 5, "c": size // 2}
+
+        def relation(src: str, dst: str) -> Relation:
+            ids = [torch.randint(counts[t] - 1, (edges,), generator=generator) for t in (src, dst)]
+            weight = torch.rand(edges, generator=generator) + 0.5 if weighted else None
+            return Relation.from_edges(*ids, counts[src], counts[dst], weight=weight)
+
+        ab, loops = relation("a", "b"), relation("a", "a")
+        types = {
+            EdgeType("a", "ab", "b"): ab,
+            EdgeType("b", "ba", "a"): ab.transpose,
+            EdgeType("b", "bc", "c"): relation("b", "c"),
+            EdgeType("b", "cites", "b"): relation("b", "b"),
+            EdgeType("a", "friend", "a"): Relation.from_edges(
+                *(torch.cat(pair) for pair in zip(loops.edges(), loops.edges()[::-1], strict=True)),
+                *loops.shape,
+            ),
+        }
+        keys = list(types)
+        reverses = [(keys[0], keys[1]), (keys[4], keys[4])]
+        return HeteroGraph(num_nodes=counts, relations=types, reverses=reverses)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ModuleType:
+    """The module ``tiny.py`` of the tests of the trainer."""
+    if "tiny" not in sys.modules:
+        spec = importlib.util.spec_from_file_location(
+            "tiny", Path(__file__).parent / "train" / "tiny.py"
+        )
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["tiny"] = module
+        spec.loader.exec_module(module)
+    return sys.modules["tiny"]

@@ -10,7 +10,7 @@ from hetgraph.cli.options import add_root
 from hetgraph.cli.parser import Commands
 
 if TYPE_CHECKING:
-    from hetgraph.data.manifest import Manifest
+    from hetgraph.catalog.manifest import Manifest
 
 
 def add_command(commands: Commands) -> None:
@@ -34,9 +34,9 @@ def add_command(commands: Commands) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
+    from hetgraph.catalog.fetch import data_root
+    from hetgraph.catalog.loading import dataset_info, dataset_names
     from hetgraph.cli.console import plain, stdout, table
-    from hetgraph.data.fetch import data_root
-    from hetgraph.data.loading import dataset_info, dataset_names
 
     root = data_root(args.root)
     numbers = ("nodes", "edges", "classes", "download")
@@ -53,9 +53,9 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _info(args: argparse.Namespace) -> int:
+    from hetgraph.catalog.fetch import data_root
+    from hetgraph.catalog.loading import dataset_info, load_dataset
     from hetgraph.cli.console import pairs, stdout
-    from hetgraph.data.fetch import data_root
-    from hetgraph.data.loading import dataset_info, load_dataset
 
     manifest = dataset_info(args.name)
     root = data_root(args.root)
@@ -80,8 +80,8 @@ def _info(args: argparse.Namespace) -> int:
 
 
 def _fetch(args: argparse.Namespace) -> int:
+    from hetgraph.catalog.loading import dataset_info, fetch_dataset
     from hetgraph.cli.console import stdout
-    from hetgraph.data.loading import dataset_info, fetch_dataset
 
     manifest = dataset_info(args.name)
     folder = fetch_dataset(args.name, args.root)
@@ -98,7 +98,7 @@ def _count(manifest: Manifest, what: str) -> str:
 
 
 def _size(manifest: Manifest) -> str:
-    from hetgraph.data.sizes import format_bytes
+    from hetgraph.metapaths.sizes import format_bytes
 
     return format_bytes(manifest.total_bytes) if manifest.files else ""
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from hetgraph.experts import ExpertCard
+    from hetgraph.models.gph2.store import ExpertCard
 
 
 def add_command(commands: Commands) -> None:
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """Trains what is asked for, and lists all."""
     from hetgraph.cli.console import stdout
     from hetgraph.errors import ConfigError
-    from hetgraph.experts import list_experts
+    from hetgraph.models.gph2.store import list_experts
 
     if args.model is not None:
         if args.dataset is None:
@@ -58,9 +58,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from hetgraph.data.loading import load_dataset
-    from hetgraph.experiment import user_settings
+    from hetgraph.catalog.loading import load_dataset
     from hetgraph.registry import models
+    from hetgraph.runs.experiment import user_settings
     from hetgraph.settings import config_from_dict
 
     model = models.get(args.model)

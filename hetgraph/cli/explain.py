@@ -103,7 +103,7 @@ def _table(made: Explanation) -> Table:
             plain(row.relation),
             str(row.order),
             f"{row.weight:.4f}",
-            f"{row.spread:.4f}" if row.spread else "",
+            f"{row.std:.4f}" if row.std else "",
             *(cells or ["━" * round(_BAR * abs(row.weight) / largest)]),
         )
         previous = row.node_type

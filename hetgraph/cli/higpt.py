@@ -115,7 +115,7 @@ def chat(args: argparse.Namespace) -> int:
     """Answers about one node, or about those that are typed."""
     from hetgraph.cli.console import stdout
     from hetgraph.models.higpt.chat import answer_about
-    from hetgraph.reopen import reopen
+    from hetgraph.runs.reopen import reopen
 
     run, console = reopen(args.folder, args.root), stdout()
     first = int(run.task.index("test")[0]) if args.node is None else args.node
@@ -174,7 +174,7 @@ def compare(args: argparse.Namespace) -> int:
     from hetgraph.cli.console import pairs, stdout
     from hetgraph.leaderboards.format import p_text
     from hetgraph.models.higpt.evaluation import compare_modes, true_classes
-    from hetgraph.reopen import reopen
+    from hetgraph.runs.reopen import reopen
 
     run = reopen(args.folder, args.root)
     target = true_classes(run, "test")
@@ -193,7 +193,7 @@ def answers(args: argparse.Namespace) -> int:
     """Prints the metrics of free answers beside those of scored labels."""
     from hetgraph.cli.console import stdout, table
     from hetgraph.models.higpt.answers import free_answers, write_answers
-    from hetgraph.reopen import reopen
+    from hetgraph.runs.reopen import reopen
 
     run = reopen(args.folder, args.root)
     found = free_answers(run, limit=args.limit, max_new_tokens=args.tokens)
@@ -213,7 +213,7 @@ def instructions(args: argparse.Namespace) -> int:
     from hetgraph.cli.console import stdout
     from hetgraph.models.higpt.export import export_instructions
     from hetgraph.models.higpt.thoughts import OpenAIProvider, TemplateProvider
-    from hetgraph.reopen import reopen
+    from hetgraph.runs.reopen import reopen
 
     run = reopen(args.folder, args.root)
     provider = OpenAIProvider(args.url, args.teacher) if args.url else TemplateProvider()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from hetgraph.data import HeteroGraph
-    from hetgraph.data.compose_report import CompositionEstimate, CompositionReport
+    from hetgraph.metapaths.report import CompositionEstimate, CompositionReport
 
 _PREVIEW_ROWS, _PREVIEW_NEIGHBOURS = 5, 6
 
@@ -46,10 +46,10 @@ def add_command(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the estimate, the counts and a preview of one meta-path."""
+    from hetgraph.catalog.loading import load_dataset
     from hetgraph.cli.console import pairs, stdout
-    from hetgraph.data.compose_report import compose_report
-    from hetgraph.data.loading import load_dataset
-    from hetgraph.data.metapath_registry import resolve_metapaths
+    from hetgraph.metapaths.registry import resolve_metapaths
+    from hetgraph.metapaths.report import compose_report
 
     dataset = load_dataset(args.dataset, args.root)
     graph = dataset.graph
@@ -78,7 +78,7 @@ def _print_estimate(console: Console, heading: str, estimate: CompositionEstimat
 
 
 def _estimated(estimate: CompositionEstimate) -> dict[str, object]:
-    from hetgraph.data.sizes import format_bytes
+    from hetgraph.metapaths.sizes import format_bytes
 
     error = f" ± {estimate.relative_error:.1%}" if estimate.relative_error else " (exact)"
     return {
@@ -94,7 +94,7 @@ def _estimated(estimate: CompositionEstimate) -> dict[str, object]:
 
 
 def _counted(report: CompositionReport) -> dict[str, object]:
-    from hetgraph.data.sizes import format_bytes
+    from hetgraph.metapaths.sizes import format_bytes
 
     loops = report.self_loops
     facts: dict[str, object] = {

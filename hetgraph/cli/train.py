@@ -13,7 +13,7 @@ from hetgraph.cli.parser import Commands
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from hetgraph.train.record import Record
+    from hetgraph.runs.record import Record
 
 
 _PROTOCOLS = {"_half": "half", "_best_epoch": "best epoch"}
@@ -119,7 +119,7 @@ def _rows(metrics: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, dic
 
 
 def _facts(record: Record) -> dict[str, object]:
-    from hetgraph.data.sizes import format_bytes
+    from hetgraph.metapaths.sizes import format_bytes
 
     phases = ", ".join(f"{phase} {seconds:.1f}" for phase, seconds in record.seconds.items())
     return {

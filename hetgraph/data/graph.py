@@ -20,8 +20,6 @@ from hetgraph.data.validation import check_graph
 from hetgraph.errors import DataError, SchemaError
 
 if TYPE_CHECKING:
-    from hetgraph.data.metapath import MetaPath
-    from hetgraph.data.operator import MetaPathOperator
     from hetgraph.data.summary import Summary
 
 __all__ = ["HeteroGraph"]
@@ -306,20 +304,6 @@ class HeteroGraph:
             features={key: x.pin_memory() for key, x in self.features.items()},
         )
 
-    # -------------------------------------------------------------------- meta-paths
-
-    def compose(self, path: MetaPath | str, **options: Any) -> Relation:
-        """Builds the relation between the ends of a meta-path: see :func:`compose`."""
-        from hetgraph.data.compose import compose
-
-        return compose(self, path, **options)
-
-    def operator(self, path: MetaPath | str, **options: Any) -> MetaPathOperator:
-        """Returns the meta-path as a chain of products that is never built."""
-        from hetgraph.data.operator import metapath_operator
-
-        return metapath_operator(self, path, **options)
-
     # -------------------------------------------------------------- other formats
 
     def save(self, folder: str | Path) -> None:
@@ -334,13 +318,6 @@ class HeteroGraph:
         from hetgraph.data.storage import load_graph
 
         return load_graph(Path(folder), **options)
-
-    @classmethod
-    def from_tables(cls, *args: Any, **options: Any) -> HeteroGraph:
-        """Builds a graph from one table a type: see :func:`hetgraph.io.from_tables`."""
-        from hetgraph.io import from_tables
-
-        return from_tables(*args, **options)
 
 
 def _feature_spec(features: Tensor | CSR | None, has_text: bool) -> FeatureSpec:

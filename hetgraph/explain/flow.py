@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hetgraph.data.metapath import MetaPath
 from hetgraph.data.schema import Schema
 from hetgraph.errors import MetaPathError
 from hetgraph.explain.table import split_classes
+from hetgraph.metapaths.metapath import MetaPath
 from hetgraph.model import RelevanceRow
 
 __all__ = ["Band", "Block", "Flow", "FlowLayout", "flow_data", "flow_layout", "source_type"]

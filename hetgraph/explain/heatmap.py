@@ -44,7 +44,7 @@ class Heat:
     relations: tuple[str, ...]
     columns: tuple[str, ...]
     weight: Matrix
-    spread: Matrix
+    std: Matrix
 
     def largest(self, limit: int) -> Heat:
         """Returns the panel with at most ``limit`` rows, those with the largest weights."""
@@ -58,7 +58,7 @@ class Heat:
             title=f"{self.title}: the {limit} largest of {total} relations",
             relations=tuple(self.relations[row] for row in kept),
             weight=self.weight[kept],
-            spread=self.spread[kept],
+            std=self.std[kept],
         )
 
 
@@ -123,8 +123,8 @@ def draw_heat(ax: Axes, heat: Heat, *, limits: tuple[float, float] | None = None
         if math.isfinite(weight):
             dark = sum(colour_map((weight - low) / (high - low))[:3]) < 1.5
             text = style.number(weight, largest)
-            if (spread := heat.spread[row, column]) > 0:
-                text += f" ±{style.number(float(spread), 10 * largest)}"
+            if (std := heat.std[row, column]) > 0:
+                text += f" ±{style.number(float(std), 10 * largest)}"
             ax.text(
                 column,
                 row,
@@ -169,7 +169,7 @@ def heat_figure(panels: Sequence[Heat], title: str, *, axis: str, notes: Sequenc
     place: dict[str, Any] = {"aspect": 30, "pad": 0.02, "fraction": 0.03, "anchor": (0.0, 1.0)}
     bar = figure.colorbar(mesh, ax=axes, label="mean weight", **place)
     bar.outline.set_visible(False)
-    if any(np.nansum(panel.spread) > 0 for panel in panels):
+    if any(np.nansum(panel.std) > 0 for panel in panels):
         notes = ("±: standard deviation over nodes, heads or filters.", *notes)
     style.caption(figure, *notes)
     return figure
@@ -187,11 +187,11 @@ def _table(
     at = {key: number for number, key in enumerate(columns)}
     names = _sorted_names(rows)
     weight = np.full((len(names), len(columns)), np.nan)
-    spread = weight.copy()
+    std = weight.copy()
     for row, key in zip(rows, keys, strict=True):
         weight[names[row.relation], at[key]] = row.weight
-        spread[names[row.relation], at[key]] = row.spread
-    return Heat(title, tuple(names), tuple(columns.values()), weight, spread)
+        std[names[row.relation], at[key]] = row.std
+    return Heat(title, tuple(names), tuple(columns.values()), weight, std)
 
 
 def _sorted_names(rows: Iterable[RelevanceRow]) -> dict[str, int]:

@@ -21,7 +21,7 @@ from hetgraph.explain.schema import schema_data
 from hetgraph.explain.table import split_classes, to_csv
 from hetgraph.files import atomic_path
 from hetgraph.model import RelevanceRow
-from hetgraph.reopen import OpenRun, reopen
+from hetgraph.runs.reopen import OpenRun, reopen
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -126,7 +126,7 @@ def embedding_data(run: OpenRun) -> dict[str, Scatter]:
     Returns:
         Those of the model under ``""``, and before them those on the way there by name.
     """
-    parts = run.task.open_parts()
+    parts = run.task.open_splits()
     by_name: dict[str, dict[str, Tensor]] = {}
     with torch.no_grad():
         for part in parts:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hetgraph.files import atomic_path
-from hetgraph.io.optional import require
+from hetgraph.optional import require
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

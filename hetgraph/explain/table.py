@@ -12,7 +12,7 @@ from hetgraph.model import RelevanceRow
 
 __all__ = ["COLUMNS", "class_name", "largest_first", "split_classes", "to_csv", "to_dicts"]
 
-COLUMNS = ("node_type", "relation", "order", "label", "weight", "spread")
+COLUMNS = ("node_type", "relation", "order", "label", "weight", "std")
 
 
 def to_dicts(rows: Iterable[RelevanceRow]) -> list[dict[str, Any]]:

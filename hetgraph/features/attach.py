@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from hetgraph.catalog.dataset import Dataset
 from hetgraph.data.csr import CSR
-from hetgraph.data.dataset import Dataset
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.features.structure import hyperedge_features, walk_features
 from hetgraph.features.text import text_features

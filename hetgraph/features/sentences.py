@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hetgraph.data.fetch import file_sha256
+from hetgraph.catalog.fetch import file_sha256
 from hetgraph.errors import FileFormatError
 from hetgraph.features.store import content_digest
-from hetgraph.io.optional import require
+from hetgraph.optional import require
 
 __all__ = ["MiniLM", "SentenceEncoder"]
 

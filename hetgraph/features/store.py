@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from hetgraph.data.fetch import cache_root
+from hetgraph.catalog.fetch import cache_root
 from hetgraph.errors import UserError
 from hetgraph.tensorfile import load_tensors, save_tensors
 

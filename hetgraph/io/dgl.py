@@ -13,8 +13,8 @@ from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import SchemaError
-from hetgraph.io.optional import require
 from hetgraph.io.reverses import link_reverses
+from hetgraph.optional import require
 
 __all__ = ["from_dgl", "to_dgl"]
 

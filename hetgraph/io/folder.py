@@ -42,7 +42,7 @@ from typing import Any
 
 import yaml
 
-from hetgraph.data.dataset import Dataset
+from hetgraph.catalog.dataset import Dataset
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import ConfigError, FileFormatError
 from hetgraph.io.declare import EdgeTable, NodeTable
@@ -53,7 +53,7 @@ from hetgraph.io.targets import DECLARATION, read_node_values, read_targets, sec
 
 __all__ = ["DECLARATION", "load_tables", "table_files", "tables_task"]
 
-_PARTS = ("nodes", "edges", "hyperedges")
+_SECTIONS = ("nodes", "edges", "hyperedges")
 _ENDINGS = (".parquet", ".pq", ".csv", ".tsv")
 _KEYS = (
     "name",
@@ -122,7 +122,7 @@ def table_files(folder: str | Path) -> list[Path]:
     """Returns the files that :func:`load_tables` reads; none if some lie outside the folder."""
     folder = Path(folder)
     if not (folder / DECLARATION).is_file():
-        return sorted(file for part in _PARTS for file in _tables_in(folder, part))
+        return sorted(file for section in _SECTIONS for file in _tables_in(folder, section))
     spec = _declared(folder)
     hyperedges = (spec.get("hyperedges") or {}).values()
     values = [*spec["nodes"].values(), *spec["edges"], *hyperedges]
@@ -182,14 +182,14 @@ def _by_convention(folder: Path) -> dict[str, Any]:
         features = {"features": ["features"]} if "features" in names else {}
         identifier = "id" if "id" in names else None
         nodes[path.stem] = {"file": str(path), "id": identifier, **known, **features}
-        for part, column in (("labels", "label"), ("values", "value")):
-            if column in names and targets[part]:
+        for target, column in (("labels", "label"), ("values", "value")):
+            if column in names and targets[target]:
                 raise ConfigError(
-                    f"{folder}: both {targets[part]['node_type']!r} and {path.stem!r} have a "
+                    f"{folder}: both {targets[target]['node_type']!r} and {path.stem!r} have a "
                     f"column {column!r}; declare the target in {DECLARATION}."
                 )
             if column in names:
-                targets[part] = {"node_type": path.stem, "column": column}
+                targets[target] = {"node_type": path.stem, "column": column}
         if "label" in names and "split" in names:
             targets["splits"] = {"default": "split"}
     edges = []
@@ -213,8 +213,8 @@ def _by_convention(folder: Path) -> dict[str, Any]:
     return {"nodes": nodes, "edges": edges, "hyperedges": hyperedges, **targets}
 
 
-def _tables_in(folder: Path, part: str) -> list[Path]:
-    found = (folder / part).iterdir() if (folder / part).is_dir() else ()
+def _tables_in(folder: Path, section: str) -> list[Path]:
+    found = (folder / section).iterdir() if (folder / section).is_dir() else ()
     return sorted(path for path in found if path.suffix.lower() in _ENDINGS)
 
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-from hetgraph.data.dataset import NodeLabels, Split
+from hetgraph.catalog.dataset import NodeLabels, Split
 from hetgraph.errors import DataError, suggest
 from hetgraph.io.sources import Source
 

@@ -23,16 +23,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hetgraph.catalog.dataset import Dataset
 from hetgraph.data.csr import CSR
-from hetgraph.data.dataset import Dataset
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import DataError, SchemaError, suggest
 from hetgraph.io.labels import random_split
-from hetgraph.io.optional import require
 from hetgraph.io.pyg_targets import read_labels, read_splits, write_targets
 from hetgraph.io.reverses import link_reverses
+from hetgraph.optional import require
 
 __all__ = ["from_pyg", "from_pyg_dataset", "to_pyg"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hetgraph.data.dataset import Dataset, NodeLabels, Split
+from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
 from hetgraph.errors import DataError
 
 __all__ = ["read_labels", "read_splits", "write_targets"]

@@ -11,7 +11,7 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 import yaml
 
-from hetgraph.data.dataset import Dataset
+from hetgraph.catalog.dataset import Dataset
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.errors import ConfigError
 from hetgraph.files import OutputError, atomic_dir

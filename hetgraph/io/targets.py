@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hetgraph.data.dataset import NodeLabels, NodeValues, Split
+from hetgraph.catalog.dataset import NodeLabels, NodeValues, Split
 from hetgraph.errors import ConfigError, suggest
 from hetgraph.io.declare import NodeTable
 from hetgraph.io.labels import random_split, read_labels, read_split

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from hetgraph.data.dataset import NodeValues
+from hetgraph.catalog.dataset import NodeValues
 from hetgraph.errors import DataError
 from hetgraph.io.sources import Source
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hetgraph.nn.contrast import info_nce
-from hetgraph.nn.diffusion import NoiseSchedule
 from hetgraph.nn.dropout import Dropout
 from hetgraph.nn.features import FeatureEncoder, InputKind, feature_matrix, id_types
 from hetgraph.nn.full_graph import FullGraphModel, GraphBatch, GraphInputs
@@ -55,7 +54,6 @@ __all__ = [
     "LinkInputs",
     "LinkModel",
     "Merge",
-    "NoiseSchedule",
     "PairBatch",
     "PairInputs",
     "PairwiseModel",

@@ -103,7 +103,7 @@ class FullGraphModel(Model):
             features={k: None if x is None else x.to(device) for k, x in features.items()},
             relations={key: one.to(device) for key, one in graph.relations.items()},
             labels=task.labels.to(device),
-            rows={part: ids.to(device) for part, ids in task.open_parts().items()},
+            rows={split: ids.to(device) for split, ids in task.open_splits().items()},
             views={key: one.to(device) for key, one in self.views(task, seeds).items()},
             offset=_mean_of_numbers(task),
         )
@@ -111,7 +111,7 @@ class FullGraphModel(Model):
     def batches(
         self,
         inputs: GraphInputs,
-        part: str,
+        split: str,
         *,
         stage: Stage,
         batch_size: int,
@@ -119,7 +119,7 @@ class FullGraphModel(Model):
         shard: tuple[int, int] = (0, 1),
     ) -> Iterator[GraphBatch]:
         """Yields target nodes in batches; each needs one pass over the graph."""
-        rows = inputs.rows[part]
+        rows = inputs.rows[split]
         for chosen in row_batches(rows, batch_size, generator=generator, shard=shard):
             yield GraphBatch(inputs, chosen)
 
@@ -130,9 +130,9 @@ class FullGraphModel(Model):
         task = self.loss(logits, batch.inputs.labels[batch.rows]) if count else logits.sum() * 0
         return Loss({"task": task, **self.regularization(batch)}, count)
 
-    def predict(self, inputs: GraphInputs, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, num_outputs]`` logits in the order of the task."""
-        return self.logits(inputs, inputs.rows[part]) + inputs.offset
+    def predict(self, inputs: GraphInputs, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, num_outputs]`` logits in the order of the task."""
+        return self.logits(inputs, inputs.rows[split]) + inputs.offset
 
     def logits(self, inputs: GraphInputs, rows: Tensor) -> Tensor:
         """Returns ``[len(rows), num_outputs]`` of target nodes.
@@ -143,9 +143,9 @@ class FullGraphModel(Model):
         logits: Tensor = self.head(self.encode(inputs)[rows])
         return logits
 
-    def embed(self, inputs: GraphInputs, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, embed_dim]`` in the order of the task."""
-        return self.encode(inputs)[inputs.rows[part]]
+    def embed(self, inputs: GraphInputs, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, embed_dim]`` in the order of the task."""
+        return self.encode(inputs)[inputs.rows[split]]
 
 
 def _mean_of_numbers(task: Task) -> float:

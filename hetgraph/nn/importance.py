@@ -64,13 +64,13 @@ class ImportanceFloor(Model):
         known = torch.full(task.labels.shape, torch.nan, dtype=torch.float64)
         train = task.index("train")
         known[train] = task.labels[train].double()
-        return FloorInputs(self.predictions(task, known).float(), task.open_parts())
+        return FloorInputs(self.predictions(task, known).float(), task.open_splits())
 
     def stages(self) -> tuple[Stage, ...]:
         """Returns none: there is nothing to train."""
         return ()
 
-    def batches(self, inputs: Any, part: str, **_: Any) -> Iterator[Any]:
+    def batches(self, inputs: Any, split: str, **_: Any) -> Iterator[Any]:
         """Yields nothing."""
         return iter(())
 
@@ -78,13 +78,13 @@ class ImportanceFloor(Model):
         """Is never called, as there are no stages."""
         raise NotImplementedError(f"{self.name} is not trained")
 
-    def predict(self, inputs: FloorInputs, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, 1]`` values in the order of the task."""
-        return inputs.predicted[inputs.rows[part]].unsqueeze(1)
+    def predict(self, inputs: FloorInputs, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, 1]`` values in the order of the task."""
+        return inputs.predicted[inputs.rows[split]].unsqueeze(1)
 
-    def embed(self, inputs: FloorInputs, part: str) -> Tensor:
+    def embed(self, inputs: FloorInputs, split: str) -> Tensor:
         """Returns the predictions: there is nothing else."""
-        return self.predict(inputs, part)
+        return self.predict(inputs, split)
 
 
 class ScoreFloor(ImportanceFloor):
@@ -121,8 +121,8 @@ class ScoreFloor(ImportanceFloor):
 def fit_line(x: Tensor, y: Tensor) -> tuple[float, float]:
     """Returns slope and start of the least squares line; slope 0 where all ``x`` are equal."""
     offset = x - x.mean()
-    spread = float(offset @ offset)
-    slope = float(offset @ y) / spread if spread > 1e-12 * max(float(x @ x), 1.0) else 0.0
+    total = float(offset @ offset)
+    slope = float(offset @ y) / total if total > 1e-12 * max(float(x @ x), 1.0) else 0.0
     return slope, float(y.mean() - slope * x.mean())
 
 

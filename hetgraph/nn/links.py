@@ -86,14 +86,14 @@ class LinkModel(FullGraphModel):
     def batches(
         self,
         inputs: GraphInputs,
-        part: str,
+        split: str,
         *,
         stage: Stage,
         batch_size: int,
         generator: torch.Generator | None = None,
         shard: tuple[int, int] = (0, 1),
     ) -> Iterator[GraphBatch]:
-        """Yields the links to learn from with a negative each; ``part`` makes no difference."""
+        """Yields the links to learn from with a negative each; ``split`` makes no difference."""
         assert isinstance(inputs, LinkInputs)  # what prepare() returned
         links = inputs.labels
         draw = generator or torch.Generator().manual_seed(0)
@@ -127,9 +127,9 @@ class LinkModel(FullGraphModel):
         """Returns the ``[num_pairs]`` scores of ``[2, num_pairs]`` pairs by the nodes' vectors."""
         return pair_scores(self._sources(vectors), vectors[self.key.dst], pairs)
 
-    def embed(self, inputs: GraphInputs, part: str) -> Tensor:
-        """Returns ``[num_pairs of the part, embed_dim]`` products, whose sums are the scores."""
-        vectors, (src, dst) = self.vectors(inputs), inputs.rows[part]
+    def embed(self, inputs: GraphInputs, split: str) -> Tensor:
+        """Returns ``[num_pairs of the split, embed_dim]`` products, whose sums are the scores."""
+        vectors, (src, dst) = self.vectors(inputs), inputs.rows[split]
         return self._sources(vectors)[src] * vectors[self.key.dst][dst]
 
     def _sources(self, vectors: dict[str, Tensor]) -> Tensor:

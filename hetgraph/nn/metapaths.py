@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hetgraph.data.compose import compose_many
-from hetgraph.data.metapath import MetaPath
-from hetgraph.data.metapath_enumerate import schema_distances
-from hetgraph.data.metapath_registry import resolve_metapaths
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import Schema
 from hetgraph.errors import MetaPathError
+from hetgraph.metapaths.compose import compose_many
+from hetgraph.metapaths.enumerate import schema_distances
+from hetgraph.metapaths.metapath import MetaPath
+from hetgraph.metapaths.registry import resolve_metapaths
 from hetgraph.tasks.base import Task
 
 __all__ = ["metapath_labels", "metapath_relations", "metapath_requests"]

@@ -94,21 +94,21 @@ class PairwiseModel(Model):
         return PairInputs(
             pairs=task.labels.to(device),
             behaviours={one: csr.to(device) for one, csr in behaviours.items()},
-            rows={part: ids.to(device) for part, ids in task.open_parts().items()},
+            rows={split: ids.to(device) for split, ids in task.open_splits().items()},
             sampler=UnseenSampler(behaviours[self.key]),
         )
 
     def batches(
         self,
         inputs: PairInputs,
-        part: str,
+        split: str,
         *,
         stage: Stage,
         batch_size: int,
         generator: torch.Generator | None = None,
         shard: tuple[int, int] = (0, 1),
     ) -> Iterator[PairBatch]:
-        """Yields the training pairs with a negative each; ``part`` makes no difference."""
+        """Yields the training pairs with a negative each; ``split`` makes no difference."""
         pairs = inputs.pairs
         draw = generator or torch.Generator().manual_seed(0)
         negatives = inputs.sampler.draw(pairs[0].cpu(), draw).to(pairs.device)
@@ -136,13 +136,13 @@ class PairwiseModel(Model):
         start = self.num_users
         return vectors[batch.users], vectors[start + batch.items], vectors[start + batch.negatives]
 
-    def predict(self, inputs: PairInputs, part: str) -> Tensor:
+    def predict(self, inputs: PairInputs, split: str) -> Tensor:
         """Returns ``[num_users + num_items, dim]`` vectors, users first, whatever the part."""
         return self.vectors(inputs)
 
-    def embed(self, inputs: PairInputs, part: str) -> Tensor:
-        """Returns ``[num_users of the part, dim]``."""
-        return self.vectors(inputs)[inputs.rows[part]]
+    def embed(self, inputs: PairInputs, split: str) -> Tensor:
+        """Returns ``[num_users of the split, dim]``."""
+        return self.vectors(inputs)[inputs.rows[split]]
 
 
 def bipartite_propagator(behaviour: CSR) -> CSR:

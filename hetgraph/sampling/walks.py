@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from hetgraph.data.chain import bind_path, step_relation
 from hetgraph.data.csr import CSR
-from hetgraph.data.metapath import MetaPath
 from hetgraph.data.numbering import node_spans
 from hetgraph.errors import ConfigError, DataError, MetaPathError
+from hetgraph.metapaths.chain import bind_path, step_relation
+from hetgraph.metapaths.metapath import MetaPath
 
 if TYPE_CHECKING:
     from hetgraph.data.graph import HeteroGraph

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hetgraph.tasks.audit import AuditReport, audit
-from hetgraph.tasks.base import Part, Task, TaskSpec
+from hetgraph.tasks.base import SplitName, Task, TaskSpec
 from hetgraph.tasks.factory import make_task
 from hetgraph.tasks.few_shot import FewShot
 from hetgraph.tasks.link_prediction import LinkPrediction
@@ -18,9 +18,9 @@ __all__ = [
     "LinkPrediction",
     "NodeClassification",
     "NodeImportance",
-    "Part",
     "Recommendation",
     "SelfSupervised",
+    "SplitName",
     "Task",
     "TaskSpec",
     "audit",

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hetgraph.catalog.dataset import LinkSplit
 from hetgraph.data.csr import CSR
-from hetgraph.data.dataset import LinkSplit
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import LeakageError

@@ -14,10 +14,10 @@ from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import ConfigError, suggest
 
-__all__ = ["PARTS", "Part", "Task", "TaskSpec", "run_family"]
+__all__ = ["SPLITS", "SplitName", "Task", "TaskSpec", "run_family"]
 
-Part = Literal["train", "valid", "test"]
-PARTS: tuple[Part, ...] = ("train", "valid", "test")
+SplitName = Literal["train", "valid", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 
 _MADE_FROM: Mapping[str, tuple[str, ...]] = {"node-classification": ("few-shot",)}
 """Families of tasks that can be made from a data set of another family."""
@@ -109,12 +109,12 @@ class Task(ABC):
         self._test_open = True
 
     @abstractmethod
-    def index(self, part: Part) -> Tensor:
+    def index(self, split: SplitName) -> Tensor:
         """Returns the int64 ids of a part, or ``[2, n]`` pairs, in the order of predictions."""
 
-    def open_parts(self) -> dict[str, Tensor]:
+    def open_splits(self) -> dict[str, Tensor]:
         """Returns :meth:`index` of each part that this view has."""
-        return {part: self.index(part) for part in PARTS if part != "test" or self._test_open}
+        return {split: self.index(split) for split in SPLITS if split != "test" or self._test_open}
 
     @property
     @abstractmethod
@@ -126,7 +126,7 @@ class Task(ABC):
         """Returns the scalar mean loss of ``logits`` against rows of :attr:`labels`."""
 
     @abstractmethod
-    def score(self, logits: Tensor, part: Part) -> dict[str, float]:
+    def score(self, logits: Tensor, split: SplitName) -> dict[str, float]:
         """Returns metrics as fractions, and the loss, of predictions for :meth:`index`."""
 
     @property
@@ -164,8 +164,8 @@ class Task(ABC):
         view._test_open = False
         return view
 
-    def _check_part(self, part: str) -> None:
-        if part not in PARTS:
-            raise ConfigError(f"unknown part {part!r}.{suggest(part, PARTS)}")
-        if part == "test" and not self._test_open:
+    def _check_split(self, split: str) -> None:
+        if split not in SPLITS:
+            raise ConfigError(f"unknown split {split!r}.{suggest(split, SPLITS)}")
+        if split == "test" and not self._test_open:
             raise PermissionError("this view of the task has no test part: it is made for tuning.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from hetgraph.data.dataset import Dataset
+from hetgraph.catalog.dataset import Dataset
 from hetgraph.errors import ConfigError, DataError, suggest
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict

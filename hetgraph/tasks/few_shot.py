@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from hetgraph.data.dataset import Dataset, NodeLabels, Split
+from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.seeds import Seeds
 from hetgraph.tasks.node_classification import NodeClassification, NodeClassificationOptions
@@ -95,7 +95,7 @@ class FewShot(NodeClassification):
     @property
     def protocol(self) -> dict[str, Any]:
         """The options, the number of the task and the sizes of the parts."""
-        sizes = {name: ids.numel() for name, ids in self._parts.items()}
+        sizes = {name: ids.numel() for name, ids in self._splits.items()}
         return {**asdict(self.few), "number": self.number, "sizes": sizes}
 
 

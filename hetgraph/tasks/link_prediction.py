@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hetgraph.data.dataset import Dataset, LinkSplit
+from hetgraph.catalog.dataset import Dataset, LinkSplit
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import ConfigError, DataError, suggest
 from hetgraph.metrics import grouped_mrr, roc_auc
 from hetgraph.seeds import Seeds, keyed_seed
-from hetgraph.tasks.base import Part, Task, TaskSpec
+from hetgraph.tasks.base import SplitName, Task, TaskSpec
 from hetgraph.tasks.link_negatives import LinkNegatives
 from hetgraph.tasks.pairs import hold_out_links, without_pairs
 
@@ -112,8 +112,8 @@ class LinkPrediction(Task):
     def protocol(self) -> dict[str, Any]:
         """Split, relation, numbers of links and of negatives, and the options."""
         sizes = {
-            part: {"links": int(target.sum()), "negatives": int((~target).sum())}
-            for part, target in self._target.items()
+            split: {"links": int(target.sum()), "negatives": int((~target).sum())}
+            for split, target in self._target.items()
         }
         relation = str(self.spec.edge_type)
         return {
@@ -123,16 +123,16 @@ class LinkPrediction(Task):
             "sizes": sizes,
         }
 
-    def index(self, part: Part) -> Tensor:
+    def index(self, split: SplitName) -> Tensor:
         """Returns the ``[2, num_pairs]`` pairs of a part; predictions are given in this order."""
-        self._check_part(part)
-        return self._pairs[part]
+        self._check_split(split)
+        return self._pairs[split]
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Returns the mean binary cross-entropy; ``target`` is 1 for links, 0 for negatives."""
         return F.binary_cross_entropy_with_logits(logits.float(), target.float())
 
-    def score(self, logits: Tensor, part: Part) -> dict[str, float]:
+    def score(self, logits: Tensor, split: SplitName) -> dict[str, float]:
         """Returns ``loss roc_auc mrr`` of the pairs of a part, as HGB defines them.
 
         ``roc_auc`` is over all pairs together. ``mrr`` is the mean over the sources of
@@ -141,13 +141,13 @@ class LinkPrediction(Task):
 
         Args:
             logits: ``[num_pairs]`` in the order of :meth:`index`.
-            part: ``"train"``, ``"valid"`` or ``"test"``.
+            split: ``"train"``, ``"valid"`` or ``"test"``.
 
         Raises:
             DataError: If the number of predictions does not fit.
         """
-        self._check_part(part)
-        target, sources = self._target[part], self._pairs[part][0]
+        self._check_split(split)
+        target, sources = self._target[split], self._pairs[split][0]
         if logits.shape != target.shape:
             raise DataError(
                 f"predictions have shape {list(logits.shape)}, expected {list(target.shape)}."
@@ -161,7 +161,7 @@ class LinkPrediction(Task):
 
     def held_out(self) -> dict[str, Tensor]:
         """Returns the ``[2, n]`` held-out links by part, as far as a view has it: for the audit."""
-        return {part: x for part, x in self._held.items() if part != "test" or self._test_open}
+        return {split: x for split, x in self._held.items() if split != "test" or self._test_open}
 
     def _hold_out(self, graph: HeteroGraph, key: EdgeType, seeds: Seeds) -> Tensor:
         """``[2, n]`` validation links; of a relation that is its own reverse, one direction."""
@@ -189,21 +189,21 @@ class LinkPrediction(Task):
                 f"{self.dataset_name} has no negatives of its own; give task.negatives=two_hop "
                 "or uniform."
             )
-        for part, positives in {"train": self._train, **self._held}.items():
-            generator = seeds.generator("split", part, "negatives")
-            if part == "test":
+        for split, positives in {"train": self._train, **self._held}.items():
+            generator = seeds.generator("split", split, "negatives")
+            if split == "test":
                 generator = torch.Generator().manual_seed(keyed_seed("test negatives"))
-            own = given.get(part) if shipped else None
+            own = given.get(split) if shipped else None
             negatives = draw(positives, generator) if own is None else own
             if not negatives.shape[1]:
                 raise DataError(
-                    f"no {links.edge_type.src} of the {part} part has another "
+                    f"no {links.edge_type.src} of the {split} part has another "
                     f"{links.edge_type.dst} two steps away; give --set task.negatives=uniform."
                 )
             pairs = torch.cat([positives, negatives], dim=1)
             order = torch.randperm(pairs.shape[1], generator=generator)
-            self._pairs[part] = pairs[:, order]
-            self._target[part] = order < positives.shape[1]
+            self._pairs[split] = pairs[:, order]
+            self._target[split] = order < positives.shape[1]
 
 
 def _find_split(dataset: Dataset, name: str) -> tuple[str, LinkSplit]:

@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hetgraph.data.dataset import Dataset, NodeLabels, Split
+from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
 from hetgraph.errors import ConfigError, DataError, suggest
 from hetgraph.metrics import accuracy, multi_label_f1, roc_auc_ovr, single_label_f1
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_to_dict, later
-from hetgraph.tasks.base import Part, Task, TaskSpec
+from hetgraph.tasks.base import SplitName, Task, TaskSpec
 from hetgraph.tasks.splits import draw_split, hold_out
 
 __all__ = ["NodeClassification", "NodeClassificationOptions"]
@@ -108,14 +108,14 @@ class NodeClassification(Task):
         all_labels = _label_table(labels, dataset.graph.num_nodes[labels.node_type])
         self.class_names = labels.class_names
         self._split_name, split = self._choose_split(dataset, labels, seeds)
-        self._parts: dict[str, Tensor] = self._complete(split, all_labels, seeds)
-        test = self._parts["test"]
+        self._splits: dict[str, Tensor] = self._complete(split, all_labels, seeds)
+        test = self._splits["test"]
         self._test_labels = all_labels[test]
         self._labels = all_labels
         self._labels[test] = -1
         if self.options.shots is not None or self.options.test_nodes is not None:
             left_out = torch.ones(len(all_labels), dtype=torch.bool)
-            left_out[torch.cat([self._parts["train"], self._parts["valid"]])] = False
+            left_out[torch.cat([self._splits["train"], self._splits["valid"]])] = False
             self._labels[left_out] = -1
         self._half = self._half_of_test(dataset)
 
@@ -184,7 +184,7 @@ class NodeClassification(Task):
         """Positions in the test part of a half: the data set's own, else a fixed drawn one."""
         if self.options.test != "half":
             return None
-        test = self._parts["test"]
+        test = self._splits["test"]
         if "half" in dataset.splits:
             return torch.isin(test, dataset.splits["half"].test).nonzero().squeeze(1)
         generator = Seeds().generator("split", "half of the test part", dataset.name)
@@ -201,13 +201,13 @@ class NodeClassification(Task):
     @property
     def protocol(self) -> dict[str, Any]:
         """Split, sizes of the parts and the options."""
-        sizes = {name: ids.numel() for name, ids in self._parts.items()}
+        sizes = {name: ids.numel() for name, ids in self._splits.items()}
         return {**config_to_dict(self.options), "split": self._split_name, "sizes": sizes}
 
-    def index(self, part: Part) -> Tensor:
+    def index(self, split: SplitName) -> Tensor:
         """Returns the int64 node ids of a part; predictions are given in this order."""
-        self._check_part(part)
-        return self._parts[part]
+        self._check_split(split)
+        return self._splits[split]
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Returns cross-entropy, or binary cross-entropy over all entries for multi-label."""
@@ -215,27 +215,27 @@ class NodeClassification(Task):
             return F.binary_cross_entropy_with_logits(logits.float(), target.float())
         return F.cross_entropy(logits.float(), target)
 
-    def score(self, logits: Tensor, part: Part) -> dict[str, float]:
+    def score(self, logits: Tensor, split: SplitName) -> dict[str, float]:
         """Returns ``loss micro_f1 macro_f1 accuracy f1_mean`` of logits for a part.
 
         With single labels also ``auc``, the mean area under the ROC curve of one class against the
         rest, where every class occurs in the part.
 
         Args:
-            logits: ``[num_nodes of the part, num_outputs]`` in the order of :meth:`index`.
-            part: ``"train"``, ``"valid"`` or ``"test"``.
+            logits: ``[num_nodes of the split, num_outputs]`` in the order of :meth:`index`.
+            split: ``"train"``, ``"valid"`` or ``"test"``.
 
         Raises:
             DataError: If the number of rows or columns does not fit.
         """
-        self._check_part(part)
-        target = self._test_labels if part == "test" else self._labels[self._parts[part]]
+        self._check_split(split)
+        target = self._test_labels if split == "test" else self._labels[self._splits[split]]
         expected = [target.shape[0], self.spec.num_outputs]
         if list(logits.shape) != expected:
             raise DataError(f"predictions have shape {list(logits.shape)}, expected {expected}.")
         logits = logits.detach().cpu().float()
         metrics = self._metrics(logits, target)
-        if part == "test" and self._half is not None:
+        if split == "test" and self._half is not None:
             half = self._metrics(logits[self._half], target[self._half])
             metrics |= {f"{name}_half": value for name, value in half.items()}
         return metrics

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hetgraph.data.dataset import Dataset, NodeValues
+from hetgraph.catalog.dataset import Dataset, NodeValues
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.metrics import (
     mean_absolute_error,
@@ -21,7 +21,7 @@ from hetgraph.metrics import (
     top_overlap,
 )
 from hetgraph.seeds import Seeds
-from hetgraph.tasks.base import Part, Task, TaskSpec
+from hetgraph.tasks.base import SplitName, Task, TaskSpec
 from hetgraph.tasks.splits import NUM_FOLDS, fold_split
 
 __all__ = ["NodeImportance", "NodeImportanceOptions"]
@@ -91,7 +91,7 @@ class NodeImportance(Task):
         self.fold = seeds.split % NUM_FOLDS if chosen == "seed" else int(chosen)
         split = fold_split(values.index.sort().values, self.fold)
         assert split.valid is not None  # every fold has one
-        self._parts: dict[str, Tensor] = {
+        self._splits: dict[str, Tensor] = {
             "train": split.train, "valid": split.valid, "test": split.test,
         }  # fmt: skip
         self.value_name = values.name
@@ -112,32 +112,32 @@ class NodeImportance(Task):
     @property
     def protocol(self) -> dict[str, Any]:
         """The fold of this run, sizes of the parts and the options."""
-        sizes = {name: ids.numel() for name, ids in self._parts.items()}
+        sizes = {name: ids.numel() for name, ids in self._splits.items()}
         return {**asdict(self.options), "fold": self.fold, "value": self.value_name, "sizes": sizes}
 
-    def index(self, part: Part) -> Tensor:
+    def index(self, split: SplitName) -> Tensor:
         """Returns the int64 node ids of a part; predictions are given in this order."""
-        self._check_part(part)
-        return self._parts[part]
+        self._check_split(split)
+        return self._splits[split]
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Returns the mean squared error of ``[n, 1]`` predictions for ``[n]`` labels."""
         return F.mse_loss(logits.float().squeeze(1), target.float())
 
-    def score(self, logits: Tensor, part: Part) -> dict[str, float]:
+    def score(self, logits: Tensor, split: SplitName) -> dict[str, float]:
         """Returns ``loss rmse mae median_ae spearman ndcg@K precision@K`` for a part.
 
         All are NaN where a prediction is not finite.
 
         Args:
-            logits: ``[num_nodes of the part, 1]`` in the order of :meth:`index`.
-            part: ``"train"``, ``"valid"`` or ``"test"``.
+            logits: ``[num_nodes of the split, 1]`` in the order of :meth:`index`.
+            split: ``"train"``, ``"valid"`` or ``"test"``.
 
         Raises:
             DataError: If the shape does not fit.
         """
-        self._check_part(part)
-        target = self._test_labels if part == "test" else self._labels[self._parts[part]]
+        self._check_split(split)
+        target = self._test_labels if split == "test" else self._labels[self._splits[split]]
         expected = [target.shape[0], 1]
         if list(logits.shape) != expected:
             raise DataError(f"predictions have shape {list(logits.shape)}, expected {expected}.")

@@ -10,14 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hetgraph.catalog.dataset import Dataset
 from hetgraph.data.csr import CSR
-from hetgraph.data.dataset import Dataset
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.metrics import held_out_ranks, ranking_metrics
 from hetgraph.seeds import Seeds
-from hetgraph.tasks.base import PARTS, Part, Task, TaskSpec
+from hetgraph.tasks.base import SPLITS, SplitName, Task, TaskSpec
 from hetgraph.tasks.pairs import without_pairs
 
 __all__ = ["Recommendation", "RecommendationOptions"]
@@ -94,7 +94,9 @@ class Recommendation(Task):
         bought = CSR.from_coo(src, dst, self._shape)
         last = _last(graph, key)
         held = {"train": last, "valid": valid, "test": links.test}
-        self._held = {part: CSR.from_coo(one[0], one[1], self._shape) for part, one in held.items()}
+        self._held = {
+            split: CSR.from_coo(one[0], one[1], self._shape) for split, one in held.items()
+        }
         both = torch.cat([self.pairs, valid], dim=1)
         self._seen = {
             "train": bought,
@@ -116,30 +118,30 @@ class Recommendation(Task):
     @property
     def protocol(self) -> dict[str, Any]:
         """Split, numbers of pairs and the options."""
-        sizes = {part: held.nnz for part, held in self._held.items()}
+        sizes = {split: held.nnz for split, held in self._held.items()}
         sizes["train"] = self.pairs.shape[1]
         return {**asdict(self.options), "split": self._split_name, "sizes": sizes}
 
-    def index(self, part: Part) -> Tensor:
+    def index(self, split: SplitName) -> Tensor:
         """Returns the int64 ids of the users with a pair to rank, ascending."""
-        self._check_part(part)
-        return (self._held[part].degree > 0).nonzero().squeeze(1)
+        self._check_split(split)
+        return (self._held[split].degree > 0).nonzero().squeeze(1)
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Returns the mean of ``-log sigmoid`` of score differences (BPR); ``target`` is unused."""
         return -F.logsigmoid(logits).mean()
 
-    def score(self, logits: Tensor, part: Part) -> dict[str, float]:
+    def score(self, logits: Tensor, split: SplitName) -> dict[str, float]:
         """Returns ``recall@K ndcg@K hits@K mrr`` of vectors, and a ``loss`` for the monitor.
 
         Args:
             logits: ``[num_users + num_items, dim]`` vectors, users first.
-            part: ``"train"``, ``"valid"`` or ``"test"``.
+            split: ``"train"``, ``"valid"`` or ``"test"``.
 
         Raises:
             DataError: If the number of rows does not fit, or a vector is not finite.
         """
-        self._check_part(part)
+        self._check_split(split)
         users, items = self._shape
         if logits.dim() != 2 or logits.shape[0] != users + items:
             raise DataError(
@@ -147,8 +149,8 @@ class Recommendation(Task):
                 f"a vector for each of {users} users and {items} items."
             )
         vectors = logits.detach().cpu().float()
-        chosen = self.index(part)
-        held, seen = self._held[part].rows(chosen), self._seen[part].rows(chosen)
+        chosen = self.index(split)
+        held, seen = self._held[split].rows(chosen), self._seen[split].rows(chosen)
         ranks = held_out_ranks(vectors[chosen], vectors[users:], held, seen)
         metrics = ranking_metrics(ranks, held, self.options.depths)
         return {"loss": 1 - metrics[f"recall@{self.options.depths[0]}"], **metrics}
@@ -177,9 +179,9 @@ class Recommendation(Task):
 
     def held_out(self) -> Tensor:
         """``[2, num_pairs]`` validation and, in a view that has them, test pairs: for the audit."""
-        hidden = ("test",) if self.options.valid == "none" else PARTS[1:]
-        parts = [part for part in hidden if part != "test" or self._test_open]
-        held = [self._held[part] for part in parts]
+        hidden = ("test",) if self.options.valid == "none" else SPLITS[1:]
+        parts = [split for split in hidden if split != "test" or self._test_open]
+        held = [self._held[split] for split in parts]
         return torch.cat([torch.stack([h.row_ids, h.indices.long()]) for h in held], dim=1)
 
 

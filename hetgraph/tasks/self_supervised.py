@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hetgraph.data.graph import HeteroGraph
-from hetgraph.tasks.base import Part, Task, TaskSpec
+from hetgraph.tasks.base import SplitName, Task, TaskSpec
 
 __all__ = ["SelfSupervised"]
 
@@ -39,15 +39,15 @@ class SelfSupervised(Task):
         """Empty: nothing is held out."""
         return {}
 
-    def index(self, part: Part) -> Tensor:
+    def index(self, split: SplitName) -> Tensor:
         """Returns all nodes, whatever the part."""
-        self._check_part(part)
+        self._check_split(split)
         return torch.arange(self.graph.num_nodes[self.spec.target])
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Returns the mean of what the model says it lost."""
         return logits.mean()
 
-    def score(self, logits: Tensor, part: Part) -> dict[str, float]:
+    def score(self, logits: Tensor, split: SplitName) -> dict[str, float]:
         """Returns the loss."""
         return {"loss": float(logits.mean())}

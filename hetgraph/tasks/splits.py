@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hetgraph.data.dataset import Split
+from hetgraph.catalog.dataset import Split
 from hetgraph.errors import DataError
 
 __all__ = ["NUM_FOLDS", "draw_split", "fold_split", "hold_out"]

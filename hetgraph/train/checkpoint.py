@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from hetgraph.train.engine import Engine
     from hetgraph.train.state import FitState
 
-__all__ = ["CheckpointSaver", "check_fingerprint", "load_checkpoint", "save_checkpoint"]
+__all__ = [
+    "CHECKPOINT",
+    "CheckpointSaver",
+    "check_fingerprint",
+    "load_checkpoint",
+    "save_checkpoint",
+]
+
+CHECKPOINT = "checkpoint.safetensors"
+"""Name of the file in the folder of a run."""
 
 _FORMAT = "hetgraph-checkpoint-1"
 

@@ -8,32 +8,32 @@ import torch
 from torch import Tensor
 
 from hetgraph.model import Model
-from hetgraph.tasks.base import Part, Task
+from hetgraph.tasks.base import SplitName, Task
 from hetgraph.train.engine import Engine
 
 __all__ = ["evaluate", "predict"]
 
 
 @torch.no_grad()
-def predict(model: Model, inputs: Any, part: Part, engine: Engine) -> Tensor:
-    """Returns ``[num_nodes of the part, num_outputs]`` float32 logits on the CPU."""
+def predict(model: Model, inputs: Any, split: SplitName, engine: Engine) -> Tensor:
+    """Returns ``[num_nodes of the split, num_outputs]`` float32 logits on the CPU."""
     training = model.training
     model.eval()
     try:
         with engine.autocast():
-            return model.predict(inputs, part).float().cpu()
+            return model.predict(inputs, split).float().cpu()
     finally:
         model.train(training)
 
 
 def evaluate(
-    model: Model, inputs: Any, task: Task, part: Part, engine: Engine
+    model: Model, inputs: Any, task: Task, split: SplitName, engine: Engine
 ) -> tuple[dict[str, float], Tensor | None]:
     """Scores a part in the main process and tells the others.
 
     Returns:
         The metrics, equal in every process, and the predictions (main process only).
     """
-    logits = predict(model, inputs, part, engine) if engine.is_main else None
-    metrics = task.score(logits, part) if logits is not None else {}
+    logits = predict(model, inputs, split, engine) if engine.is_main else None
+    metrics = task.score(logits, split) if logits is not None else {}
     return engine.from_main(metrics), logits

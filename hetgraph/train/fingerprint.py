@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hetgraph.data.dataset import Dataset
+from hetgraph.catalog.dataset import Dataset
 from hetgraph.model import Model
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_to_dict

@@ -10,9 +10,11 @@ from typing import Any, Protocol
 
 from hetgraph.errors import ConfigError
 from hetgraph.files import OutputError, explain_os_error
-from hetgraph.train.outdir import LOG
 
-__all__ = ["JsonlLogger", "Logger", "TensorBoardLogger", "make_loggers"]
+__all__ = ["LOG", "JsonlLogger", "Logger", "TensorBoardLogger", "make_loggers"]
+
+LOG = "metrics.jsonl"
+"""Name of the log in the folder of a run."""
 
 
 class Logger(Protocol):

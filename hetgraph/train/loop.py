@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hetgraph.model import Model, Stage
 from hetgraph.seeds import Seeds
-from hetgraph.tasks.base import Part, Task
+from hetgraph.tasks.base import SplitName, Task
 from hetgraph.train.batching import grouped
 from hetgraph.train.checkpoint import CheckpointSaver
 from hetgraph.train.config import TrainConfig
@@ -60,17 +60,19 @@ class TrainingLoop:
             for logger in self.loggers:
                 logger.close()
 
-    def score(self, parts: Sequence[Part]) -> tuple[dict[str, dict[str, float]], dict[str, Tensor]]:
+    def score(
+        self, parts: Sequence[SplitName]
+    ) -> tuple[dict[str, dict[str, float]], dict[str, Tensor]]:
         """Returns metrics and predictions of each part."""
         metrics: dict[str, dict[str, float]] = {}
         predictions: dict[str, Tensor] = {}
         with self.clock.phase("evaluate"):
-            for part in parts:
-                metrics[part], logits = self._evaluate(part)
-                if part == "test" and self.state.test_history:
-                    metrics[part] |= self._best_over_epochs()
+            for split in parts:
+                metrics[split], logits = self._evaluate(split)
+                if split == "test" and self.state.test_history:
+                    metrics[split] |= self._best_over_epochs()
                 if logits is not None:
-                    predictions[part] = logits
+                    predictions[split] = logits
         return metrics, predictions
 
     def _run_stage(self, stage: Stage) -> None:
@@ -153,8 +155,8 @@ class TrainingLoop:
             state.best.keep(self.model)
         return metrics
 
-    def _evaluate(self, part: Part) -> tuple[dict[str, float], Tensor | None]:
-        return evaluate(self.model, self.inputs, self.task, part, self.engine)
+    def _evaluate(self, split: SplitName) -> tuple[dict[str, float], Tensor | None]:
+        return evaluate(self.model, self.inputs, self.task, split, self.engine)
 
     def _best_over_epochs(self) -> dict[str, float]:
         best = self.task.best_over_epochs(self.state.test_history)

@@ -10,16 +10,20 @@ from typing import Any
 from hetgraph.errors import ConfigError, suggest
 from hetgraph.model import Model
 from hetgraph.seeds import Seeds
-from hetgraph.tasks.base import PARTS, Part, Task
+from hetgraph.tasks.base import SPLITS, SplitName, Task
 from hetgraph.train import rng
-from hetgraph.train.checkpoint import CheckpointSaver, check_fingerprint, load_checkpoint
+from hetgraph.train.checkpoint import (
+    CHECKPOINT,
+    CheckpointSaver,
+    check_fingerprint,
+    load_checkpoint,
+)
 from hetgraph.train.config import TrainConfig
 from hetgraph.train.engine import Engine
 from hetgraph.train.fingerprint import fingerprint
 from hetgraph.train.loggers import make_loggers
 from hetgraph.train.loop import TrainingLoop
 from hetgraph.train.memory import PeakMemory
-from hetgraph.train.outdir import CHECKPOINT
 from hetgraph.train.progress import make_progress
 from hetgraph.train.result import FitResult
 from hetgraph.train.state import FitState
@@ -66,7 +70,7 @@ class Trainer:
         return self._given_engine or Engine(self.config)
 
     def fit(
-        self, model: Model, task: Task, *, resume: bool = False, parts: Sequence[Part] = PARTS
+        self, model: Model, task: Task, *, resume: bool = False, parts: Sequence[SplitName] = SPLITS
     ) -> FitResult:
         """Trains a model in place, up to its best weights.
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from hetgraph.model import RelevanceRow
 from hetgraph.models.diffgraph.config import DiffGraphConfig
 from hetgraph.models.diffgraph.denoiser import Autoencoder, Denoiser
+from hetgraph.models.diffgraph.diffusion import NoiseSchedule
 from hetgraph.models.diffgraph.encoder import SLOPE
-from hetgraph.nn import NoiseSchedule
 
 __all__ = ["CrossView", "CrossViews", "make_schedule", "share_rows", "view_shares"]
 
@@ -158,6 +158,6 @@ def share_rows(
     """
     means, spreads = shares.mean(0).tolist(), shares.std(0, correction=0).tolist()
     return [
-        RelevanceRow(node_type, view, 0, mean, spread, label=label, source=source)
-        for view, mean, spread in zip(views, means, spreads, strict=True)
+        RelevanceRow(node_type, view, 0, mean, std, label=label, source=source)
+        for view, mean, std in zip(views, means, spreads, strict=True)
     ]

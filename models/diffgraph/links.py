@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hetgraph.data import CSR, EdgeType, Schema
-from hetgraph.data.metapath_registry import resolve_metapaths
+from hetgraph.metapaths.registry import resolve_metapaths
 from hetgraph.model import Loss, RelevanceRow, Stage
 from hetgraph.models.diffgraph.config import DiffGraphConfig
 from hetgraph.models.diffgraph.cross_view import CrossViews, share_rows, view_shares

@@ -32,12 +32,12 @@ class View:
 
     Args:
         propagator: ``P``.
-        spread: ``P X``, ``[num_nodes, num_features]``.
+        product: ``P X``, ``[num_nodes, num_features]``.
         mass: ``P 1``, ``[num_nodes, 1]``.
     """
 
     propagator: Propagator
-    spread: Tensor | None = None
+    product: Tensor | None = None
     mass: Tensor | None = None
 
     @classmethod
@@ -53,14 +53,14 @@ class View:
 
     def first(self, encoder: TypeEncoder) -> Tensor | None:
         """Returns ``P x`` for the encoded features ``x``, if the product is there."""
-        if self.spread is None or self.mass is None:
+        if self.product is None or self.mass is None:
             return None
-        mapped = self.spread @ encoder.weight
+        mapped = self.product @ encoder.weight
         return mapped if encoder.bias is None else torch.addcmul(mapped, self.mass, encoder.bias)
 
     def to(self, device: torch.device | str) -> View:
         """Returns it on ``device``."""
-        moved = (None if one is None else one.to(device) for one in (self.spread, self.mass))
+        moved = (None if one is None else one.to(device) for one in (self.product, self.mass))
         return View(self.propagator.to(device), *moved)
 
 

@@ -8,12 +8,12 @@ from dataclasses import asdict, replace
 import torch
 from torch import Tensor
 
-from hetgraph.data import Dataset
+from hetgraph.catalog import Dataset
 from hetgraph.errors import DataError
-from hetgraph.experts import ExpertCard, expert_folder, load_expert, save_expert
 from hetgraph.features.store import content_digest
 from hetgraph.models.gph2.config import ExpertConfig
 from hetgraph.models.gph2.expert import ExpertTraining
+from hetgraph.models.gph2.store import ExpertCard, expert_folder, load_expert, save_expert
 from hetgraph.nn import is_homogeneous, metapath_requests, view_names
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import SelfSupervised

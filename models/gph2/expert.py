@@ -97,7 +97,7 @@ class ExpertTraining(Model):
     def batches(
         self,
         inputs: ExpertInputs,
-        part: str,
+        split: str,
         *,
         stage: Stage,
         batch_size: int,
@@ -143,15 +143,15 @@ class ExpertTraining(Model):
                 false.append(other)
         return true, false
 
-    def predict(self, inputs: ExpertInputs, part: str) -> Tensor:
+    def predict(self, inputs: ExpertInputs, split: str) -> Tensor:
         """Returns ``[1, 1]``: the loss of the epoch for validation, else without dropout."""
-        if part == "valid":
+        if split == "valid":
             return inputs.last.reshape(1, 1)
         order = torch.randperm(len(inputs.features), generator=torch.Generator().manual_seed(0))
         scores = self.scores(inputs, order.to(inputs.features.device))
         return contrast_loss(scores).reshape(1, 1)
 
-    def embed(self, inputs: ExpertInputs, part: str) -> Tensor:
+    def embed(self, inputs: ExpertInputs, split: str) -> Tensor:
         """Returns ``[num_nodes, dim]`` representations of the graph itself."""
         propagated = [one(inputs.features) for one in inputs.views.values()]
         encoded: Tensor = self.encoder(propagated)[0]

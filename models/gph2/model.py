@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from hetgraph.data import Dataset, Schema
+from hetgraph.catalog import Dataset
+from hetgraph.data import Schema
 from hetgraph.errors import ConfigError
 from hetgraph.model import Loss, Model, RelevanceRow, Stage
 from hetgraph.models.gph2.bank import get_expert
@@ -159,26 +160,26 @@ class GPH2(Model):
             propagated=tuple(propagated),
             embedded=embedded,
             labels=task.labels.to(device),
-            rows={part: ids.to(device) for part, ids in task.open_parts().items()},
+            rows={split: ids.to(device) for split, ids in task.open_splits().items()},
         )
 
     def _encode(self, propagated: tuple[Tensor, ...]) -> Tensor:
         return torch.stack([one(propagated)[0] for one in self.encoders])
 
-    def _aligned(self, inputs: GPH2Inputs, part: str) -> tuple[Tensor, Tensor]:
+    def _aligned(self, inputs: GPH2Inputs, split: str) -> tuple[Tensor, Tensor]:
         """Aligned vectors of labelled nodes and of a part: they are equal for training."""
         embedded = inputs.embedded
         if embedded is None:
             embedded = self._encode(inputs.propagated)
         support = self.fusion.align(embedded[:, inputs.rows["train"]])
-        if part == "train":
+        if split == "train":
             return support, support
-        return support, self.fusion.align(embedded[:, inputs.rows[part]])
+        return support, self.fusion.align(embedded[:, inputs.rows[split]])
 
     def batches(
         self,
         inputs: GPH2Inputs,
-        part: str,
+        split: str,
         *,
         stage: Stage,
         batch_size: int,
@@ -186,7 +187,7 @@ class GPH2(Model):
         shard: tuple[int, int] = (0, 1),
     ) -> Iterator[GPH2Batch]:
         """Yields labelled nodes; the weights of experts are those of all of them every time."""
-        size = inputs.rows[part].numel()
+        size = inputs.rows[split].numel()
         for places in row_batches(size, batch_size, generator=generator, shard=shard):
             yield GPH2Batch(inputs, places.to(inputs.labels.device))
 
@@ -205,23 +206,23 @@ class GPH2(Model):
             terms["orthogonality"] = self.config.ortho_weight * distance
         return Loss(terms, places.numel())
 
-    def predict(self, inputs: GPH2Inputs, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, num_classes]`` logits in the order of the task."""
-        support, wanted = self._aligned(inputs, part)
+    def predict(self, inputs: GPH2Inputs, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, num_classes]`` logits in the order of the task."""
+        support, wanted = self._aligned(inputs, split)
         return self.fusion.logits(wanted, self._shares(inputs, support))
 
-    def embed(self, inputs: GPH2Inputs, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, dim]``: aligned vectors, the experts' mean weighted."""
-        support, wanted = self._aligned(inputs, part)
+    def embed(self, inputs: GPH2Inputs, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, dim]``: aligned vectors, experts by mean weight."""
+        support, wanted = self._aligned(inputs, split)
         weight = self._shares(inputs, support).mean(dim=1)
         return torch.einsum("p,pnd->nd", weight, wanted)
 
-    def earlier(self, inputs: GPH2Inputs, part: str) -> dict[str, Tensor]:
+    def earlier(self, inputs: GPH2Inputs, split: str) -> dict[str, Tensor]:
         """Returns what the experts say before it is fused, ``[num_nodes, num_experts * dim]``."""
         embedded = inputs.embedded
         if embedded is None:
             embedded = self._encode(inputs.propagated)
-        return {"before fusion": embedded[:, inputs.rows[part]].transpose(0, 1).flatten(1)}
+        return {"before fusion": embedded[:, inputs.rows[split]].transpose(0, 1).flatten(1)}
 
     def relevance(self, inputs: GPH2Inputs, classes: Tensor | None = None) -> list[RelevanceRow]:
         """Returns the weight of every expert: mean and deviation over classes, and by class."""
@@ -233,8 +234,8 @@ class GPH2(Model):
         self.train(was_training)
         target, rows = self.spec.target, []
         for expert, own in zip(self.experts, shares, strict=True):
-            spread = float(own.std(correction=0))
-            rows.append(RelevanceRow(target, expert, 0, float(own.mean()), spread, source=target))
+            std = float(own.std(correction=0))
+            rows.append(RelevanceRow(target, expert, 0, float(own.mean()), std, source=target))
             for label, weight in enumerate(own.tolist() if classes is not None else ()):
                 rows.append(RelevanceRow(target, expert, 0, weight, label=label, source=target))
         return rows

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hetgraph.data import Dataset
-from hetgraph.data.loading import load_dataset
+from hetgraph.catalog import Dataset
+from hetgraph.catalog.loading import load_dataset
 from hetgraph.errors import ConfigError
-from hetgraph.experts import list_experts
 from hetgraph.models.gph2.config import GPH2Config, Preset
+from hetgraph.models.gph2.store import list_experts
 from hetgraph.nn import is_homogeneous
 from hetgraph.tasks import Task
 

@@ -15,7 +15,7 @@ from hetgraph.files import atomic_path
 from hetgraph.models.higpt.evaluation import free_text_metrics, true_classes
 from hetgraph.models.higpt.model import HiGPT
 from hetgraph.models.higpt.talk import LanguageHead
-from hetgraph.reopen import OpenRun
+from hetgraph.runs.reopen import OpenRun
 from hetgraph.train.progress import make_progress
 
 __all__ = ["FreeAnswers", "free_answers", "write_answers"]

@@ -10,7 +10,7 @@ import torch
 from hetgraph.errors import ConfigError
 from hetgraph.models.higpt.heads import HiGPTInputs
 from hetgraph.models.higpt.model import HiGPT
-from hetgraph.reopen import OpenRun
+from hetgraph.runs.reopen import OpenRun
 
 __all__ = ["Answer", "answer_about"]
 

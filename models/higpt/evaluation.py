@@ -15,8 +15,8 @@ from torch import Tensor
 from hetgraph.errors import ConfigError
 from hetgraph.metrics import accuracy, multi_label_f1
 from hetgraph.models.higpt.talk import LanguageHead
-from hetgraph.reopen import OpenRun
-from hetgraph.tasks.base import Part
+from hetgraph.runs.reopen import OpenRun
+from hetgraph.tasks.base import SplitName
 
 __all__ = [
     "Comparison",
@@ -51,8 +51,8 @@ class Comparison:
     interval: tuple[float, float]
 
 
-def true_classes(run: OpenRun, part: Part) -> Tensor:
-    """Returns ``[num_nodes of the part]`` the classes of its nodes, held out in training.
+def true_classes(run: OpenRun, split: SplitName) -> Tensor:
+    """Returns ``[num_nodes of the split]`` the classes of its nodes, held out in training.
 
     Raises:
         ConfigError: If the run is of another method, or nodes can have several classes.
@@ -62,7 +62,7 @@ def true_classes(run: OpenRun, part: Part) -> Tensor:
         raise ConfigError(f"{run.folder} holds no HiGPT run on nodes of one class each.")
     classes = torch.full((run.dataset.graph.num_nodes[labels.node_type],), -1)
     classes[labels.index] = labels.target
-    return classes[run.task.index(part)]
+    return classes[run.task.index(split)]
 
 
 def compare_modes(

@@ -13,8 +13,8 @@ from hetgraph.models.higpt.instructions.graph_file import GraphFile, write_graph
 from hetgraph.models.higpt.instructions.records import GraphRef, Record, write_records
 from hetgraph.models.higpt.instructions.templates import read_templates
 from hetgraph.models.higpt.thoughts import STYLES, Provider, think
-from hetgraph.reopen import OpenRun
-from hetgraph.tasks.base import Part
+from hetgraph.runs.reopen import OpenRun
+from hetgraph.tasks.base import SplitName
 
 __all__ = ["export_instructions"]
 
@@ -23,7 +23,7 @@ _EVIDENCE = 3
 
 def export_instructions(
     run: OpenRun,
-    part: Part,
+    split: SplitName,
     folder: Path,
     *,
     style: int | None = None,
@@ -35,7 +35,7 @@ def export_instructions(
 
     Args:
         run: A finished run of HiGPT, of any stage: it gives graph, texts, classes and settings.
-        part: Whose nodes are asked about.
+        split: Whose nodes are asked about.
         folder: New or empty.
         style: Case of Mixture-of-Thought; ``None``: the direct answer.
         provider: The teacher, if there is a style.
@@ -50,10 +50,10 @@ def export_instructions(
     config = run.model.config
     if not isinstance(config, HiGPTConfig):
         raise ConfigError(f"{run.folder} holds the model {run.model.name!r}, expected 'higpt'.")
-    if style is not None and (part != "train" or provider is None):
+    if style is not None and (split != "train" or provider is None):
         raise ConfigError(
             f"rationales are written by a teacher that knows the answer, so they are for the part "
-            f"'train' alone, not for {part!r}; leave the style out."
+            f"'train' alone, not for {split!r}; leave the style out."
         )
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder} is not empty; name a new folder.")
@@ -71,9 +71,9 @@ def export_instructions(
     )
     name = "".join(one if one.isalnum() else "-" for one in run.record.dataset)
     records = []
-    for place, node in enumerate(run.task.index(part).tolist()):
+    for place, node in enumerate(run.task.index(split).tolist()):
         label = inputs.labels[node]
-        known = part == "train"
+        known = split == "train"
         classes = known_classes(label) if known else ()
         made = builder.build(node, classes)
         teacher = ""
@@ -83,17 +83,17 @@ def export_instructions(
             )
             made = builder.build(node, classes, cue=thought.cue, answer=thought.answer)
             teacher = thought.teacher
-        file = f"graph_data/{part}/{node}.pt"
+        file = f"graph_data/{split}/{node}.pt"
         x = {key: corpus.x[key][ids] for key, ids in made.part.nodes.items()}
         edges = {key: torch.stack(one.coo()[::-1]) for key, one in made.part.relations.items()}
         write_graph_file(folder / file, GraphFile(x, edges))
         shown = made.label if known and made.label >= 0 else None
         ref = GraphRef(file, made.keys, node, shown)
-        said = Record(f"{name}_{part}_{place}", made.question, made.answer, ref, teacher=teacher)
+        said = Record(f"{name}_{split}_{place}", made.question, made.answer, ref, teacher=teacher)
         records.append(said)
     (folder / "ann").mkdir(parents=True, exist_ok=True)
     kind = "std" if style is None else f"cot_{style}"
-    write_records(folder / "ann" / f"{name}_{part}_{kind}_0_{len(records)}.json", records)
+    write_records(folder / "ann" / f"{name}_{split}_{kind}_0_{len(records)}.json", records)
     return len(records)
 
 

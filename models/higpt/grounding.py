@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hetgraph.catalog.loading import load_dataset
 from hetgraph.data import Schema
-from hetgraph.data.loading import load_dataset
 from hetgraph.errors import ConfigError, DataError, suggest
 from hetgraph.features import embed_texts, make_encoder
 from hetgraph.model import Loss, Stage
@@ -100,7 +100,7 @@ class GroundingHead(StageHead):
     def batches(
         self,
         inputs: HiGPTInputs,
-        part: str,
+        split: str,
         *,
         batch_size: int,
         generator: torch.Generator | None,
@@ -138,7 +138,7 @@ class GroundingHead(StageHead):
         loss = info_nce(tokens, self.text(batch.texts), _TEMPERATURE, group=batch.number)
         return Loss({"grounding": loss}, len(tokens))
 
-    def predict(self, tokenizer: Tokenizer, inputs: HiGPTInputs, part: str) -> Tensor:
+    def predict(self, tokenizer: Tokenizer, inputs: HiGPTInputs, split: str) -> Tensor:
         """Returns the likeness of tokens to the names of the classes: no label was read.
 
         Raises:
@@ -149,7 +149,7 @@ class GroundingHead(StageHead):
                 "the classes have no names to compare tokens with; give model.class_names."
             )
         target = self.spec.target
-        tokens = tokens_of(tokenizer, inputs, (target,))[target][inputs.rows[part]]
+        tokens = tokens_of(tokenizer, inputs, (target,))[target][inputs.rows[split]]
         names = F.normalize(self.text(inputs.class_vectors), dim=1)
         return F.normalize(tokens, dim=1) @ names.t() / _TEMPERATURE
 
@@ -178,9 +178,9 @@ class GroundingHead(StageHead):
         }
         corpus = source.corpus
         hops = self.config.fanouts[: self.config.num_layers]  # no layer reads what is further
-        part = sample_neighbourhood(corpus.relations, corpus.num_nodes, seeds, hops, chance)
-        x = {name: corpus.x[name][part.nodes[name]] for name in corpus.x}
-        local = Corpus(x, corpus.fill, corpus.types, part.relations, {})
+        split = sample_neighbourhood(corpus.relations, corpus.num_nodes, seeds, hops, chance)
+        x = {name: corpus.x[name][split.nodes[name]] for name in corpus.x}
+        local = Corpus(x, corpus.fill, corpus.types, split.relations, {})
         counts = {name: ids.numel() for name, ids in seeds.items()}
         device = next(self.parameters()).device
         number, texts = source.number[rows], source.vectors[rows]

@@ -89,7 +89,7 @@ class StageHead(nn.Module, ABC):
     def batches(
         self,
         inputs: HiGPTInputs,
-        part: str,
+        split: str,
         *,
         batch_size: int,
         generator: torch.Generator | None,
@@ -102,8 +102,8 @@ class StageHead(nn.Module, ABC):
         """Returns the loss of a batch."""
 
     @abstractmethod
-    def predict(self, tokenizer: Tokenizer, inputs: HiGPTInputs, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, num_outputs]`` logits."""
+    def predict(self, tokenizer: Tokenizer, inputs: HiGPTInputs, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, num_outputs]`` logits."""
 
 
 class ClassifierHead(StageHead):
@@ -132,14 +132,14 @@ class ClassifierHead(StageHead):
     def batches(
         self,
         inputs: HiGPTInputs,
-        part: str,
+        split: str,
         *,
         batch_size: int,
         generator: torch.Generator | None,
         shard: tuple[int, int],
     ) -> Iterator[tuple[HiGPTInputs, Tensor]]:
         """Yields target nodes; each batch needs one pass over the graph."""
-        rows = inputs.rows[part]
+        rows = inputs.rows[split]
         for chosen in row_batches(rows, batch_size, generator=generator, shard=shard):
             yield inputs, chosen
 
@@ -151,9 +151,9 @@ class ClassifierHead(StageHead):
             return Loss({"task": logits.sum() * 0}, 0)
         return Loss({"task": self.loss(logits, inputs.labels[rows])}, rows.numel())
 
-    def predict(self, tokenizer: Tokenizer, inputs: HiGPTInputs, part: str) -> Tensor:
+    def predict(self, tokenizer: Tokenizer, inputs: HiGPTInputs, split: str) -> Tensor:
         """Returns logits of the classifier."""
-        return self._logits(tokenizer, inputs)[inputs.rows[part]]
+        return self._logits(tokenizer, inputs)[inputs.rows[split]]
 
     def _logits(self, tokenizer: Tokenizer, inputs: HiGPTInputs) -> Tensor:
         target = self.spec.target

@@ -104,7 +104,7 @@ class HiGPT(Model):
         inputs = HiGPTInputs(
             corpus=make_corpus(task.graph, encoder, self.config).to(device),
             labels=task.labels.to(device),
-            rows={part: ids.to(device) for part, ids in task.open_parts().items()},
+            rows={split: ids.to(device) for split, ids in task.open_splits().items()},
             class_names=names,
             class_vectors=vectors,
             graph=task.graph,
@@ -114,7 +114,7 @@ class HiGPT(Model):
     def batches(
         self,
         inputs: HiGPTInputs,
-        part: str,
+        split: str,
         *,
         stage: Stage,
         batch_size: int,
@@ -123,21 +123,21 @@ class HiGPT(Model):
     ) -> Iterator[Any]:
         """Yields what the stage trains on."""
         yield from self.head.batches(
-            inputs, part, batch_size=batch_size, generator=generator, shard=shard
+            inputs, split, batch_size=batch_size, generator=generator, shard=shard
         )
 
     def training_step(self, batch: Any, *, stage: Stage) -> Loss:
         """Returns the loss of the stage."""
         return self.head.step(self.tokenizer, batch)
 
-    def predict(self, inputs: HiGPTInputs, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, num_outputs]`` logits of the stage's own kind."""
-        return self.head.predict(self.tokenizer, inputs, part)
+    def predict(self, inputs: HiGPTInputs, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, num_outputs]`` logits of the stage's own kind."""
+        return self.head.predict(self.tokenizer, inputs, split)
 
-    def embed(self, inputs: HiGPTInputs, part: str) -> Tensor:
-        """Returns the tokens ``[num_nodes of the part, dim]`` of the target."""
+    def embed(self, inputs: HiGPTInputs, split: str) -> Tensor:
+        """Returns the tokens ``[num_nodes of the split, dim]`` of the target."""
         target = self.spec.target
-        return tokens_of(self.tokenizer, inputs, (target,))[target][inputs.rows[part]]
+        return tokens_of(self.tokenizer, inputs, (target,))[target][inputs.rows[split]]
 
     def relevance(self, inputs: HiGPTInputs, classes: Tensor | None = None) -> list[RelevanceRow]:
         """Returns the attention that the nodes of a type give to each relation, by layer."""
@@ -148,7 +148,7 @@ class HiGPT(Model):
             self.tokenizer(corpus.x, corpus.relations, weights, shares=shares)
         rows = []
         for order, table in enumerate(shares):
-            for one, part in table.items():
+            for one, split in table.items():
                 total = torch.stack([v for k, v in table.items() if k.dst == one.dst]).sum(0)
                 attends = total.mean(1) > 0.5  # one, or zero without neighbours
                 groups: dict[int | None, Tensor] = {None: attends}
@@ -157,9 +157,9 @@ class HiGPT(Model):
                         groups[label] = attends & (classes == label)
                 for group, nodes in groups.items():
                     if bool(nodes.any()):
-                        own = part[nodes].mean(1)
-                        mean, spread = float(own.mean()), float(own.std(correction=0))
-                        rows.append(RelevanceRow(one.dst, str(one), order, mean, spread, group))
+                        own = split[nodes].mean(1)
+                        mean, std = float(own.mean()), float(own.std(correction=0))
+                        rows.append(RelevanceRow(one.dst, str(one), order, mean, std, group))
         return rows
 
 

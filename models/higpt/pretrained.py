@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from hetgraph.data.fetch import cache_folder
-from hetgraph.data.loading import load_dataset
+from hetgraph.catalog.fetch import cache_folder
+from hetgraph.catalog.loading import load_dataset
 from hetgraph.features.store import content_digest
 from hetgraph.model import Model
 from hetgraph.models.higpt.config import HiGPTConfig, LanguageConfig

@@ -123,7 +123,7 @@ class LanguageHead(StageHead):
     def batches(
         self,
         inputs: HiGPTInputs,
-        part: str,
+        split: str,
         *,
         batch_size: int,
         generator: torch.Generator | None,
@@ -138,12 +138,12 @@ class LanguageHead(StageHead):
             for rows in row_batches(len(made), size, generator=None, shard=shard):
                 yield TalkBatch(talk, tuple(made[place] for place in rows.tolist()))
             return
-        if part == "train" and talk.files:
+        if split == "train" and talk.files:
             count = len(talk.files)
             for rows in row_batches(count, size, generator=generator, shard=shard):
                 yield TalkBatch(talk, tuple(talk.files[place] for place in rows.tolist()))
             return
-        nodes = inputs.rows[part].cpu()
+        nodes = inputs.rows[split].cpu()
         for rows in row_batches(nodes, size, generator=generator, shard=shard):
             yield TalkBatch(talk, tuple(self.ask(talk, n, solved=True) for n in rows.tolist()))
 
@@ -160,10 +160,10 @@ class LanguageHead(StageHead):
             losses.append(self.side.loss(vectors, prompt))
         return Loss({"answer": torch.stack(losses).mean()}, count)
 
-    def predict(self, tokenizer: Tokenizer, inputs: HiGPTInputs, part: str) -> Tensor:
+    def predict(self, tokenizer: Tokenizer, inputs: HiGPTInputs, split: str) -> Tensor:
         """Returns the log-likelihoods of the labels; where a node can have several, log-odds."""
         talk: Talk = inputs.extra
-        rows = inputs.rows[part].tolist()
+        rows = inputs.rows[split].tolist()
         found = torch.stack([self.score(tokenizer, talk, self.ask(talk, node)) for node in rows])
         if not self.spec.multi_label:
             return found

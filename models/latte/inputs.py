@@ -48,26 +48,26 @@ class LATTEInputs(GraphInputs):
 
     Args:
         by_part: View of each part; one and the same for all in the transductive setting.
-        part: The part whose view is read.
+        split: The part whose view is read.
     """
 
-    by_part: Mapping[str, View] = field(default_factory=dict)
-    part: str = "train"
+    by_split: Mapping[str, View] = field(default_factory=dict)
+    split: str = "train"
 
     @classmethod
-    def of(cls, inputs: GraphInputs, by_part: Mapping[str, View]) -> LATTEInputs:
+    def of(cls, inputs: GraphInputs, by_split: Mapping[str, View]) -> LATTEInputs:
         """Adds views to the common inputs."""
         common = {one.name: getattr(inputs, one.name) for one in fields(GraphInputs)}
-        return cls(**common, by_part=by_part)
+        return cls(**common, by_split=by_split)
 
     @property
     def view(self) -> View:
         """The edges that are read."""
-        return self.by_part[self.part]
+        return self.by_split[self.split]
 
-    def seen_by(self, part: str) -> LATTEInputs:
+    def seen_by(self, split: str) -> LATTEInputs:
         """Returns the inputs as a part sees them."""
-        return replace(self, part=part)
+        return replace(self, split=split)
 
 
 def make_views(task: Task, plans: Sequence[OrderPlan], config: LATTEConfig) -> dict[str, View]:
@@ -81,7 +81,7 @@ def make_views(task: Task, plans: Sequence[OrderPlan], config: LATTEConfig) -> d
         plans: The orders.
         config: The settings.
     """
-    target, parts = task.spec.target, task.open_parts()
+    target, parts = task.spec.target, task.open_splits()
     used = {step for plan in plans for one in plan.relations for step in one.steps}
     relations = {key: one for key, one in task.graph.relations.items() if key in used}
 
@@ -98,7 +98,7 @@ def make_views(task: Task, plans: Sequence[OrderPlan], config: LATTEConfig) -> d
         visible = torch.zeros_like(visible)
     for ids in parts.values():
         visible[ids] = False
-    for part, ids in parts.items():  # train, valid, test
+    for split, ids in parts.items():  # train, valid, test
         visible[ids] = True
-        views[part] = view(visible.clone())
+        views[split] = view(visible.clone())
     return views

@@ -114,12 +114,12 @@ class LATTE(FullGraphModel):
         inputs = super().prepare(task, seeds=seeds, workdir=workdir)
         views = make_views(task, self.plans, self.config)
         moved: dict[int, View] = {id(one): one.to(self.device) for one in views.values()}
-        return LATTEInputs.of(inputs, {part: moved[id(one)] for part, one in views.items()})
+        return LATTEInputs.of(inputs, {split: moved[id(one)] for split, one in views.items()})
 
     def batches(
         self,
         inputs: GraphInputs,
-        part: str,
+        split: str,
         *,
         stage: Stage,
         batch_size: int,
@@ -128,8 +128,8 @@ class LATTE(FullGraphModel):
     ) -> Iterator[GraphBatch]:
         """Yields target nodes in batches, with the edges that the part may see."""
         return super().batches(
-            _with_views(inputs).seen_by(part),
-            part,
+            _with_views(inputs).seen_by(split),
+            split,
             stage=stage,
             batch_size=batch_size,
             generator=generator,
@@ -150,13 +150,13 @@ class LATTE(FullGraphModel):
             terms["proximity"] = self.config.proximity * loss
         return Loss(terms, count)
 
-    def predict(self, inputs: GraphInputs, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, num_outputs]`` logits, from the edges it may see."""
-        return super().predict(_with_views(inputs).seen_by(part), part)
+    def predict(self, inputs: GraphInputs, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, num_outputs]`` logits, from the edges it may see."""
+        return super().predict(_with_views(inputs).seen_by(split), split)
 
-    def embed(self, inputs: GraphInputs, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, embed_dim]``, from the edges it may see."""
-        return super().embed(_with_views(inputs).seen_by(part), part)
+    def embed(self, inputs: GraphInputs, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, embed_dim]``, from the edges it may see."""
+        return super().embed(_with_views(inputs).seen_by(split), split)
 
     def encode(self, inputs: GraphInputs) -> Tensor:
         """Returns ``[num_target_nodes, embed_dim]``: the orders side by side."""
@@ -193,7 +193,7 @@ class LATTE(FullGraphModel):
             classes: ``[num_target_nodes]`` classes, -1 for nodes to leave out.
         """
         views = _with_views(inputs)
-        seen = views.seen_by(tuple(views.by_part)[-1])
+        seen = views.seen_by(tuple(views.by_split)[-1])
         training = self.training
         self.eval()
         with torch.no_grad():

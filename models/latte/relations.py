@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from hetgraph.data.metapath import MetaPath, Step
 from hetgraph.data.schema import EdgeType, Schema
 from hetgraph.errors import ConfigError, SchemaError
+from hetgraph.metapaths.metapath import MetaPath, Step
 
 __all__ = ["Context", "MetaRelation", "OrderPlan", "Scope", "join_relations", "plan_orders"]
 

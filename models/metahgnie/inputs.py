@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from hetgraph.data import CSR, Hypergraph
-from hetgraph.data.hypergraph_metapaths import metapath_hypergraph
 from hetgraph.data.hypergraph_relations import (
     relation_hypergraph,
     signature_hypergraph,
@@ -22,6 +21,7 @@ from hetgraph.features import (
     text_features,
     walk_features,
 )
+from hetgraph.metapaths.hypergraph import metapath_hypergraph
 from hetgraph.models.metahgnie.config import MetaHGNIEConfig
 from hetgraph.nn import default_hypergraph
 from hetgraph.tasks import Task

@@ -185,13 +185,13 @@ class MetaHGNIE(Model):
             first=span.start if config.all_nodes else 0,
             labels=task.labels.to(device),
             mean=float(task.labels[task.index("train")].double().mean()),
-            rows={part: ids.to(device) for part, ids in task.open_parts().items()},
+            rows={split: ids.to(device) for split, ids in task.open_splits().items()},
         )
 
     def batches(
         self,
         inputs: HypergraphInputs,
-        part: str,
+        split: str,
         *,
         stage: Stage,
         batch_size: int,
@@ -199,7 +199,7 @@ class MetaHGNIE(Model):
         shard: tuple[int, int] = (0, 1),
     ) -> Iterator[HypergraphBatch]:
         """Yields target nodes in batches; each needs one pass over the hypergraph."""
-        for chosen in row_batches(inputs.rows[part], batch_size, generator=generator, shard=shard):
+        for chosen in row_batches(inputs.rows[split], batch_size, generator=generator, shard=shard):
             yield HypergraphBatch(inputs, chosen)
 
     def training_step(self, batch: HypergraphBatch, *, stage: Stage) -> Loss:
@@ -226,14 +226,14 @@ class MetaHGNIE(Model):
                 terms["contrastive"] = config.contrastive_weight * self.alignment(one, other)
         return Loss(terms, count)
 
-    def predict(self, inputs: HypergraphInputs, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, 1]`` in the order of the task."""
-        score = self.join(self.views(inputs))[inputs.rows[part] + inputs.first]
+    def predict(self, inputs: HypergraphInputs, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, 1]`` in the order of the task."""
+        score = self.join(self.views(inputs))[inputs.rows[split] + inputs.first]
         return (score.float() + inputs.mean).unsqueeze(1)
 
-    def embed(self, inputs: HypergraphInputs, part: str) -> Tensor:
+    def embed(self, inputs: HypergraphInputs, split: str) -> Tensor:
         """Returns the vectors of all channels side by side, in the order of the task."""
-        rows = inputs.rows[part] + inputs.first
+        rows = inputs.rows[split] + inputs.first
         return torch.cat([one.vectors[rows] for one in self.views(inputs)], dim=1)
 
     def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
@@ -247,11 +247,11 @@ class MetaHGNIE(Model):
         self.train(training)
         if share is None:
             return []
-        spread, mean = (float(one) for one in torch.std_mean(share.detach(), correction=0))
+        std, mean = (float(one) for one in torch.std_mean(share.detach(), correction=0))
         target = self.spec.target
         return [
-            RelevanceRow(target, "structure", 0, mean, spread, source=target),
-            RelevanceRow(target, "semantics", 0, 1 - mean, spread, source=target),
+            RelevanceRow(target, "structure", 0, mean, std, source=target),
+            RelevanceRow(target, "semantics", 0, 1 - mean, std, source=target),
         ]
 
     def alignment(self, one: Tensor, other: Tensor) -> Tensor:

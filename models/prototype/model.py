@@ -88,7 +88,7 @@ class Prototype(Model):
         train = task.index("train")
         sums = torch.zeros(self.spec.num_outputs, vectors.shape[1])
         means = F.normalize(sums.index_add_(0, task.labels[train], vectors[train]), dim=1)
-        return PrototypeInputs(vectors, means, task.open_parts())
+        return PrototypeInputs(vectors, means, task.open_splits())
 
     def _vectors(self, task: Task, seeds: Seeds) -> Tensor:
         config, target = self.config, self.spec.target
@@ -110,7 +110,7 @@ class Prototype(Model):
         """Returns none: there is nothing to train."""
         return ()
 
-    def batches(self, inputs: Any, part: str, **_: Any) -> Iterator[Any]:
+    def batches(self, inputs: Any, split: str, **_: Any) -> Iterator[Any]:
         """Yields nothing."""
         return iter(())
 
@@ -118,10 +118,10 @@ class Prototype(Model):
         """Is never called, as there are no stages."""
         raise NotImplementedError(f"{self.name} is not trained")
 
-    def predict(self, inputs: PrototypeInputs, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, num_classes]`` cosines in the order of the task."""
-        return inputs.vectors[inputs.rows[part]] @ inputs.means.T
+    def predict(self, inputs: PrototypeInputs, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, num_classes]`` cosines in the order of the task."""
+        return inputs.vectors[inputs.rows[split]] @ inputs.means.T
 
-    def embed(self, inputs: PrototypeInputs, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, dim]`` unit vectors in the order of the task."""
-        return inputs.vectors[inputs.rows[part]]
+    def embed(self, inputs: PrototypeInputs, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, dim]`` unit vectors in the order of the task."""
+        return inputs.vectors[inputs.rows[split]]

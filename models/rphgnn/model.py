@@ -102,7 +102,7 @@ class RpHGNN(Model):
     def batches(
         self,
         inputs: Inputs,
-        part: str,
+        split: str,
         *,
         stage: Stage,
         batch_size: int,
@@ -110,8 +110,8 @@ class RpHGNN(Model):
         shard: tuple[int, int] = (0, 1),
     ) -> Iterator[Batch]:
         """Yields batches of nodes; the consistency recipe draws them from all stored nodes."""
-        rows = inputs.rows[part]
-        if part == "train" and self.config.consistency_views:
+        rows = inputs.rows[split]
+        if split == "train" and self.config.consistency_views:
             rows = torch.arange(inputs.train.numel())
         for chosen in row_batches(rows, batch_size, generator=generator, shard=shard):
             slabs, local = self._fetch(inputs, chosen)
@@ -135,13 +135,13 @@ class RpHGNN(Model):
         logits: Tensor = self.encoder(batch.slabs, batch.rows)
         return logits
 
-    def predict(self, inputs: Inputs, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, num_outputs]`` logits in the order of the task."""
-        return self._in_blocks(inputs, part, self.encoder.forward, self.spec.num_outputs)
+    def predict(self, inputs: Inputs, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, num_outputs]`` logits in the order of the task."""
+        return self._in_blocks(inputs, split, self.encoder.forward, self.spec.num_outputs)
 
-    def embed(self, inputs: Inputs, part: str) -> Tensor:
-        """Returns the merged representations ``[num_nodes of the part, merged_dim]``."""
-        return self._in_blocks(inputs, part, self.encoder.embed, self.encoder.merged_dim)
+    def embed(self, inputs: Inputs, split: str) -> Tensor:
+        """Returns the merged representations ``[num_nodes of the split, merged_dim]``."""
+        return self._in_blocks(inputs, split, self.encoder.embed, self.encoder.merged_dim)
 
     def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
         """Returns the mean ``|filter|`` of every group and slot, with its spread over filters.
@@ -155,12 +155,12 @@ class RpHGNN(Model):
                 continue
             size = module.weight.detach().abs()
             for slot, weights in enumerate(size.unbind(dim=1)):
-                mean, spread = float(weights.mean()), float(weights.std(unbiased=False))
-                rows.append(RelevanceRow(self.spec.target, name, slot, mean, spread, source=source))
+                mean, std = float(weights.mean()), float(weights.std(unbiased=False))
+                rows.append(RelevanceRow(self.spec.target, name, slot, mean, std, source=source))
         return rows
 
-    def _in_blocks(self, inputs: Inputs, part: str, function: Any, width: int) -> Tensor:
-        parts = row_batches(inputs.rows[part], PREDICT_ROWS)
+    def _in_blocks(self, inputs: Inputs, split: str, function: Any, width: int) -> Tensor:
+        parts = row_batches(inputs.rows[split], PREDICT_ROWS)
         with torch.no_grad():
             blocks = [function(*self._fetch(inputs, rows)) for rows in parts]
         return torch.cat(blocks) if blocks else torch.empty(0, width, device=self.device)

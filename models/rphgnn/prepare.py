@@ -66,7 +66,7 @@ def prepare(
         workdir: Folder of the cache and of memory-mapped tensors.
         device: Where to propagate; the stored tensors are in main memory either way.
     """
-    parts = task.open_parts()
+    parts = task.open_splits()
     if layout.config.keep_rows == "all":
         nodes = torch.arange(task.graph.num_nodes[layout.target])
     else:

@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hetgraph.data import CSR, HeteroGraph, MetaPath
-from hetgraph.data.chain import step_relation
-from hetgraph.data.metapath import Step
+from hetgraph.data import CSR, HeteroGraph
+from hetgraph.metapaths import MetaPath, compose
+from hetgraph.metapaths.chain import step_relation
+from hetgraph.metapaths.metapath import Step
 from hetgraph.nn.features import SPARSE_SHARE, Features, feature_matrix
 from hetgraph.ops import spgemm, spmm
 
@@ -138,8 +139,8 @@ def aggregate_labels(
     """
     arrived = []
     for path in paths:
-        walk = graph.compose(
-            path, weighting="row", keep_self_loops=False, memory_budget=memory_budget
+        walk = compose(
+            graph, path, weighting="row", keep_self_loops=False, memory_budget=memory_budget
         )
         arrived.append(spmm(walk, table))
     return arrived

@@ -99,7 +99,7 @@ class SeHGNN(Model):
         """Takes the means of features (and labels) along every meta-path, on the CPU."""
         self.check(task)
         graph, config = task.graph, self.config
-        parts = task.open_parts()
+        parts = task.open_splits()
         own = input_matrix(graph, task.spec.target)
         means = aggregate_features(graph, feature_paths(task, config))
         table = label_table(task.labels, parts["train"], task.spec.num_outputs)
@@ -109,7 +109,7 @@ class SeHGNN(Model):
     def batches(
         self,
         inputs: Inputs,
-        part: str,
+        split: str,
         *,
         stage: Stage,
         batch_size: int,
@@ -117,7 +117,7 @@ class SeHGNN(Model):
         shard: tuple[int, int] = (0, 1),
     ) -> Iterator[Batch]:
         """Yields the rows of some nodes, on the device of the model."""
-        rows = inputs.rows[part]
+        rows = inputs.rows[split]
         for chosen in row_batches(rows, batch_size, generator=generator, shard=shard):
             yield Batch(self._fetch(inputs, chosen), inputs.labels[chosen].to(self.device))
 
@@ -132,18 +132,18 @@ class SeHGNN(Model):
         logits: Tensor = self.network(batch.channels)
         return logits
 
-    def predict(self, inputs: Inputs, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, num_outputs]`` logits in the order of the task.
+    def predict(self, inputs: Inputs, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, num_outputs]`` logits in the order of the task.
 
         Values are normalised by the statistics of training nodes, so that a prediction does not
         depend on the nodes it is made with.
         """
         self.network.calibrate(self._fetch(inputs, inputs.rows["train"][:PREDICT_ROWS]))
-        return self._in_blocks(inputs, inputs.rows[part], self.network.forward)
+        return self._in_blocks(inputs, inputs.rows[split], self.network.forward)
 
-    def embed(self, inputs: Inputs, part: str) -> Tensor:
-        """Returns ``[num_nodes of the part, hidden_dim]`` in the order of the task."""
-        return self._in_blocks(inputs, inputs.rows[part], self.network.embed)
+    def embed(self, inputs: Inputs, split: str) -> Tensor:
+        """Returns ``[num_nodes of the split, hidden_dim]`` in the order of the task."""
+        return self._in_blocks(inputs, inputs.rows[split], self.network.embed)
 
     def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
         """Returns the attention each channel receives in the fusion, over all target nodes.
@@ -166,12 +166,12 @@ class SeHGNN(Model):
         sources = [start for _, start in self.channels.features]
         sources += [target] * len(self.channels.labels)
         rows = []
-        for label, part in groups:
-            mean, spread = part.mean(0), part.std(0, unbiased=False)
+        for label, split in groups:
+            mean, std = split.mean(0), split.std(0, unbiased=False)
             for i, (name, source) in enumerate(zip(self.channels.names, sources, strict=True)):
                 rows.append(
                     RelevanceRow(
-                        target, name, 0, float(mean[i]), float(spread[i]), label, source=source
+                        target, name, 0, float(mean[i]), float(std[i]), label, source=source
                     )
                 )
         return rows

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hetgraph.data import MetaPath, Schema
-from hetgraph.data.metapath_registry import resolve_metapaths
+from hetgraph.data import Schema
 from hetgraph.errors import MetaPathError, SchemaError
+from hetgraph.metapaths import MetaPath
+from hetgraph.metapaths.registry import resolve_metapaths
 from hetgraph.models.sehgnn.config import SeHGNNConfig
 from hetgraph.nn import metapath_labels
 from hetgraph.tasks import Task

@@ -130,8 +130,8 @@ class SimpleHGN(JointModel):
                     continue
                 for label, members in groups.items():
                     part = mass[members, kind]
-                    weight, spread = float(part.mean()), float(part.std(correction=0))
-                    rows.append(RelevanceRow(target, str(relation), order, weight, spread, label))
+                    weight, std = float(part.mean()), float(part.std(correction=0))
+                    rows.append(RelevanceRow(target, str(relation), order, weight, std, label))
         return rows
 
     def _mass(self, joint: JointGraph, alpha: Tensor) -> Tensor:

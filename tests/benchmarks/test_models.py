@@ -12,7 +12,8 @@ from hetgraph.benchmarks import models as bench
 from hetgraph.benchmarks._contender import Measurement, take_turns
 from hetgraph.benchmarks._model_cases import REAL, SETTINGS, TINY, Case, Graph, make_ours, make_peer
 from hetgraph.benchmarks.models import Row, measure, table
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, LinkSplit, Relation
+from hetgraph.catalog import Dataset, LinkSplit
+from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.model import Model
 from hetgraph.registry import models

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hetgraph.data.loading import dataset_info, dataset_names
+from hetgraph.catalog.loading import dataset_info, dataset_names
 
 
 def test_list_has_every_set_and_whether_it_is_here(hetgraph: Callable, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hetgraph.data.loading import load_dataset
+from hetgraph.catalog.loading import load_dataset
+from hetgraph.metapaths import compose
 
 
 def cell(out: str, name: str, which: int = -1) -> str:
@@ -17,7 +18,7 @@ def test_estimate_count_and_preview(hetgraph: Callable) -> None:
     path = "author-paper-venue-paper-author"
     code, out, _ = hetgraph("metapath", "synthetic/academic", path)
     assert code == 0
-    relation = load_dataset("synthetic/academic").graph.compose(path)
+    relation = compose(load_dataset("synthetic/academic").graph, path)
     rows, cols = relation.shape
     assert f"{rows:,} x {cols:,}" in cell(out, "size", 0)
     assert f"{rows:,} x {cols:,}" in cell(out, "size")

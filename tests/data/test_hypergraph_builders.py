@@ -10,7 +10,6 @@ import torch
 
 from hetgraph.data import CSR, EdgeType, HeteroGraph, Hypergraph, Relation
 from hetgraph.data.equal_rows import equal_rows
-from hetgraph.data.hypergraph_metapaths import metapath_hypergraph
 from hetgraph.data.hypergraph_relations import (
     relation_hypergraph,
     signature_hypergraph,
@@ -19,6 +18,7 @@ from hetgraph.data.hypergraph_relations import (
 from hetgraph.data.hypergraph_sets import SetLimits, limit_sets
 from hetgraph.data.numbering import joint_edges
 from hetgraph.errors import BudgetError, ConfigError, DataError, MetaPathError, SchemaError
+from hetgraph.metapaths.hypergraph import metapath_hypergraph
 
 Triples = list[tuple[int, str, int]]
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from hetgraph import load_dataset
-from hetgraph.data import CSR, MetaPath
-from hetgraph.data.compose import compose
+from hetgraph.data import CSR
 from hetgraph.data.equal_rows import equal_rows
 from hetgraph.data.quotient import Quotient
+from hetgraph.metapaths import MetaPath
+from hetgraph.metapaths.compose import compose
 
 
 def pattern(rows: int, cols: int, share: float, seed: int = 0) -> CSR:

@@ -10,6 +10,7 @@ import torch
 from hetgraph import load_dataset
 from hetgraph.data import CSR, EdgeType
 from hetgraph.errors import ConfigError, FileFormatError
+from hetgraph.metapaths import compose
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_customary_paths_give_the_stored_products(
     name: str, path: str, file: str, data_root: Path
 ) -> None:
     dataset = load_dataset(f"heco/{name}", root=data_root, cache=False)
-    found = dataset.graph.compose(dataset.metapaths[path])
+    found = compose(dataset.graph, dataset.metapaths[path])
     stored = CSR.from_scipy(sp.load_npz(data_root / f"heco/{name}/{file}.npz"))
     assert torch.equal(found.indptr, stored.indptr)
     assert torch.equal(found.indices, stored.indices)

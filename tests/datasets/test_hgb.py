@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from hetgraph import load_dataset
+from hetgraph.catalog.loading import dataset_task
 from hetgraph.data import CSR, EdgeType
-from hetgraph.data.loading import dataset_task
 from hetgraph.errors import FileFormatError
 
 Tiny = Callable[..., Path]

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from hetgraph import load_dataset
-from hetgraph.data import Dataset, Hypergraph
-from hetgraph.data.collection import Files
+from hetgraph.catalog import Dataset
+from hetgraph.catalog.collection import Files
+from hetgraph.catalog.manifest import FileEntry, Manifest
+from hetgraph.data import Hypergraph
 from hetgraph.data.hypergraph_relations import relation_hypergraph, signature_hypergraph
-from hetgraph.data.manifest import FileEntry, Manifest
 from hetgraph.datasets.nie import NodeImportanceSets
 from hetgraph.errors import DataError, FileFormatError
 

@@ -8,7 +8,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from hetgraph import load_dataset
-from hetgraph.data import Dataset, EdgeType
+from hetgraph.catalog import Dataset
+from hetgraph.data import EdgeType
 from hetgraph.errors import ConfigError
 
 

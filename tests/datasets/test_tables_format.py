@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hetgraph import HeteroGraph, load_dataset
-from hetgraph.data import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
 from hetgraph.errors import ConfigError, DataError, FileFormatError, UserError
 from hetgraph.io import save_tables
 from hetgraph.seeds import Seeds

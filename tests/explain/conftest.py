@@ -10,12 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from hetgraph.data import Dataset, HeteroGraph, NodeLabels, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import HeteroGraph
 from hetgraph.model import Model, RelevanceRow
-from hetgraph.reopen import OpenRun
+from hetgraph.runs.record import Record
+from hetgraph.runs.reopen import OpenRun
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import make_task
-from hetgraph.train.record import Record
 
 CLASS_NAMES = ("theory", "systems", "graphs")
 
@@ -41,8 +42,8 @@ class Told(Model):
                 rows.append(RelevanceRow("author", "paper-author", 0, share, label=label))
         return rows
 
-    def embed(self, inputs: Any, part: str) -> Tensor:
-        ids = inputs.index(part)
+    def embed(self, inputs: Any, split: str) -> Tensor:
+        ids = inputs.index(split)
         return torch.stack([ids.float(), 2.0 * ids, (ids % 7).float()], dim=1)
 
 

@@ -30,7 +30,7 @@ def test_a_panel_has_relations_as_rows_and_orders_as_columns() -> None:
     assert paper.columns == ("0", "1")
     nan = np.nan
     np.testing.assert_array_equal(paper.weight, [[0.8, 0.1], [0.2, nan], [nan, 0.9]])
-    np.testing.assert_array_equal(paper.spread, [[0.1, 0.0], [0.05, nan], [nan, 0.0]])
+    np.testing.assert_array_equal(paper.std, [[0.1, 0.0], [0.05, nan], [nan, 0.0]])
     np.testing.assert_array_equal(author.weight, [[1.0]])
 
 

@@ -19,7 +19,7 @@ from hetgraph.explain.flow import flow_data
 from hetgraph.explain.heatmap import heat_data
 from hetgraph.explain.scatter import project
 from hetgraph.model import Model, RelevanceRow
-from hetgraph.reopen import OpenRun, reopen
+from hetgraph.runs.reopen import OpenRun, reopen
 
 # matplotlib only warns where there is no room for a layout.
 pytestmark = pytest.mark.filterwarnings("error")
@@ -89,9 +89,9 @@ def test_the_numbers_behind_the_pictures_are_the_models(trained: Path) -> None:
         assert (flow.source, flow.node_type) == (starts[row.relation], "author")
 
     (data,) = report.embedding_data(run).values()
-    parts = {part: run.task.index(part) for part in ("train", "valid", "test")}
+    parts = {split: run.task.index(split) for split in ("train", "valid", "test")}
     with torch.no_grad():
-        vectors = torch.cat([run.model.embed(run.inputs, part) for part in parts])
+        vectors = torch.cat([run.model.embed(run.inputs, split) for split in parts])
     assert torch.equal(data.points, project(vectors)[0])
     shown = torch.cat([run.task.labels[ids] for ids in parts.values()])
     assert torch.equal(data.classes, shown)
@@ -102,8 +102,8 @@ def test_representations_on_the_way_are_drawn_too(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = reopen(trained)
-    found = {part: run.model.embed(run.inputs, part)[:, :3] for part in run.task.open_parts()}
-    monkeypatch.setattr(Model, "earlier", lambda self, inputs, part: {"half way": found[part]})
+    found = {split: run.model.embed(run.inputs, split)[:, :3] for split in run.task.open_splits()}
+    monkeypatch.setattr(Model, "earlier", lambda self, inputs, split: {"half way": found[split]})
     data = report.embedding_data(run)
     assert list(data) == ["half way", ""]
     assert torch.equal(data["half way"].points, project(torch.cat(list(found.values())))[0])

@@ -26,7 +26,7 @@ def test_csv_reads_back_as_the_rows() -> None:
     for one, row in zip(read, ROWS, strict=True):
         assert (one["node_type"], one["relation"]) == (row.node_type, row.relation)
         assert (int(one["order"]), float(one["weight"])) == (row.order, row.weight)
-        assert float(one["spread"]) == row.spread
+        assert float(one["std"]) == row.std
         assert one["label"] == ("" if row.label is None else str(row.label))
 
 

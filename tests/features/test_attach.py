@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from hetgraph import load_dataset
-from hetgraph.data import CSR, Dataset, HeteroGraph, Hypergraph
+from hetgraph.catalog import Dataset
+from hetgraph.data import CSR, HeteroGraph, Hypergraph
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.features import add_features, hyperedge_features, text_features, walk_features
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from hetgraph.catalog.loading import load_dataset
 from hetgraph.data import CSR
-from hetgraph.data.loading import load_dataset
 from hetgraph.features.svd import align_features, random_frame, truncated_svd
 
 

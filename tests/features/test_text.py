@@ -39,8 +39,8 @@ def test_columns_are_standardised_over_nodes_that_have_a_vector(graph: HeteroGra
     found = text_features(graph, ENCODER)
     rows = torch.cat([found[name] for name in ("author", "paper", "venue")])
     torch.testing.assert_close(rows.mean(0), torch.zeros(8), atol=1e-6, rtol=0)
-    spread = rows.std(0, correction=0)
-    assert bool((((spread - 1).abs() < 1e-5) | (spread < 1e-6)).all())
+    std = rows.std(0, correction=0)
+    assert bool((((std - 1).abs() < 1e-5) | (std < 1e-6)).all())
     assert not bool(found["lone"].any())
 
 

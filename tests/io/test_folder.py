@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from hetgraph.data import Dataset, HeteroGraph, NodeLabels, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import HeteroGraph
 from hetgraph.errors import ConfigError, DataError, FileFormatError, UserError
 from hetgraph.files import OutputError
 from hetgraph.io import load_tables, save_tables

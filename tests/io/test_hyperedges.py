@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.data import Dataset, HeteroGraph, Hypergraph, NodeValues
-from hetgraph.data.loading import dataset_task
+from hetgraph.catalog import Dataset, NodeValues
+from hetgraph.catalog.loading import dataset_task
+from hetgraph.data import HeteroGraph, Hypergraph
 from hetgraph.errors import DataError, SchemaError
 from hetgraph.io import load_tables, save_tables
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, NodeLabels, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import EdgeType, HeteroGraph
 from hetgraph.errors import ConfigError, DataError, SchemaError, UserError
 from hetgraph.io import from_pyg, from_pyg_dataset, to_pyg
 

@@ -55,7 +55,7 @@ def frames(columns: dict[str, Any], kind: str, folder: Path) -> Any:
 
 @pytest.mark.parametrize("kind", ["mapping", "pandas", "arrow", "parquet", "csv", "tsv"])
 def test_every_kind_of_table_gives_the_same_graph(kind: str, tmp_path: Path) -> None:
-    graph = HeteroGraph.from_tables(
+    graph = from_tables(
         nodes={
             "author": frames(AUTHORS, kind, tmp_path),
             "paper": NodeTable(frames(PAPERS, kind, tmp_path), features=["year"], text="title"),

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, Hypergraph, NodeValues, Relation
+from hetgraph.catalog import Dataset, NodeValues
+from hetgraph.data import EdgeType, HeteroGraph, Hypergraph, Relation
 from hetgraph.model import Model, Stage
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds
@@ -64,11 +65,11 @@ class Contract:
         return model
 
     @staticmethod
-    def predict(model: Model, task: Task, part: str = "test") -> Tensor:
+    def predict(model: Model, task: Task, split: str = "test") -> Tensor:
         """Predictions without dropout."""
         model.eval()
         with torch.no_grad():
-            return model.predict(model.prepare(task, seeds=SEEDS), part)
+            return model.predict(model.prepare(task, seeds=SEEDS), split)
 
     @staticmethod
     def first_batch(model: Model, task: Task, **options: Any) -> tuple[Any, Stage]:

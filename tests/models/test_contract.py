@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from hetgraph.data import CSR, Dataset, EdgeType, HeteroGraph, NodeLabels, Relation, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import CSR, EdgeType, HeteroGraph, Relation
 from hetgraph.errors import DataError
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, NodeLabels, Relation
+from hetgraph.catalog import Dataset, NodeLabels
+from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import DataError
 from hetgraph.models.gph2 import ExpertConfig
 from hetgraph.registry import models
@@ -111,7 +112,7 @@ def test_the_order_of_nodes_does_not_matter(name: str, contract: Any, dataset: D
     )
     task, other = few(dataset), few(turned)
     same: dict[str, Any] = {part: place[task.index(part)] for part in ("train", "valid", "test")}
-    other._parts = same  # type: ignore[attr-defined]
+    other._splits = same  # type: ignore[attr-defined]
     model = contract.build(name, task)
     torch.testing.assert_close(
         contract.predict(model, task), contract.predict(model, other), rtol=1e-3, atol=1e-4

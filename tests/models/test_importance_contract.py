@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, Relation
+from hetgraph.catalog import Dataset
+from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import DataError, SchemaError
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds
@@ -144,7 +145,7 @@ def test_the_order_of_nodes_does_not_matter(name: str, contract: Any, dataset: D
     same: dict[str, Any] = {part: place[task.index(part)] for part in ("train", "valid", "test")}
     known = task.labels.clone()
     other._labels[place] = known  # the same nodes in the same parts
-    other._parts = same  # type: ignore[attr-defined]
+    other._splits = same  # type: ignore[attr-defined]
     model = contract.build(name, task)
     torch.testing.assert_close(
         contract.predict(model, task), contract.predict(model, other), rtol=1e-3, atol=1e-4

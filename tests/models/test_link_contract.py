@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from hetgraph.data import CSR, Dataset, EdgeType, HeteroGraph, LinkSplit, Relation
+from hetgraph.catalog import Dataset, LinkSplit
+from hetgraph.data import CSR, EdgeType, HeteroGraph, Relation
 from hetgraph.errors import DataError
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds

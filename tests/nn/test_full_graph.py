@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hetgraph.data import CSR, Dataset, EdgeType, HeteroGraph, NodeLabels, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import CSR, EdgeType, HeteroGraph
 from hetgraph.errors import DataError
 from hetgraph.model import Model, Stage
 from hetgraph.models.mlp import MLP, MLPConfig

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from hetgraph.data import CSR, Dataset, EdgeType, HeteroGraph, NodeLabels, Relation, Split
-from hetgraph.data.loading import load_dataset
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog.loading import load_dataset
+from hetgraph.data import CSR, EdgeType, HeteroGraph, Relation
 from hetgraph.nn.graph_views import closed_pattern, drop_edges, graph_views, view_names
 from hetgraph.nn.propagator import make_propagator
 from hetgraph.tasks import Task, make_task

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, Hypergraph, NodeValues, Relation
+from hetgraph.catalog import Dataset, NodeValues
+from hetgraph.data import EdgeType, HeteroGraph, Hypergraph, Relation
 from hetgraph.nn import ScoreFloor, default_hypergraph, importance_edges
 from hetgraph.nn.importance import fit_line
 from hetgraph.seeds import Seeds

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, LinkSplit, Relation
+from hetgraph.catalog import Dataset, LinkSplit
+from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.nn import Decoder, GraphInputs, LinkModel, pair_scores
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, make_task

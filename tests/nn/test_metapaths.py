@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, NodeLabels, Schema, Split
-from hetgraph.data.loading import load_dataset
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog.loading import load_dataset
+from hetgraph.data import EdgeType, HeteroGraph, Schema
 from hetgraph.data.schema import EdgeSpec, FeatureSpec
 from hetgraph.errors import BudgetError, MetaPathError
 from hetgraph.nn import metapath_labels, metapath_relations, metapath_requests

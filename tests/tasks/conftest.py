@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hetgraph.data import Dataset, HeteroGraph, NodeLabels, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import HeteroGraph
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hetgraph.data import CSR, Dataset, EdgeType, HeteroGraph, LinkSplit, Split
+from hetgraph.catalog import Dataset, LinkSplit, Split
+from hetgraph.data import CSR, EdgeType, HeteroGraph
 from hetgraph.errors import LeakageError
 from hetgraph.tasks import audit, make_task
 from hetgraph.tasks.audit import audit_links

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, NodeLabels, Relation
+from hetgraph.catalog import Dataset, NodeLabels
+from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import FewShot, audit, make_task

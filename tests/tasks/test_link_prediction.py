@@ -10,7 +10,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, LinkSplit, Relation
+from hetgraph.catalog import Dataset, LinkSplit
+from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError, DataError, LeakageError
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import LinkPrediction, TaskSpec, audit, make_task
@@ -202,7 +203,7 @@ def test_a_view_for_tuning_has_no_test_part() -> None:
     for attempt in (lambda: view.index("test"), lambda: view.score(torch.zeros(40), "test")):
         with pytest.raises(PermissionError):
             attempt()
-    assert set(view.open_parts()) == {"train", "valid"}
+    assert set(view.open_splits()) == {"train", "valid"}
     assert set(view.held_out()) == {"valid"}  # type: ignore[attr-defined]
     assert len(audit(view).checks) == 2
 

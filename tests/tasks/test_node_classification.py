@@ -4,7 +4,7 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from hetgraph.data import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
 from hetgraph.errors import ConfigError, DataError, LeakageError
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import NodeClassification, audit, make_task

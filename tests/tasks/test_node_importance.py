@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from hetgraph import load_dataset
-from hetgraph.data import CSR, Dataset, HeteroGraph, Hypergraph, NodeValues
+from hetgraph.catalog import Dataset, NodeValues
+from hetgraph.data import CSR, HeteroGraph, Hypergraph
 from hetgraph.errors import ConfigError, DataError, LeakageError
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import NodeImportance, TaskSpec, audit, make_task
@@ -178,7 +179,7 @@ def test_a_constant_column_is_no_leak() -> None:
 
 def test_a_view_for_tuning_has_no_test_part(dataset: Dataset) -> None:
     view = importance(dataset).without_test()
-    assert set(view.open_parts()) == {"train", "valid"}
+    assert set(view.open_splits()) == {"train", "valid"}
     with pytest.raises(PermissionError):
         view.score(torch.zeros(10, 1), "test")
 

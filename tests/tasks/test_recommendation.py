@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, LinkSplit, Relation
+from hetgraph.catalog import Dataset, LinkSplit
+from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError, DataError, LeakageError
 from hetgraph.tasks import Recommendation, TaskSpec, audit, make_task
 

@@ -1,27 +1,14 @@
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
 
 import hetgraph
-
-
-@pytest.fixture(scope="session")
-def tiny() -> ModuleType:
-    """The module ``tiny.py`` beside this file."""
-    if "tiny" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("tiny", Path(__file__).with_name("tiny.py"))
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["tiny"] = module
-        spec.loader.exec_module(module)
-    return sys.modules["tiny"]
 
 
 @pytest.fixture(autouse=True)

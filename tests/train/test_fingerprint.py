@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import torch
 
-from hetgraph.data import Hypergraph, NodeLabels, NodeValues, Split
+from hetgraph.catalog import NodeLabels, NodeValues, Split
+from hetgraph.data import Hypergraph
 from hetgraph.seeds import Seeds
 from hetgraph.train.config import TrainConfig
 from hetgraph.train.fingerprint import dataset_sha256, fingerprint, task_sha256

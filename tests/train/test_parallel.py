@@ -14,9 +14,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from hetgraph.runs.outdir import CHECKPOINT
 from hetgraph.train import TrainConfig, Trainer
 from hetgraph.train.checkpoint import load_checkpoint
-from hetgraph.train.outdir import CHECKPOINT
 
 # 40 training rows in batches of 13, 13, 13 and 1: shards of 7 and 6 rows, then of 1 and none.
 OPTIONS = {"batch_size": 13, "max_epochs": 4, "lr": 0.02, "tensorboard": False, "device": "cpu"}

@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import load_file
 
 from hetgraph.errors import ConfigError, FileFormatError
+from hetgraph.runs.outdir import CHECKPOINT
 from hetgraph.seeds import Seeds
 from hetgraph.train import TrainConfig, Trainer
 from hetgraph.train.checkpoint import load_checkpoint
-from hetgraph.train.outdir import CHECKPOINT
 
 # 40 training rows: 3 batches an epoch, 15 steps.
 OPTIONS = {

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from hetgraph.data import Dataset, HeteroGraph, NodeLabels, Relation, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import HeteroGraph, Relation
 from hetgraph.data.schema import EdgeType
 from hetgraph.model import Loss, Model, Stage
 from hetgraph.seeds import Seeds
@@ -86,7 +87,7 @@ class TinyModel(Model):
     def batches(
         self,
         inputs: Any,
-        part: str,
+        split: str,
         *,
         stage: Stage,
         batch_size: int,
@@ -94,7 +95,7 @@ class TinyModel(Model):
         shard: tuple[int, int] = (0, 1),
     ) -> Iterator[Any]:
         task = inputs["task"]
-        for rows in row_batches(task.index(part), batch_size, generator=generator, shard=shard):
+        for rows in row_batches(task.index(split), batch_size, generator=generator, shard=shard):
             yield inputs["x"][rows], task.labels[rows]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -105,11 +106,11 @@ class TinyModel(Model):
         loss = nn.functional.cross_entropy(self(x), y)
         return Loss({"entropy": loss}, count=len(y))
 
-    def predict(self, inputs: Any, part: str) -> Tensor:
-        return self(inputs["x"][inputs["task"].index(part)])
+    def predict(self, inputs: Any, split: str) -> Tensor:
+        return self(inputs["x"][inputs["task"].index(split)])
 
-    def embed(self, inputs: Any, part: str) -> Tensor:
-        return self.body(inputs["x"][inputs["task"].index(part)])
+    def embed(self, inputs: Any, split: str) -> Tensor:
+        return self.body(inputs["x"][inputs["task"].index(split)])
 
 
 class HaltingModel(TinyModel):

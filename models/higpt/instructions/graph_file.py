@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hetgraph.catalog.unpickle import ForbiddenError, restricted_unpickler
 from hetgraph.data import CSR, EdgeType
-from hetgraph.data.unpickle import ForbiddenError, restricted_unpickler
 from hetgraph.errors import FileFormatError
 from hetgraph.files import atomic_path
-from hetgraph.io.optional import require
+from hetgraph.optional import require
 from hetgraph.sampling import Neighbourhood
 
 __all__ = ["GraphFile", "read_graph_file", "write_graph_file"]

@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from hetgraph.data.fetch import cache_root, file_sha256
+from hetgraph.catalog.fetch import cache_root, file_sha256
 from hetgraph.errors import ConfigError, FileFormatError
 from hetgraph.files import atomic_dir
-from hetgraph.io.optional import require
+from hetgraph.optional import require
 
 __all__ = ["Causal", "load_causal"]
 

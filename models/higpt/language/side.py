@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from hetgraph.io.optional import require
 from hetgraph.models.higpt.config import LanguageConfig
 from hetgraph.models.higpt.language.causal import load_causal
 from hetgraph.models.higpt.language.prompt import IGNORE, Prompt
 from hetgraph.models.higpt.language.scoring import label_scores
+from hetgraph.optional import require
 
 __all__ = ["LanguageSide"]
 

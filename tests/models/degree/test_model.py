@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from hetgraph.data import Dataset
+from hetgraph.catalog import Dataset
 from hetgraph.models.degree import Degree, DegreeConfig
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import make_task

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, LinkSplit, Relation
+from hetgraph.catalog import Dataset, LinkSplit
+from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import MetaPathError
 from hetgraph.models.diffgraph import DiffGraphConfig
 from hetgraph.models.diffgraph.links import DiffGraphLinks

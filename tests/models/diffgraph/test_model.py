@@ -8,7 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from hetgraph.data import CSR, Dataset, FeatureSpec, HeteroGraph, NodeLabels, Schema, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import CSR, FeatureSpec, HeteroGraph, Schema
 from hetgraph.models.diffgraph import DiffGraph, DiffGraphConfig
 from hetgraph.models.diffgraph.encoder import encode_view
 from hetgraph.nn import metapath_relations

@@ -9,8 +9,9 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from hetgraph.data import CSR, Dataset, HeteroGraph
-from hetgraph.data.loading import load_dataset
+from hetgraph.catalog import Dataset
+from hetgraph.catalog.loading import load_dataset
+from hetgraph.data import CSR, HeteroGraph
 from hetgraph.models.diffgraph.encoder import encode_view
 from hetgraph.models.diffgraph.views import View, make_views, positive_graph
 from hetgraph.nn import metapath_relations
@@ -66,7 +67,7 @@ def test_positives_come_last(random_graph: Callable[..., HeteroGraph], classifie
 
 @pytest.fixture
 def classified() -> Callable[[HeteroGraph], object]:
-    from hetgraph.data import NodeLabels, Split
+    from hetgraph.catalog import NodeLabels, Split
 
     def make(graph: HeteroGraph) -> object:
         ids = torch.arange(20)
@@ -137,5 +138,5 @@ def test_the_first_product_is_made_of_the_features(bias: bool) -> None:
 
 def test_many_features_or_few_entries_make_no_first_product() -> None:
     propagator = make_propagator(pattern((0, 1), (1, 0)))
-    assert View.of(propagator, CSR.from_dense(torch.eye(4))).spread is None
+    assert View.of(propagator, CSR.from_dense(torch.eye(4))).product is None
     assert View.of(propagator, None).first(TypeEncoder(4, 3, lookup=True)) is None

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from hetgraph.data import Dataset, HeteroGraph
+from hetgraph.catalog import Dataset
+from hetgraph.data import HeteroGraph
 from hetgraph.errors import ConfigError
 from hetgraph.models.geni import GENI, GENIConfig
 from hetgraph.models.geni.model import ScoreAggregation

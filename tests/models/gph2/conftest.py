@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, NodeLabels, Relation
+from hetgraph.catalog import Dataset, NodeLabels
+from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError
 
 CLASSES = 3

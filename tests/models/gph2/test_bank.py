@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.data import Dataset
+from hetgraph.catalog import Dataset
 from hetgraph.errors import ConfigError
-from hetgraph.experts import list_experts
 from hetgraph.models.gph2 import ExpertConfig, GPH2Config, bank
 from hetgraph.models.gph2.bank import get_expert
 from hetgraph.models.gph2.sources import choose_sources
+from hetgraph.models.gph2.store import list_experts
 from hetgraph.nn import metapath_requests
 from hetgraph.tasks import Task, make_task
 

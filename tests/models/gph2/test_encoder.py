@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from hetgraph.data import CSR, Dataset
+from hetgraph.catalog import Dataset
+from hetgraph.data import CSR
 from hetgraph.models.gph2.config import ExpertConfig
 from hetgraph.models.gph2.encoder import Encoder
 from hetgraph.models.gph2.expert import ExpertTraining, contrast_loss

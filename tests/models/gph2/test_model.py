@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from hetgraph.data import Dataset
+from hetgraph.catalog import Dataset
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.model import Stage
 from hetgraph.models.gph2 import GPH2, ExpertConfig, GPH2Config

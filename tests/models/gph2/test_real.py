@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hetgraph.data.loading import load_dataset
+from hetgraph.catalog.loading import load_dataset
 from hetgraph.models.gph2.bank import get_expert
 from hetgraph.models.gph2.config import ExpertConfig
 from hetgraph.models.gph2.encoder import Encoder, aligned_features, view_propagators

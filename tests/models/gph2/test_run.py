@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from hetgraph.data import Dataset
-from hetgraph.data.fetch import data_root
+from hetgraph.catalog import Dataset
+from hetgraph.catalog.fetch import data_root
 from hetgraph.explain import explain
 from hetgraph.models.gph2 import sources
-from hetgraph.reopen import reopen
 from hetgraph.runs import run, settings_from
+from hetgraph.runs.reopen import reopen
 
 SETTINGS = (
     "model.sources=[toy/one,toy/papers]",

@@ -6,12 +6,15 @@ import pytest
 import torch
 
 import hetgraph
-from hetgraph.data import Dataset, HeteroGraph, NodeLabels, Relation, Split, metapath_registry
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import HeteroGraph, Relation
 from hetgraph.errors import BudgetError, ConfigError, MetaPathError
+from hetgraph.metapaths import compose
+from hetgraph.metapaths import registry as metapath_registry
 from hetgraph.models.han import HAN, HANConfig
+from hetgraph.runs.plan import bind_metapaths, make_plan
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, make_task
-from hetgraph.train.plan import bind_metapaths, make_plan
 
 APA, APTPA = "author-paper-author", "author-paper-term-paper-author"
 
@@ -45,11 +48,11 @@ def test_views_are_the_composed_patterns_with_self_loops(task: Task) -> None:
     views = model.prepare(task, seeds=Seeds()).views
     assert list(views) == [APA, "terms"]
     for text, view in zip((APA, APTPA), views.values(), strict=True):
-        expected = (task.graph.compose(text).to_dense() > 0) | torch.eye(20, dtype=torch.bool)
+        expected = (compose(task.graph, text).to_dense() > 0) | torch.eye(20, dtype=torch.bool)
         assert torch.equal(view.to_dense() > 0, expected)
         assert view.weight is None
     plain = build(task, metapaths=(APA,), self_loops=False).prepare(task, seeds=Seeds()).views
-    assert torch.equal(plain[APA].to_dense(), task.graph.compose(APA).to_dense())
+    assert torch.equal(plain[APA].to_dense(), compose(task.graph, APA).to_dense())
 
 
 def test_without_metapaths_the_schema_gives_them(task: Task) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, NodeLabels, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import EdgeType, HeteroGraph
 from hetgraph.errors import ConfigError
 from hetgraph.models import HGT
 from hetgraph.models.hgt import HGTConfig
@@ -75,7 +76,7 @@ def test_relevance_is_the_attention_by_relation_and_class(task: Task) -> None:
             assert mine.keys() == expected.keys()
             for key, part in expected.items():
                 assert mine[key].weight == pytest.approx(float(part.mean()), abs=1e-6)
-                assert mine[key].spread == pytest.approx(float(part.std(correction=0)), abs=1e-6)
+                assert mine[key].std == pytest.approx(float(part.std(correction=0)), abs=1e-6)
     authors = [row for row in rows if row.node_type == "author"]
     assert [(row.order, row.label) for row in authors] == [(0, None)]
     assert authors[0].relation == str(EdgeType("paper", "written_by", "author"))

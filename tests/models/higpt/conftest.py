@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from hetgraph.data import CSR, Dataset, EdgeType, HeteroGraph, NodeLabels, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import CSR, EdgeType, HeteroGraph
 from hetgraph.models.higpt.descriptions import TypeVectors
 from hetgraph.models.higpt.tokenizer import Tokenizer, TokenizerShape
 

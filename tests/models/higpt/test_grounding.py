@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.data import Dataset
+from hetgraph.catalog import Dataset
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.models.higpt import HiGPT, HiGPTConfig
 from hetgraph.seeds import Seeds

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.data import Dataset
+from hetgraph.catalog import Dataset
 from hetgraph.errors import ConfigError, DataError, FileFormatError
 from hetgraph.model import Model
 from hetgraph.models.higpt import HiGPT, HiGPTConfig, LanguageConfig
@@ -45,8 +45,8 @@ def test_tokens_of_nodes_begin_with_the_mean_and_the_spread_of_words() -> None:
     with torch.no_grad():
         found = side.projector(torch.randn(2000, 96))
     torch.testing.assert_close(found.mean(0), words.mean(0), atol=0.02, rtol=0)
-    spread = (words - words.mean(0)).std()
-    torch.testing.assert_close((found - words.mean(0)).std(), spread, atol=0, rtol=0.05)
+    std = (words - words.mean(0)).std()
+    torch.testing.assert_close((found - words.mean(0)).std(), std, atol=0, rtol=0.05)
 
 
 def test_every_block_is_filled_and_no_other_word_changes(side: LanguageSide) -> None:

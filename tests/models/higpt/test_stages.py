@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hetgraph.data import Dataset
+from hetgraph.catalog import Dataset
 from hetgraph.models.higpt import LanguageConfig
 from hetgraph.tasks import make_task
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, NodeLabels, Relation, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError
 from hetgraph.models.higpt import HiGPT, HiGPTConfig, LanguageConfig
 from hetgraph.seeds import Seeds

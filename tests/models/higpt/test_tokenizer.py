@@ -274,10 +274,10 @@ def test_types_differ_from_the_start() -> None:
     """The published start hardly tells types apart; the low-rank one does."""
     torch.manual_seed(0)
     types = F.normalize(torch.randn(4, 64), dim=1)
-    spread = {}
+    std = {}
     for kind in ("full", "low-rank"):
         layer = Tokenizer(TokenizerShape(64, 32, 32, 2, generator=kind)).layers[0]
         weight = layer.kqv(types)[0].detach()
         centred = weight - weight.mean(0)
-        spread[kind] = float(centred.norm() / weight.norm())
-    assert spread["full"] < 0.15 < 0.3 < spread["low-rank"]
+        std[kind] = float(centred.norm() / weight.norm())
+    assert std["full"] < 0.15 < 0.3 < std["low-rank"]

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from hetgraph import load_dataset
-from hetgraph.data import Dataset, HeteroGraph, Hypergraph, NodeValues
+from hetgraph.catalog import Dataset, NodeValues
+from hetgraph.data import HeteroGraph, Hypergraph
 from hetgraph.models.hyperedge_mean import HyperedgeMean, HyperedgeMeanConfig
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import make_task

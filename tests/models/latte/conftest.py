@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from hetgraph.data import CSR, Dataset, EdgeType, HeteroGraph, NodeLabels, Relation, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import CSR, EdgeType, HeteroGraph, Relation
 from hetgraph.models.latte import LATTE, LATTEConfig
 from hetgraph.models.latte.inputs import LATTEInputs
 from hetgraph.seeds import Seeds

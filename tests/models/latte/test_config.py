@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from hetgraph.errors import ConfigError
-from hetgraph.experiment import read_experiment
 from hetgraph.models.latte import LATTE, LATTEConfig
 from hetgraph.models.latte.config import _PRESETS
+from hetgraph.runs.experiment import read_experiment
 
 
 @pytest.mark.parametrize(

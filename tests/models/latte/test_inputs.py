@@ -62,20 +62,20 @@ def test_later_parts_are_hidden_if_inductive(make_graph, make_run, inductive, se
 
 def test_transductive_parts_share_one_view(make_graph, make_run):
     _, inputs, _ = make_run(make_graph())
-    assert len({id(view) for view in inputs.by_part.values()}) == 1
+    assert len({id(view) for view in inputs.by_split.values()}) == 1
     assert not inputs.view.visible
 
 
 def test_hidden_nodes_have_no_edges(make_graph, make_run):
     model, inputs, task = make_run(make_graph(), inductive=True)
-    shown = {part: inputs.by_part[part].visible["paper"] for part in ("train", "valid", "test")}
+    shown = {part: inputs.by_split[part].visible["paper"] for part in ("train", "valid", "test")}
     train, valid = task.index("train"), task.index("valid")
     assert shown["train"].tolist() == [*train.tolist(), 12, 13]
     assert shown["valid"].tolist() == [*train.tolist(), *valid.tolist(), 12, 13]
     assert shown["test"].numel() == 14
     hidden = torch.ones(14, dtype=torch.bool)
     hidden[shown["train"]] = False
-    for key, relation in inputs.by_part["train"].relations.items():
+    for key, relation in inputs.by_split["train"].relations.items():
         if key.dst == "paper":
             assert not bool(relation.degree[hidden].any())
         if key.src == "paper":

@@ -13,9 +13,9 @@ def test_rows_are_means_and_spreads_over_nodes_and_classes():
     whole = found["paper-author-paper", None]
     assert (whole.node_type, whole.order) == ("paper", 1)
     assert abs(whole.weight - 0.5) < 1e-6
-    assert abs(whole.spread - weights[:, 0].std(unbiased=False)) < 1e-6
+    assert abs(whole.std - weights[:, 0].std(unbiased=False)) < 1e-6
     assert abs(found[SELF, 0].weight - 0.7) < 1e-6
-    assert abs(found[SELF, 0].spread - 0.1) < 1e-6
+    assert abs(found[SELF, 0].std - 0.1) < 1e-6
 
 
 def test_the_model_reports_every_order_of_every_type(make_graph, make_run):

@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, LinkSplit, Relation
+from hetgraph.catalog import Dataset, LinkSplit
+from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError
 from hetgraph.models.lightgcn import LightGCN, LightGCNConfig
 from hetgraph.seeds import Seeds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hetgraph.data import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
 from hetgraph.errors import ConfigError
 from hetgraph.models.mlp import MLP, MLPConfig
 from hetgraph.seeds import Seeds

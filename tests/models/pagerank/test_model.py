@@ -8,7 +8,7 @@ import networkx as nx
 import pytest
 import torch
 
-from hetgraph.data import Dataset
+from hetgraph.catalog import Dataset
 from hetgraph.data.numbering import joint_edges
 from hetgraph.errors import ConfigError
 from hetgraph.models.pagerank import PageRank, PageRankConfig

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from hetgraph.data import Dataset
+from hetgraph.catalog import Dataset
 from hetgraph.errors import ConfigError
 from hetgraph.models.personalized_pagerank import (
     PersonalizedPageRank,

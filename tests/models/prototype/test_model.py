@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.data import Dataset, HeteroGraph, NodeLabels
+from hetgraph.catalog import Dataset, NodeLabels
+from hetgraph.data import HeteroGraph
 from hetgraph.errors import ConfigError
 from hetgraph.models.prototype import Prototype, PrototypeConfig
 from hetgraph.seeds import Seeds

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, NodeLabels, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import EdgeType, HeteroGraph
 from hetgraph.errors import ConfigError
 from hetgraph.models import RGCN
 from hetgraph.models.rgcn import RGCNConfig

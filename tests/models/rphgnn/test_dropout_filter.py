@@ -73,8 +73,8 @@ def test_survivors_have_the_right_share_and_scale(dropout):
     # Independent over rows, slots and columns.
     for dim in (0, 1, 2):
         means = kept.float().mean(dim=[d for d in (0, 1, 2) if d != dim])
-        spread = (dropout * (1 - dropout) * means.numel() / y.numel()) ** 0.5
-        assert float((means - share).abs().max()) < 5 * spread
+        std = (dropout * (1 - dropout) * means.numel() / y.numel()) ** 0.5
+        assert float((means - share).abs().max()) < 5 * std
 
 
 def test_masks_follow_the_seed_and_not_the_threads():

@@ -8,7 +8,8 @@ from itertools import chain
 import pytest
 import torch
 
-from hetgraph.data import Dataset, EdgeType, HeteroGraph, NodeLabels, Relation, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError, SchemaError
 from hetgraph.model import Stage
 from hetgraph.models.rphgnn import RpHGNN, RpHGNNConfig

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from hetgraph.data import Dataset, HeteroGraph, NodeLabels, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import HeteroGraph
 from hetgraph.models.rphgnn import RpHGNNConfig
 from hetgraph.models.rphgnn import prepare as module
 from hetgraph.models.rphgnn.groups import Layout

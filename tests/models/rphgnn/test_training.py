@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import hetgraph
-from hetgraph.data import Dataset, NodeLabels
-from hetgraph.experiment import find_experiment
+from hetgraph.catalog import Dataset, NodeLabels
 from hetgraph.models.rphgnn import RpHGNN, RpHGNNConfig
+from hetgraph.runs.experiment import find_experiment
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict
 from hetgraph.tasks import make_task

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from hetgraph.data import CSR, HeteroGraph, MetaPath, Relation
+from hetgraph.data import CSR, HeteroGraph, Relation
 from hetgraph.errors import BudgetError
+from hetgraph.metapaths import MetaPath
 from hetgraph.models.sehgnn import aggregate
 from hetgraph.models.sehgnn.aggregate import (
     aggregate_features,

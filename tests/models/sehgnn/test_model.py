@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from hetgraph.data import CSR, Dataset, HeteroGraph, NodeLabels, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import CSR, HeteroGraph
 from hetgraph.errors import ConfigError, SchemaError
 from hetgraph.models.sehgnn import SeHGNN, SeHGNNConfig
 from hetgraph.models.sehgnn.model import Inputs
@@ -81,7 +82,7 @@ def test_relevance_is_a_share_of_the_attention(task: Task) -> None:
     mass = network.fusion.weights(projected).detach().mean(dim=(1, 2))
     for i, row in enumerate(found[:count]):
         assert row.weight == pytest.approx(float(mass[:, i].mean()))
-        assert row.spread == pytest.approx(float(mass[:, i].std(unbiased=False)), abs=1e-6)
+        assert row.std == pytest.approx(float(mass[:, i].std(unbiased=False)), abs=1e-6)
     of_class = mass[classes == 2].mean(0)
     assert [row.weight for row in found[3 * count :]] == pytest.approx(of_class.tolist())
     source = {row.relation: row.source for row in found}

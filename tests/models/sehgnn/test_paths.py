@@ -6,13 +6,15 @@ import pytest
 import torch
 
 import hetgraph
-from hetgraph.data import Dataset, HeteroGraph, NodeLabels, Relation, Split, metapath_registry
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import HeteroGraph, Relation
 from hetgraph.errors import MetaPathError, SchemaError
+from hetgraph.metapaths import registry as metapath_registry
 from hetgraph.models.sehgnn import SeHGNN, SeHGNNConfig
 from hetgraph.models.sehgnn.paths import channels, feature_paths, label_paths
+from hetgraph.runs.plan import bind_metapaths, make_plan
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, make_task
-from hetgraph.train.plan import bind_metapaths, make_plan
 
 APA = "author-paper-author"
 

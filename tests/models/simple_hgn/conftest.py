@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hetgraph.data import Dataset, HeteroGraph, NodeLabels, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.data import HeteroGraph
 from hetgraph.nn import JointGraph, LayerPlan, layer_plans
 from hetgraph.tasks import Task, make_task
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hetgraph.data import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, NodeLabels, Split
 from hetgraph.model import Stage
 from hetgraph.models.simple_hgn import SimpleHGN, SimpleHGNConfig
 from hetgraph.seeds import Seeds
@@ -92,14 +92,14 @@ def test_relevance_is_the_attention_mass_of_each_relation(task):
     for order in range(3):
         mine = [row for row in rows if row.order == order]
         assert sum(row.weight for row in mine) == pytest.approx(1.0, abs=1e-6)
-        assert mine[0].spread == pytest.approx(mine[1].spread, abs=1e-5)
+        assert mine[0].std == pytest.approx(mine[1].std, abs=1e-5)
     alpha = model.eval()._hidden(inputs)[1][0].mean(1)
     loops = inputs.joint.edge_type == len(model.plan.edge_types)
     targets = inputs.joint.csr.row_ids < 40
     expected = alpha[loops & targets]
     (own,) = [row for row in rows if "self" in row.relation and row.order == 0]
     assert own.weight == pytest.approx(float(expected.detach().mean()), abs=1e-6)
-    assert own.spread == pytest.approx(float(expected.detach().std(correction=0)), abs=1e-6)
+    assert own.std == pytest.approx(float(expected.detach().std(correction=0)), abs=1e-6)
 
 
 def test_relevance_by_class_averages_to_that_of_all(task):

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from hetgraph import Model
-from hetgraph.data.metapath_registry import resolve_metapaths
+from hetgraph.metapaths import compose
+from hetgraph.metapaths.registry import resolve_metapaths
 from hetgraph.model import Loss, RelevanceRow, Stage
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task
@@ -46,21 +47,21 @@ class Campus(Model):
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> Inputs:
         graph, own = task.graph, task.graph.features[task.spec.target]
         paths = resolve_metapaths(graph, task.dataset_name, self.config.metapaths)
-        means = [graph.compose(path).normalized("row").to_scipy() @ own for path in paths.values()]
+        means = [compose(graph, path).normalized("row").to_scipy() @ own for path in paths.values()]
         views = [own, *(torch.as_tensor(mean, dtype=own.dtype) for mean in means)]
         return Inputs(torch.cat(views, dim=1), task)
 
     def batches(
         self,
         inputs: Inputs,
-        part: str,
+        split: str,
         *,
         stage: Stage,
         batch_size: int,
         generator: torch.Generator | None = None,
         shard: tuple[int, int] = (0, 1),
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        index = inputs.task.index(part)
+        index = inputs.task.index(split)
         if generator is not None:
             index = index[torch.randperm(len(index), generator=generator)]
         for rows in index.split(batch_size):
@@ -72,11 +73,11 @@ class Campus(Model):
         loss = nn.functional.cross_entropy(self.linear(features), target)
         return Loss({"cross_entropy": loss}, len(target))
 
-    def predict(self, inputs: Inputs, part: str) -> Tensor:
-        return self.linear(self.embed(inputs, part))
+    def predict(self, inputs: Inputs, split: str) -> Tensor:
+        return self.linear(self.embed(inputs, split))
 
-    def embed(self, inputs: Inputs, part: str) -> Tensor:
-        return inputs.features[inputs.task.index(part)]
+    def embed(self, inputs: Inputs, split: str) -> Tensor:
+        return inputs.features[inputs.task.index(split)]
 
     def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
         weights = self.linear.weight.detach().abs().split(self.dim, dim=1)

@@ -1,0 +1,212 @@
+"""From the name of a data set to the data set."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hetgraph.catalog.collection import Collection, Files
+from hetgraph.catalog.dataset import Dataset
+from hetgraph.catalog.fetch import cache_root, fetch_files, file_sha256
+from hetgraph.catalog.manifest import Manifest
+from hetgraph.catalog.parsed_cache import cache_key, load_cached, store_cached
+from hetgraph.catalog.statistics import check_statistics
+from hetgraph.errors import ConfigError, DataError, suggest
+
+__all__ = ["dataset_info", "dataset_names", "dataset_task", "fetch_dataset", "load_dataset"]
+
+
+def load_dataset(
+    name: str,
+    root: str | os.PathLike[str] | None = None,
+    *,
+    cache: bool = True,
+    **options: Any,
+) -> Dataset:
+    """Loads a data set by name, or the user's own files by format and path.
+
+    ``"collection/name"`` is looked for in ``root/collection/name``; missing files are downloaded
+    there. ``"format:path"`` reads a folder or file of the user in a known format. The parsed set
+    is kept in the cache folder (``HETGRAPH_CACHE``) by the content of its files, so the second
+    load is fast; the published statistics are checked when the files are parsed.
+
+    Args:
+        name: ``"hgb/DBLP"``, ``"hgb:./folder"``, ``"synthetic/academic"``, ...
+        root: Folder of data sets; default ``HETGRAPH_DATA``, else the platform's cache folder.
+        cache: Whether to read and write the cache of parsed sets.
+        **options: Settings of the collection, such as ``seed`` for synthetic sets. Every set takes
+            ``text`` (name of a text encoder) and ``structure`` (``"walks"`` or ``"hyperedges"``):
+            features to be made, see :func:`hetgraph.features.add_features`.
+
+    Returns:
+        The data set; ``info["files"]`` has the sha256 of every file that was read.
+
+    Raises:
+        ConfigError: If the name or an option is unknown.
+        DataError: If a file is missing, corrupt or does not hold what was published.
+
+    Example:
+        >>> load_dataset("synthetic/academic", num_nodes=500).labels.node_type
+        'author'
+    """
+    made = {key: options.pop(key) for key in ("structure", "text") if key in options}
+    dataset = _load(name, root, cache, options)
+    if any(value is not None for value in made.values()):
+        from hetgraph.features import add_features  # stands above this layer
+
+        dataset = add_features(dataset, **made)
+    return dataset
+
+
+def _load(
+    name: str, root: str | os.PathLike[str] | None, cache: bool, options: Mapping[str, Any]
+) -> Dataset:
+    prefix, colon, path = name.partition(":")
+    if colon and "/" not in prefix:
+        return _load_folder(prefix, Path(path).expanduser(), cache, options)
+    collection, manifest = _resolve(name)
+    settings = _check_options(collection, manifest.full_name, options)
+    folder = fetch_files(manifest, root)
+    digests = {entry.name: entry.sha256 for entry in manifest.files}
+    stored = _cache_folder(collection, manifest.full_name, digests, settings) if cache else None
+    dataset = load_cached(stored) if stored else None
+    if dataset is None:
+        dataset = collection.load(manifest.name, Files(folder, manifest), **settings)
+        dataset = _describe(dataset, manifest, digests)
+        check_statistics(dataset, collection.statistics(manifest, **settings))
+        if stored:
+            store_cached(dataset, stored)
+    return dataset
+
+
+def dataset_names() -> tuple[str, ...]:
+    """Returns the full names of all data sets that can be loaded by name."""
+    return tuple(
+        f"{collection.name}/{name}" for collection in _collections() for name in collection.names()
+    )
+
+
+def dataset_info(name: str) -> Manifest:
+    """Returns the manifest of a data set, without reading its files.
+
+    Raises:
+        ConfigError: If the name is unknown, with a suggestion.
+    """
+    return _resolve(name)[1]
+
+
+def dataset_task(name: str) -> str:
+    """Returns the family of the task that a data set is for, without loading it.
+
+    Empty for an unknown collection; loading such a set fails anyway.
+    """
+    prefix, _, rest = name.replace(":", "/", 1).partition("/")
+    return next((one.task_of(rest) for one in _collections() if one.name == prefix), "")
+
+
+def fetch_dataset(name: str, root: str | os.PathLike[str] | None = None) -> Path:
+    """Downloads what is missing of a data set, verifies the rest, and returns its folder.
+
+    Raises:
+        ConfigError: If the name is unknown, with a suggestion.
+        DataError: If a file is corrupt, or missing and cannot be downloaded.
+    """
+    return fetch_files(dataset_info(name), root)
+
+
+def _load_folder(prefix: str, path: Path, use_cache: bool, options: Mapping[str, Any]) -> Dataset:
+    formats = {collection.name: collection for collection in _collections()}
+    if prefix not in formats:
+        raise ConfigError(f"unknown format {prefix!r}.{suggest(prefix, formats)}")
+    collection = formats[prefix]
+    settings = _check_options(collection, f"{prefix}:{path}", options)
+    if type(collection).load_folder is not Collection.load_folder and not path.exists():
+        raise DataError(f"{path} does not exist; write {prefix}:PATH with PATH a folder or file.")
+    files = collection.folder_files(path)
+    digests = {str(file.resolve()): file_sha256(file) for file in files}
+    full_name = f"{prefix}:{path}"
+    stored = None
+    if use_cache and collection.cached and digests:
+        stored = _cache_folder(collection, f"{prefix}:{path.resolve().name}", digests, settings)
+    dataset = load_cached(stored) if stored else None
+    if dataset is None:
+        dataset = collection.load_folder(path, **settings)
+        dataset = replace(dataset, info={**dataset.info, "files": digests})
+        if stored:
+            store_cached(dataset, stored)
+    return replace(dataset, name=full_name)
+
+
+def _resolve(name: str) -> tuple[Collection, Manifest]:
+    prefix, _, rest = name.partition("/")
+    known = {collection.name: collection for collection in _collections()}
+    if prefix in known and rest in known[prefix].names():
+        return known[prefix], known[prefix].manifest(rest)
+    names = dataset_names()
+    ends = [one for one in names if one.partition("/")[2].lower() == name.lower()]
+    if len(ends) > 1:
+        raise ConfigError(f"unknown data set {name!r}. Which one: {', '.join(ends)}?")
+    # Inside a known collection, the set's own name decides what is close.
+    near = [one for one in names if one.startswith(f"{prefix}/")] or names
+    close = ends[0] if ends else _closest(name, near)
+    hint = f" Did you mean {close!r}?" if close else f" Known: {', '.join(near)}."
+    raise ConfigError(f"unknown data set {name!r}.{hint}")
+
+
+def _closest(name: str, options: Sequence[str]) -> str | None:
+    """Returns the option most like ``name``; swapped letters, as in DPLB for DBLP, count little."""
+
+    def ratio(one: str, other: str) -> float:
+        return difflib.SequenceMatcher(None, one, other).ratio()
+
+    def likeness(option: str) -> float:
+        one, other = name.lower(), option.lower()
+        if one.partition("/")[0] == other.partition("/")[0]:
+            one, other = one.partition("/")[2], other.partition("/")[2]
+        return ratio(one, other) + ratio("".join(sorted(one)), "".join(sorted(other)))
+
+    best = max(options, key=likeness, default=None)
+    return best if best is not None and likeness(best) > 1.4 else None
+
+
+def _collections() -> list[Collection]:
+    from hetgraph.registry import collections
+
+    return [collections.get(name)() for name in sorted(collections.names())]
+
+
+def _check_options(
+    collection: Collection, full_name: str, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    for key in options:
+        if key not in collection.options:
+            hint = suggest(key, collection.options) if collection.options else " It has none."
+            raise ConfigError(f"{full_name} has no option {key!r}.{hint}")
+    return dict(options)
+
+
+def _cache_folder(
+    collection: Collection, full_name: str, digests: Mapping[str, str], settings: Mapping[str, Any]
+) -> Path | None:
+    if not collection.cached:
+        return None
+    key = cache_key(collection.fingerprint(), digests, settings)
+    readable = "".join(one if one.isalnum() or one in "-." else "-" for one in full_name)
+    return cache_root() / f"{readable[:80]}-{key}"
+
+
+def _describe(dataset: Dataset, manifest: Manifest, digests: Mapping[str, str]) -> Dataset:
+    """Adds name, source and customary meta-paths from the manifest."""
+    info = {
+        "task": manifest.task,
+        "licence": manifest.licence,
+        "citation": manifest.citation,
+        "files": dict(digests),
+        **dataset.info,
+    }
+    metapaths = {**manifest.metapaths, **dataset.metapaths}
+    return replace(dataset, name=manifest.full_name, metapaths=metapaths, info=info)

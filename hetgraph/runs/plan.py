@@ -1,0 +1,177 @@
+"""What a run will do, settled before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from hetgraph.catalog.dataset import Dataset
+from hetgraph.catalog.loading import dataset_task
+from hetgraph.errors import ConfigError, suggest
+from hetgraph.metapaths.registry import metapath_names, read_metapath_file, resolve_metapaths
+from hetgraph.runs.experiment import SECTIONS, find_experiment, section_classes
+from hetgraph.seeds import Seeds
+from hetgraph.settings import config_from_dict, config_to_dict, field_names, merge
+from hetgraph.tasks.base import run_family
+from hetgraph.tasks.factory import task_class
+from hetgraph.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from hetgraph.model import Model
+
+__all__ = ["Plan", "bind_metapaths", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run's choices, checked.
+
+    Args:
+        model: The method.
+        dataset: Name of the data set.
+        seed: The seed of the run.
+        config: The method's configuration.
+        train: The trainer's configuration.
+        task: Options of the task.
+        seeds: Seeds by source.
+        data: Options of the data set's loader.
+    """
+
+    model: type[Model]
+    dataset: str
+    seed: int
+    config: Any
+    train: TrainConfig
+    task: Any
+    seeds: Seeds
+    data: Mapping[str, Any]
+
+    @property
+    def own_seeds(self) -> dict[str, int]:
+        """Returns the seeds that were set apart from the seed of the run."""
+        return {name: seed for name, seed in self.seeds.to_dict().items() if seed != self.seed}
+
+    @property
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Returns every setting by section, as plain values."""
+        return {
+            "model": config_to_dict(self.config),
+            "train": config_to_dict(self.train),
+            "task": config_to_dict(self.task),
+            "seeds": self.seeds.to_dict(),
+            "data": dict(self.data),
+        }
+
+
+def make_plan(
+    model: type[Model],
+    dataset: str,
+    *,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    metapaths: Sequence[str] = (),
+) -> Plan:
+    """Lays the settings over each other: defaults, experiment file, the user's.
+
+    Defaults are those of the classes; the monitor is the one that is usual for the task.
+
+    Raises:
+        ConfigError: If a name or a value is wrong, the model takes no meta-paths, or it is for
+            other tasks.
+    """
+    if family := dataset_task(dataset):
+        model.check_family(family, dataset)
+    chosen = dict(settings or {})
+    named = chosen.pop("dataset", None)
+    if named is not None and named != dataset:
+        raise ConfigError(
+            f"the settings are for the data set {named!r}, but this run is on {dataset!r}; "
+            "give the same one in both places."
+        )
+    for section in chosen:
+        if section not in SECTIONS:
+            hint = suggest(str(section), SECTIONS)
+            raise ConfigError(f"unknown section of settings {section!r}.{hint}")
+    experiment = find_experiment(model, dataset)
+    usual = {"train": {"monitor": task_class(run_family(family, model.tasks)).default_monitor}}
+    merged = merge(usual, experiment.settings if experiment else {}, chosen)
+    if metapaths:
+        if "metapaths" not in field_names(model.Config):
+            raise ConfigError(f"the model {model.name!r} takes no meta-paths; leave them out.")
+        merged = merge(merged, {"model": {"metapaths": list(metapaths)}})
+    classes = section_classes(model, dataset)
+    built = {
+        name: config_from_dict(cls, merged.get(name, {}), name)
+        for name, cls in classes.items()
+        if cls is not None and name != "seeds"
+    }
+    own_seeds = merged.get("seeds", {})
+    seeds = config_from_dict(Seeds, {**Seeds.from_seed(seed).to_dict(), **own_seeds}, "seeds")
+    data = {name: _scalar(value) for name, value in merged.get("data", {}).items()}
+    return Plan(
+        model=model,
+        dataset=dataset,
+        seed=seed,
+        config=built["model"],
+        train=built["train"],
+        task=built["task"],
+        seeds=seeds,
+        data=data,
+    )
+
+
+def bind_metapaths(plan: Plan, dataset: Dataset) -> Plan:
+    """Puts the meta-paths into the configuration of a model that takes some.
+
+    Without a request the data set's customary ones are taken, unless the field's metadata say
+    ``customary=False``: such a model then finds its own. Names that only the data set knows, and
+    files, are replaced by texts; names that are registered stay, as their meaning may be a
+    function.
+
+    Raises:
+        MetaPathError: If a request is neither known nor a path of the graph.
+    """
+    if "metapaths" not in field_names(plan.model.Config):
+        return plan
+    requested: tuple[str, ...] = tuple(plan.config.metapaths or ())
+    declared = dataset.metapaths
+    if not requested and not _takes_customary(plan.model.Config):
+        return plan
+    resolve_metapaths(dataset.graph, dataset.name, requested, declared=declared)
+    registered = metapath_names(dataset.name)
+    bound: list[str] = []
+    for request in requested or tuple(declared):
+        if request.endswith((".yaml", ".yml")):
+            table = read_metapath_file(request)
+            listed = {**table.get("*", {}), **table.get(dataset.name, {})}
+            bound += [f"{name}={path}" for name, path in listed.items()]
+        elif request in declared and request not in registered:
+            bound.append(f"{request}={declared[request]}")
+        else:
+            bound.append(request)
+    return replace(plan, config=replace(plan.config, metapaths=tuple(bound)))
+
+
+def _takes_customary(config: type[Any]) -> bool:
+    """Whether a model without requested meta-paths takes those of the data set."""
+    found = next(field for field in fields(config) if field.name == "metapaths")
+    return bool(found.metadata.get("customary", True))
+
+
+def _scalar(value: Any) -> Any:
+    """Returns what a word of the command line stands for: a number, a list, text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    if isinstance(parsed, str):
+        try:
+            return float(parsed)  # YAML takes 1e-3, without a dot, for text.
+        except ValueError:
+            return parsed
+    return parsed
