@@ -27,7 +27,10 @@ __all__ = ["Composition"]
 Array = np.ndarray[Any, Any]
 
 _ROUGH_SHARE = 0.6  # of the budget; five standard deviations of a rough estimate below it
-_WAYS_OUT = "Raise memory_budget, or use metapath_operator(graph, path), which multiplies without building it."
+_WAYS_OUT = (
+    "Raise memory_budget, or use metapath_operator(graph, path), "
+    "which multiplies without building the product."
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,7 +77,7 @@ def test_bad_arguments(multigraph):
     with pytest.raises(TypeError):
         operator @ [1.0]
     for weighting in ("binary", "pathsim", "sum"):
-        with pytest.raises(MetaPathError, match=r"use graph\.compose"):
+        with pytest.raises(MetaPathError, match=r"use compose"):
             metapath_operator(graph, "a-b-a", weighting=weighting)
     with pytest.raises(MetaPathError, match="'x' is not a node type"):
         metapath_operator(graph, "a-x")
