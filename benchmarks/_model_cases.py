@@ -10,7 +10,7 @@ import torch
 
 from hetgraph.catalog import Dataset
 from hetgraph.catalog.loading import load_dataset
-from hetgraph.model import Model
+from hetgraph.methods import Method
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict
@@ -149,7 +149,7 @@ def make_ours(case: Case) -> Callable[[], None]:
     return _epoch_of(models.get(case.model).for_task(task, case.config()), task)
 
 
-def _epoch_of(model: Model, task: Task) -> Callable[[], None]:
+def _epoch_of(model: Method, task: Task) -> Callable[[], None]:
     inputs = model.prepare(task, seeds=Seeds())
     optimizer = make_optimizer(model, TrainConfig())
     stage = model.stages()[0]
@@ -168,7 +168,7 @@ def _epoch_of(model: Model, task: Task) -> Callable[[], None]:
     return epoch
 
 
-def _gathering(case: Case) -> type[Model]:
+def _gathering(case: Case) -> type[Method]:
     """The same model as its formulas are written down, on gathered and scattered messages."""
     if case.model == "metahgnie":
         from hetgraph.benchmarks._gather_metahgnie import GatherMetaHGNIE

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hetgraph.data import EdgeType, HeteroGraph, Relation, Schema
     from hetgraph.io import from_tables
     from hetgraph.metapaths import MetaPath, compose, register_metapath
-    from hetgraph.model import Model
+    from hetgraph.methods import Method
     from hetgraph.runs import run
     from hetgraph.tasks import audit, make_task
     from hetgraph.train import TrainConfig, Trainer
@@ -21,7 +21,7 @@ _HOME = {
     "EdgeType": "hetgraph.data",
     "HeteroGraph": "hetgraph.data",
     "MetaPath": "hetgraph.metapaths",
-    "Model": "hetgraph.model",
+    "Method": "hetgraph.methods",
     "Relation": "hetgraph.data",
     "Schema": "hetgraph.data",
     "TrainConfig": "hetgraph.train",
@@ -39,7 +39,7 @@ __all__ = [
     "EdgeType",
     "HeteroGraph",
     "MetaPath",
-    "Model",
+    "Method",
     "Relation",
     "Schema",
     "TrainConfig",

@@ -109,7 +109,7 @@ def _installed(group: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
 
 # Base classes are named, not imported: whoever registers a class stands above this module.
 models: Registry[Any] = Registry(
-    "model", "hetgraph.models", "hetgraph.models", "hetgraph.model:Model"
+    "model", "hetgraph.models", "hetgraph.models", "hetgraph.methods.method:Method"
 )
 collections: Registry[Any] = Registry(
     "data collection",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from hetgraph.explain import Explanation
-    from hetgraph.model import RelevanceRow
+    from hetgraph.methods import RelevanceRow
 
 _BAR = 24
 _MAX_CLASSES = 8

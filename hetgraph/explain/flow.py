@@ -10,7 +10,7 @@ from hetgraph.data.schema import Schema
 from hetgraph.errors import MetaPathError
 from hetgraph.explain.table import split_classes
 from hetgraph.metapaths.metapath import MetaPath
-from hetgraph.model import RelevanceRow
+from hetgraph.methods import RelevanceRow
 
 __all__ = ["Band", "Block", "Flow", "FlowLayout", "flow_data", "flow_layout", "source_type"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hetgraph.explain import style
 from hetgraph.explain.table import class_name, split_classes
-from hetgraph.model import RelevanceRow
+from hetgraph.methods import RelevanceRow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

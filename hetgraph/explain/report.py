@@ -20,7 +20,7 @@ from hetgraph.explain.scatter import Scatter, scatter_data, scatter_figure
 from hetgraph.explain.schema import schema_data
 from hetgraph.explain.table import split_classes, to_csv
 from hetgraph.files import atomic_path
-from hetgraph.model import RelevanceRow
+from hetgraph.methods import RelevanceRow
 from hetgraph.runs.reopen import OpenRun, reopen
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from hetgraph.model import RelevanceRow
+from hetgraph.methods import RelevanceRow
 
 __all__ = ["COLUMNS", "class_name", "largest_first", "split_classes", "to_csv", "to_dicts"]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from hetgraph.data.csr import CSR
 from hetgraph.data.schema import EdgeType, Schema
-from hetgraph.model import Loss, Model, Stage
+from hetgraph.methods import Loss, Method, Stage
 from hetgraph.nn.dropout import Dropout
 from hetgraph.nn.features import Features, feature_matrix
 from hetgraph.nn.losses import choose_loss
@@ -54,7 +54,7 @@ class GraphBatch:
     rows: Tensor
 
 
-class FullGraphModel(Model):
+class FullGraphModel(Method):
     """A method that computes the representations of all target nodes at once.
 
     A subclass builds its layers and calls :meth:`make_head`, then implements :meth:`encode`. What

@@ -15,7 +15,7 @@ from hetgraph.data.csr import CSR
 from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.data.hypergraph_relations import signature_hypergraph
 from hetgraph.data.numbering import joint_adjacency, node_spans
-from hetgraph.model import Loss, Model, Stage
+from hetgraph.methods import Loss, Method, Stage
 from hetgraph.seeds import Seeds
 from hetgraph.tasks.base import Task
 
@@ -44,7 +44,7 @@ class FloorInputs:
     rows: Mapping[str, Tensor]
 
 
-class ImportanceFloor(Model):
+class ImportanceFloor(Method):
     """A method without parameters: what it predicts is computed once from graph and labels."""
 
     tasks: ClassVar[tuple[str, ...]] = ("node-importance",)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from hetgraph.data.csr import CSR
 from hetgraph.data.schema import EdgeType
-from hetgraph.model import Loss, Stage
+from hetgraph.methods import Loss, Stage
 from hetgraph.nn.full_graph import FullGraphModel, GraphBatch, GraphInputs
 from hetgraph.ops import sddmm
 from hetgraph.sampling import UnseenSampler

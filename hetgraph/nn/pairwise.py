@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from hetgraph.data.csr import CSR
 from hetgraph.data.schema import EdgeType, Schema
-from hetgraph.model import Loss, Model, Stage
+from hetgraph.methods import Loss, Method, Stage
 from hetgraph.sampling import UnseenSampler
 from hetgraph.seeds import Seeds
 from hetgraph.tasks.base import Task, TaskSpec
@@ -57,7 +57,7 @@ class PairBatch:
     size: int
 
 
-class PairwiseModel(Model):
+class PairwiseModel(Method):
     """A recommender whose score is the inner product of a user's and an item's vector.
 
     One negative is drawn for each pair and epoch among the items the user has not bought; the

@@ -11,7 +11,7 @@ from typing import Any
 from hetgraph.catalog.dataset import Dataset
 from hetgraph.catalog.fetch import using_root
 from hetgraph.catalog.loading import load_dataset
-from hetgraph.model import Model
+from hetgraph.methods import Method
 from hetgraph.registry import models
 from hetgraph.runs.environment import describe_environment
 from hetgraph.runs.experiment import user_settings
@@ -180,7 +180,7 @@ def _load(plan: Plan, root: str | os.PathLike[str] | None) -> tuple[Dataset, Tas
     return data, task
 
 
-def _build(plan: Plan, task: Task, engine: Engine) -> Model:
+def _build(plan: Plan, task: Task, engine: Engine) -> Method:
     """Makes the model; its initial weights depend on ``seeds.init`` alone."""
     with rng.isolated(engine.device, plan.seeds.key("init", "parameters")):
         return plan.model.for_task(task, plan.config)
@@ -195,7 +195,7 @@ def _extra(result: FitResult, task: Task, engine: Engine, memory: PeakMemory) ->
     return facts
 
 
-def _write(folder: Path, record: Record, model: Model, task: Task, result: FitResult) -> None:
+def _write(folder: Path, record: Record, model: Method, task: Task, result: FitResult) -> None:
     """Writes predictions, model and, as the sign that all is there, the record."""
     tensors = dict(result.predictions)
     tensors |= {f"{part}.index": task.index(part) for part in ("train", "valid", "test")}

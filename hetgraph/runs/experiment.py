@@ -19,7 +19,7 @@ from hetgraph.tasks.factory import task_class
 from hetgraph.train.config import TrainConfig
 
 if TYPE_CHECKING:
-    from hetgraph.model import Model
+    from hetgraph.methods import Method
 
 __all__ = [
     "SECTIONS",
@@ -56,7 +56,7 @@ class Experiment:
     published: Mapping[str, Any] = field(default_factory=dict)
 
 
-def section_classes(model: type[Model], dataset: str = "") -> dict[str, type[Any] | None]:
+def section_classes(model: type[Method], dataset: str = "") -> dict[str, type[Any] | None]:
     """Returns the configuration class of each section; ``data`` has free names.
 
     Args:
@@ -72,7 +72,7 @@ def section_classes(model: type[Model], dataset: str = "") -> dict[str, type[Any
     }
 
 
-def experiment_files(model: type[Model]) -> tuple[Path, ...]:
+def experiment_files(model: type[Method]) -> tuple[Path, ...]:
     """Returns the experiment files beside the module that defines a model, sorted."""
     try:
         folder = Path(inspect.getfile(model)).resolve().parent / "experiments"
@@ -81,7 +81,7 @@ def experiment_files(model: type[Model]) -> tuple[Path, ...]:
     return tuple(sorted(folder.glob("*.yaml")))
 
 
-def find_experiment(model: type[Model], dataset: str) -> Experiment | None:
+def find_experiment(model: type[Method], dataset: str) -> Experiment | None:
     """Returns the experiment ``<collection>-<name>.yaml`` of a model, if it has one.
 
     Raises:
@@ -99,7 +99,7 @@ def find_experiment(model: type[Model], dataset: str) -> Experiment | None:
     return None
 
 
-def read_experiment(path: Path, model: type[Model]) -> Experiment:
+def read_experiment(path: Path, model: type[Method]) -> Experiment:
     """Reads and checks a file with the sections of :data:`SECTIONS`.
 
     Args:
@@ -135,7 +135,7 @@ def read_experiment(path: Path, model: type[Model]) -> Experiment:
 
 
 def user_settings(
-    model: type[Model],
+    model: type[Method],
     config: Path | None = None,
     assignments: Sequence[str] = (),
     dataset: str = "",

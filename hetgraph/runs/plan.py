@@ -20,7 +20,7 @@ from hetgraph.tasks.factory import task_class
 from hetgraph.train.config import TrainConfig
 
 if TYPE_CHECKING:
-    from hetgraph.model import Model
+    from hetgraph.methods import Method
 
 __all__ = ["Plan", "bind_metapaths", "make_plan"]
 
@@ -40,7 +40,7 @@ class Plan:
         data: Options of the data set's loader.
     """
 
-    model: type[Model]
+    model: type[Method]
     dataset: str
     seed: int
     config: Any
@@ -67,7 +67,7 @@ class Plan:
 
 
 def make_plan(
-    model: type[Model],
+    model: type[Method],
     dataset: str,
     *,
     seed: int = 0,

@@ -11,7 +11,7 @@ from typing import Any
 from hetgraph.catalog.dataset import Dataset
 from hetgraph.catalog.loading import load_dataset
 from hetgraph.errors import ConfigError, FileFormatError
-from hetgraph.model import Model
+from hetgraph.methods import Method
 from hetgraph.runs.outdir import RESULT
 from hetgraph.runs.plan import make_plan
 from hetgraph.runs.record import Record
@@ -37,7 +37,7 @@ class OpenRun:
 
     folder: Path
     record: Record
-    model: Model
+    model: Method
     dataset: Dataset
     task: Task
     _seeds: Any
@@ -71,7 +71,7 @@ def reopen(folder: str | os.PathLike[str], root: str | os.PathLike[str] | None =
         raise
     except (ValueError, KeyError, TypeError) as error:
         raise FileFormatError(f"{path / RESULT} is not a record ({error}); train again.") from error
-    model = Model.load(path / "model")
+    model = Method.load(path / "model")
     plan = make_plan(type(model), record.dataset, seed=record.seed, settings=record.config)
     dataset = load_dataset(plan.dataset, root, **plan.data)
     if dataset_sha256(dataset) != record.data_sha256:

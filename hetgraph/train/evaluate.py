@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hetgraph.model import Model
+from hetgraph.methods import Method
 from hetgraph.tasks.base import SplitName, Task
 from hetgraph.train.engine import Engine
 
@@ -15,7 +15,7 @@ __all__ = ["evaluate", "predict"]
 
 
 @torch.no_grad()
-def predict(model: Model, inputs: Any, split: SplitName, engine: Engine) -> Tensor:
+def predict(model: Method, inputs: Any, split: SplitName, engine: Engine) -> Tensor:
     """Returns ``[num_nodes of the split, num_outputs]`` float32 logits on the CPU."""
     training = model.training
     model.eval()
@@ -27,7 +27,7 @@ def predict(model: Model, inputs: Any, split: SplitName, engine: Engine) -> Tens
 
 
 def evaluate(
-    model: Model, inputs: Any, task: Task, split: SplitName, engine: Engine
+    model: Method, inputs: Any, task: Task, split: SplitName, engine: Engine
 ) -> tuple[dict[str, float], Tensor | None]:
     """Scores a part in the main process and tells the others.
 

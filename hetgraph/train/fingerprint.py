@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hetgraph.catalog.dataset import Dataset
-from hetgraph.model import Model
+from hetgraph.methods import Method
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_to_dict
 from hetgraph.tasks.base import Task
@@ -22,7 +22,7 @@ _HARMLESS = ("checkpoint_seconds", "checkpoint_batches", "tensorboard")
 
 
 def fingerprint(
-    model: Model, task: Task, config: TrainConfig, seeds: Seeds, processes: int
+    model: Method, task: Task, config: TrainConfig, seeds: Seeds, processes: int
 ) -> dict[str, Any]:
     """Returns plain values by dotted name; two runs with equal ones compute the same."""
     train = {k: v for k, v in config_to_dict(config).items() if k not in _HARMLESS}

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from hetgraph.model import Model, Stage
+from hetgraph.methods import Method, Stage
 from hetgraph.seeds import Seeds
 from hetgraph.tasks.base import SplitName, Task
 from hetgraph.train.batching import grouped
@@ -38,7 +38,7 @@ class TrainingLoop:
     _: KW_ONLY
     seeds: Seeds
     engine: Engine
-    model: Model
+    model: Method
     task: Task
     inputs: Any
     state: FitState

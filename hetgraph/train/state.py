@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-from hetgraph.model import Model, Stage
+from hetgraph.methods import Method, Stage
 from hetgraph.train import rng
 from hetgraph.train.config import TrainConfig
 from hetgraph.train.early_stopping import BestWeights, EarlyStopping
@@ -33,7 +33,7 @@ class FitState:
 
     optimizer: Optimizer
 
-    def __init__(self, model: Model, engine: Engine, config: TrainConfig) -> None:
+    def __init__(self, model: Method, engine: Engine, config: TrainConfig) -> None:
         self.model = model
         self.stage = self.epoch = self.batch = self.epochs = 0
         self.best_epoch: int | None = None

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hetgraph.errors import UserError
-from hetgraph.model import Loss
+from hetgraph.methods import Loss
 
 if TYPE_CHECKING:
     from hetgraph.train.engine import Engine

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hetgraph.errors import ConfigError, suggest
-from hetgraph.model import Model
+from hetgraph.methods import Method
 from hetgraph.seeds import Seeds
 from hetgraph.tasks.base import SPLITS, SplitName, Task
 from hetgraph.train import rng
@@ -70,7 +70,12 @@ class Trainer:
         return self._given_engine or Engine(self.config)
 
     def fit(
-        self, model: Model, task: Task, *, resume: bool = False, parts: Sequence[SplitName] = SPLITS
+        self,
+        model: Method,
+        task: Task,
+        *,
+        resume: bool = False,
+        parts: Sequence[SplitName] = SPLITS,
     ) -> FitResult:
         """Trains a model in place, up to its best weights.
 
@@ -117,7 +122,7 @@ class Trainer:
         )
 
     def _begin(
-        self, model: Model, task: Task, clock: Clock, made_from: dict[str, Any], resume: bool
+        self, model: Method, task: Task, clock: Clock, made_from: dict[str, Any], resume: bool
     ) -> TrainingLoop:
         """Prepares the inputs, and the state from the checkpoint if there is one."""
         engine = self.engine

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hetgraph.model import RelevanceRow
+from hetgraph.methods import RelevanceRow
 from hetgraph.models.diffgraph.config import DiffGraphConfig
 from hetgraph.models.diffgraph.denoiser import Autoencoder, Denoiser
 from hetgraph.models.diffgraph.diffusion import NoiseSchedule

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hetgraph.data import CSR, EdgeType, Schema
 from hetgraph.metapaths.registry import resolve_metapaths
-from hetgraph.model import Loss, RelevanceRow, Stage
+from hetgraph.methods import Loss, RelevanceRow, Stage
 from hetgraph.models.diffgraph.config import DiffGraphConfig
 from hetgraph.models.diffgraph.cross_view import CrossViews, share_rows, view_shares
 from hetgraph.models.diffgraph.encoder import encode_view

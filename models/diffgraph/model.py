@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hetgraph.data import Schema
-from hetgraph.model import Loss, Model, RelevanceRow, Stage
+from hetgraph.methods import Loss, Method, RelevanceRow, Stage
 from hetgraph.models.diffgraph.config import DiffGraphConfig
 from hetgraph.models.diffgraph.cross_view import CrossView, share_rows, view_shares
 from hetgraph.models.diffgraph.encoder import encode_view
@@ -60,7 +60,7 @@ class DiffGraph(FullGraphModel):
         "recommendation",
         "link-prediction",
     )
-    families: ClassVar[Mapping[str, type[Model]]] = {
+    families: ClassVar[Mapping[str, type[Method]]] = {
         "recommendation": DiffGraphRecommender,
         "link-prediction": DiffGraphLinks,
     }

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hetgraph.data import Schema
-from hetgraph.model import Loss, RelevanceRow, Stage
+from hetgraph.methods import Loss, RelevanceRow, Stage
 from hetgraph.models.diffgraph.config import DiffGraphConfig
 from hetgraph.models.diffgraph.cross_view import CrossViews, share_rows, view_shares
 from hetgraph.models.diffgraph.encoder import encode_view

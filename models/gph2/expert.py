@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hetgraph.data import Schema
-from hetgraph.model import Loss, Model, Stage
+from hetgraph.methods import Loss, Method, Stage
 from hetgraph.models.gph2.config import ExpertConfig
 from hetgraph.models.gph2.encoder import Encoder, aligned_features, view_propagators
 from hetgraph.nn import Propagator
@@ -46,7 +46,7 @@ class ExpertBatch:
     order: Tensor
 
 
-class ExpertTraining(Model):
+class ExpertTraining(Method):
     """Tells nodes with their own features from nodes with those of others.
 
     Args:

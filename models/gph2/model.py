@@ -15,7 +15,7 @@ from typing_extensions import Self
 from hetgraph.catalog import Dataset
 from hetgraph.data import Schema
 from hetgraph.errors import ConfigError
-from hetgraph.model import Loss, Model, RelevanceRow, Stage
+from hetgraph.methods import Loss, Method, RelevanceRow, Stage
 from hetgraph.models.gph2.bank import get_expert
 from hetgraph.models.gph2.config import GPH2Config
 from hetgraph.models.gph2.encoder import Encoder, aligned_features, view_propagators
@@ -57,7 +57,7 @@ class GPH2Batch:
     places: Tensor
 
 
-class GPH2(Model):
+class GPH2(Method):
     """Frozen experts of other graphs, homogeneous and heterogeneous, fused class by class.
 
     Args:
@@ -98,7 +98,7 @@ class GPH2(Model):
         self.train()
 
     @classmethod
-    def for_task(cls, task: Task, config: Any) -> Model:
+    def for_task(cls, task: Task, config: Any) -> Method:
         """Settles the sources, takes their experts or trains those that are missing, and builds.
 
         Raises:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hetgraph.data import CSR, Schema
 from hetgraph.errors import MetaPathError
-from hetgraph.model import RelevanceRow
+from hetgraph.methods import RelevanceRow
 from hetgraph.models.han.config import HANConfig
 from hetgraph.models.han.layers import HANLayer
 from hetgraph.models.han.neighbors import add_self_loops, sample_neighbors

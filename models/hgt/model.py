@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hetgraph.data import EdgeType, Schema
 from hetgraph.errors import ConfigError
-from hetgraph.model import RelevanceRow
+from hetgraph.methods import RelevanceRow
 from hetgraph.models.hgt.layer import HGTLayer
 from hetgraph.models.hgt.relevance import relevance_rows
 from hetgraph.nn import (

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hetgraph.data import EdgeType
-from hetgraph.model import RelevanceRow
+from hetgraph.methods import RelevanceRow
 
 __all__ = ["relevance_rows"]
 

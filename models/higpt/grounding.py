@@ -13,7 +13,7 @@ from hetgraph.catalog.loading import load_dataset
 from hetgraph.data import Schema
 from hetgraph.errors import ConfigError, DataError, suggest
 from hetgraph.features import embed_texts, make_encoder
-from hetgraph.model import Loss, Stage
+from hetgraph.methods import Loss, Stage
 from hetgraph.models.higpt.config import HiGPTConfig
 from hetgraph.models.higpt.corpus import Corpus, make_corpus
 from hetgraph.models.higpt.heads import HiGPTInputs, StageHead, tokens_of

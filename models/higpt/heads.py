@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hetgraph.data import HeteroGraph, Schema
-from hetgraph.model import Loss, Stage
+from hetgraph.methods import Loss, Stage
 from hetgraph.models.higpt.config import HiGPTConfig
 from hetgraph.models.higpt.corpus import Corpus
 from hetgraph.models.higpt.tokenizer import Tokenizer

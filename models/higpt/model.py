@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hetgraph.data import EdgeType, Schema
 from hetgraph.features import embed_texts, make_encoder
-from hetgraph.model import Loss, Model, RelevanceRow, Stage
+from hetgraph.methods import Loss, Method, RelevanceRow, Stage
 from hetgraph.models.higpt.config import HiGPTConfig
 from hetgraph.models.higpt.corpus import make_corpus
 from hetgraph.models.higpt.descriptions import words
@@ -29,7 +29,7 @@ _RELEASED_DIM = 768
 """Width of the vectors of types that the authors publish."""
 
 
-class HiGPT(Model):
+class HiGPT(Method):
     """Tokens of nodes from weights that descriptions of their types generate.
 
     Args:
@@ -74,7 +74,7 @@ class HiGPT(Model):
         self.tokenizer.requires_grad_(self.head.trains_tokenizer)
 
     @classmethod
-    def for_task(cls, task: Task, config: Any) -> Model:
+    def for_task(cls, task: Task, config: Any) -> Method:
         """Builds the model, and takes the weights of the run or the sources that it begins with.
 
         Raises:

@@ -10,7 +10,7 @@ import torch
 from hetgraph.catalog.fetch import cache_folder
 from hetgraph.catalog.loading import load_dataset
 from hetgraph.features.store import content_digest
-from hetgraph.model import Model
+from hetgraph.methods import Method
 from hetgraph.models.higpt.config import HiGPTConfig, LanguageConfig
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import make_task
@@ -22,7 +22,7 @@ _VERSION = 1  # raise it when tokenizers of the same settings change
 _LR = 1e-3
 
 
-def pretrained_tokenizer(cls: type[Model], config: HiGPTConfig, *, progress: bool = True) -> Path:
+def pretrained_tokenizer(cls: type[Method], config: HiGPTConfig, *, progress: bool = True) -> Path:
     """Returns the folder of the tokenizer that was brought to the texts of ``config.sources``.
 
     No label is read, and its seed is always the same, so that all runs share it.

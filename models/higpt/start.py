@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from hetgraph.errors import ConfigError, FileFormatError
-from hetgraph.model import Model
+from hetgraph.methods import Method
 from hetgraph.settings import config_from_dict
 from hetgraph.tensorfile import load_tensors
 
@@ -22,7 +22,7 @@ _SHARED = (
 """Settings that give the weights of a tokenizer their shape or their meaning."""
 
 
-def load_start(model: Model, folder: Path) -> None:
+def load_start(model: Method, folder: Path) -> None:
     """Copies the tokenizer of a finished run, and the head of its stage where both have one.
 
     The graph, its types and its classes may be others: no parameter of these belongs to them.
@@ -63,7 +63,7 @@ def load_start(model: Model, folder: Path) -> None:
     model.load_state_dict({**own, **taken})
 
 
-def _read(place: Path, model: Model) -> tuple[Any, dict[str, Tensor]]:
+def _read(place: Path, model: Method) -> tuple[Any, dict[str, Tensor]]:
     """Returns settings and weights without building the model, which may be large."""
     try:
         meta = json.loads((place / "model.json").read_text(encoding="utf-8"))

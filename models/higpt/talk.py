@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hetgraph.data import Schema
 from hetgraph.errors import ConfigError
-from hetgraph.model import Loss, Stage
+from hetgraph.methods import Loss, Stage
 from hetgraph.models.higpt.config import HiGPTConfig
 from hetgraph.models.higpt.corpus import Corpus
 from hetgraph.models.higpt.heads import HiGPTInputs, StageHead

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hetgraph.data import CSR, Schema
-from hetgraph.model import Loss, RelevanceRow, Stage
+from hetgraph.methods import Loss, RelevanceRow, Stage
 from hetgraph.models.latte.attention import RelationAttention
 from hetgraph.models.latte.build import Links
 from hetgraph.models.latte.config import LATTEConfig

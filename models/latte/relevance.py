@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
-from hetgraph.model import RelevanceRow
+from hetgraph.methods import RelevanceRow
 
 __all__ = ["SELF", "choice_rows"]
 

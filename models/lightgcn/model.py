@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hetgraph.data import CSR, Schema
 from hetgraph.errors import ConfigError
-from hetgraph.model import Loss, Stage
+from hetgraph.methods import Loss, Stage
 from hetgraph.nn import PairBatch, PairInputs, PairwiseModel, bipartite_propagator, pair_table
 from hetgraph.ops import spmm
 from hetgraph.seeds import Seeds

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from hetgraph.data import Schema
 from hetgraph.errors import ConfigError
-from hetgraph.model import Loss, Model, RelevanceRow, Stage
+from hetgraph.methods import Loss, Method, RelevanceRow, Stage
 from hetgraph.models.metahgnie.block import Block, make_blocks
 from hetgraph.models.metahgnie.config import MetaHGNIEConfig
 from hetgraph.models.metahgnie.fusion import ScoreFusion
@@ -77,7 +77,7 @@ class View:
     vectors: Tensor
 
 
-class MetaHGNIE(Model):
+class MetaHGNIE(Method):
     """Predicts the importance of nodes from their hyperedges by two channels, and aligns these.
 
     Predictions are offsets from the mean of the training labels.
@@ -146,7 +146,7 @@ class MetaHGNIE(Model):
             )
 
     @classmethod
-    def for_task(cls, task: Task, config: Any) -> Model:
+    def for_task(cls, task: Task, config: Any) -> Method:
         """Builds the model, with the widths of its inputs and the types of hyperedges counted."""
         cls.check_family(task.spec.kind, task.dataset_name)
         hypergraph = make_hypergraph(task, config)

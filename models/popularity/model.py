@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from hetgraph.model import Stage
+from hetgraph.methods import Stage
 from hetgraph.nn import PairInputs, PairwiseModel
 
 __all__ = ["Popularity", "PopularityConfig"]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hetgraph.errors import ConfigError
 from hetgraph.features.svd import align_features
-from hetgraph.model import Loss, Model, Stage
+from hetgraph.methods import Loss, Method, Stage
 from hetgraph.nn import graph_views, make_propagator
 from hetgraph.nn.features import feature_matrix
 from hetgraph.seeds import Seeds
@@ -62,7 +62,7 @@ class PrototypeInputs:
     rows: Mapping[str, Tensor]
 
 
-class Prototype(Model):
+class Prototype(Method):
     """Scores a class by the cosine of a node's features with the mean of its labelled nodes.
 
     Args:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hetgraph.data import EdgeType, Schema
 from hetgraph.errors import ConfigError
-from hetgraph.model import RelevanceRow
+from hetgraph.methods import RelevanceRow
 from hetgraph.models.rgcn.layer import RGCNLayer
 from hetgraph.models.rgcn.means import Mean
 from hetgraph.nn import (

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hetgraph.data import Schema
 from hetgraph.errors import SchemaError
-from hetgraph.model import Loss, Model, RelevanceRow, Stage
+from hetgraph.methods import Loss, Method, RelevanceRow, Stage
 from hetgraph.models.rphgnn.config import RpHGNNConfig
 from hetgraph.models.rphgnn.encoder import Encoder, IterationFilter
 from hetgraph.models.rphgnn.groups import Layout
@@ -46,7 +46,7 @@ class Batch:
     labelled: Tensor
 
 
-class RpHGNN(Model):
+class RpHGNN(Method):
     """Random-projection heterogeneous graph network: propagate once, then train an MLP.
 
     Args:

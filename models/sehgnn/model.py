@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hetgraph.data import CSR, Schema
 from hetgraph.errors import SchemaError
-from hetgraph.model import Loss, Model, RelevanceRow, Stage
+from hetgraph.methods import Loss, Method, RelevanceRow, Stage
 from hetgraph.models.sehgnn.aggregate import (
     aggregate_features,
     aggregate_labels,
@@ -57,7 +57,7 @@ class Batch:
     labels: Tensor
 
 
-class SeHGNN(Model):
+class SeHGNN(Method):
     """Simple and efficient heterogeneous graph network: mean once, then fuse the meta-paths.
 
     Args:

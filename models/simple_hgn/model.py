@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hetgraph.data import EdgeType, Schema
-from hetgraph.model import RelevanceRow
+from hetgraph.methods import RelevanceRow
 from hetgraph.models.simple_hgn.config import SimpleHGNConfig
 from hetgraph.models.simple_hgn.layer import SimpleHGNLayer
 from hetgraph.nn import (

@@ -15,7 +15,7 @@ from hetgraph.benchmarks.models import Row, measure, table
 from hetgraph.catalog import Dataset, LinkSplit
 from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError, DataError
-from hetgraph.model import Model
+from hetgraph.methods import Method
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, make_task
@@ -94,7 +94,7 @@ def moves_weights(epoch: Callable[[], None]) -> bool:
     epoch()
     moved = [name for name, one in model.named_parameters() if not torch.equal(one, before[name])]
     # PyG's layers also hold weights of relations and types that do not reach the target.
-    return len(moved) == len(before) or (not isinstance(model, Model) and len(moved) > 3)
+    return len(moved) == len(before) or (not isinstance(model, Method) and len(moved) > 3)
 
 
 def test_ways_of_rgcn_compute_the_same() -> None:

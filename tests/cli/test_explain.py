@@ -9,7 +9,7 @@ import pytest
 import hetgraph as package
 from hetgraph import explain
 from hetgraph.explain import Explanation
-from hetgraph.model import RelevanceRow
+from hetgraph.methods import RelevanceRow
 
 ROWS = (
     RelevanceRow("author", "author -writes> paper", 0, 0.25),

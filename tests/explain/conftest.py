@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hetgraph.catalog import Dataset, NodeLabels, Split
 from hetgraph.data import HeteroGraph
-from hetgraph.model import Model, RelevanceRow
+from hetgraph.methods import Method, RelevanceRow
 from hetgraph.runs.record import Record
 from hetgraph.runs.reopen import OpenRun
 from hetgraph.seeds import Seeds
@@ -21,7 +21,7 @@ from hetgraph.tasks import make_task
 CLASS_NAMES = ("theory", "systems", "graphs")
 
 
-class Told(Model):
+class Told(Method):
     """Weights 0.6 and 0.4 for all nodes; by class, the first grows with the class."""
 
     name = "told"

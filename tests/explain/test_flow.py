@@ -12,7 +12,7 @@ from hetgraph.data.schema import EdgeSpec, FeatureSpec
 from hetgraph.explain import style
 from hetgraph.explain.flow import Flow, flow_data, flow_layout, source_type
 from hetgraph.explain.flow_picture import draw_flow, flow_figure
-from hetgraph.model import RelevanceRow as Row
+from hetgraph.methods import RelevanceRow as Row
 
 # matplotlib only warns where there is no room for a layout.
 pytestmark = pytest.mark.filterwarnings("error")

@@ -7,7 +7,7 @@ import pytest
 
 from hetgraph.explain import style
 from hetgraph.explain.heatmap import class_heat_data, draw_heat, heat_data, heat_figure
-from hetgraph.model import RelevanceRow as Row
+from hetgraph.methods import RelevanceRow as Row
 
 # matplotlib only warns where there is no room for a layout.
 pytestmark = pytest.mark.filterwarnings("error")

@@ -18,7 +18,7 @@ from hetgraph.explain import explain, report
 from hetgraph.explain.flow import flow_data
 from hetgraph.explain.heatmap import heat_data
 from hetgraph.explain.scatter import project
-from hetgraph.model import Model, RelevanceRow
+from hetgraph.methods import Method, RelevanceRow
 from hetgraph.runs.reopen import OpenRun, reopen
 
 # matplotlib only warns where there is no room for a layout.
@@ -103,7 +103,7 @@ def test_representations_on_the_way_are_drawn_too(
 ) -> None:
     run = reopen(trained)
     found = {split: run.model.embed(run.inputs, split)[:, :3] for split in run.task.open_splits()}
-    monkeypatch.setattr(Model, "earlier", lambda self, inputs, split: {"half way": found[split]})
+    monkeypatch.setattr(Method, "earlier", lambda self, inputs, split: {"half way": found[split]})
     data = report.embedding_data(run)
     assert list(data) == ["half way", ""]
     assert torch.equal(data["half way"].points, project(torch.cat(list(found.values())))[0])

@@ -11,7 +11,7 @@ from hetgraph.explain.table import (
     to_csv,
     to_dicts,
 )
-from hetgraph.model import RelevanceRow
+from hetgraph.methods import RelevanceRow
 
 ROWS = [
     RelevanceRow("paper", "paper-venue", 0, 0.25, 0.5),

@@ -19,7 +19,7 @@ from hetgraph.leaderboards.record import read_records
 from hetgraph.leaderboards.render import show
 from hetgraph.leaderboards.runner import run_benchmark
 from hetgraph.leaderboards.spec import load_benchmark
-from hetgraph.model import Loss, Model, Stage
+from hetgraph.methods import Loss, Method, Stage
 from hetgraph.registry import models
 from hetgraph.tasks import Task
 
@@ -241,7 +241,7 @@ class LinearConfig:
     scale: float = 1.0
 
 
-class Linear(Model):
+class Linear(Method):
     """Logistic regression on the target's features."""
 
     name: ClassVar[str] = "toy_linear"

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hetgraph.catalog import Dataset, NodeValues
 from hetgraph.data import EdgeType, HeteroGraph, Hypergraph, Relation
-from hetgraph.model import Model, Stage
+from hetgraph.methods import Method, Stage
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task
@@ -54,8 +54,8 @@ class Contract:
         )
 
     def build(
-        self, name: str, task: Task, *, like: Model | None = None, seeds: Seeds = SEEDS
-    ) -> Model:
+        self, name: str, task: Task, *, like: Method | None = None, seeds: Seeds = SEEDS
+    ) -> Method:
         """A fresh model with the seeded initialisation, or with the parameters of another."""
         torch.manual_seed(seeds.key("init"))
         cls = models.get(name)
@@ -65,14 +65,14 @@ class Contract:
         return model
 
     @staticmethod
-    def predict(model: Model, task: Task, split: str = "test") -> Tensor:
+    def predict(model: Method, task: Task, split: str = "test") -> Tensor:
         """Predictions without dropout."""
         model.eval()
         with torch.no_grad():
             return model.predict(model.prepare(task, seeds=SEEDS), split)
 
     @staticmethod
-    def first_batch(model: Model, task: Task, **options: Any) -> tuple[Any, Stage]:
+    def first_batch(model: Method, task: Task, **options: Any) -> tuple[Any, Stage]:
         """A training batch of the first stage."""
         stage = model.stages()[0]
         inputs = model.prepare(task, seeds=SEEDS)
@@ -111,7 +111,7 @@ class Contract:
         task = self.make(SEEDS)
         model = self.build(name, task)
         model.save(folder)
-        loaded = Model.load(folder)
+        loaded = Method.load(folder)
         assert type(loaded) is type(model)
         assert (loaded.config, loaded.spec) == (model.config, model.spec)
         assert torch.equal(self.predict(loaded, task), self.predict(model, task))
@@ -139,7 +139,7 @@ class Contract:
 
     def _interrupted(
         self, name: str, out: Path, *, stop_at: int | None = None, resume: bool = False
-    ) -> Model:
+    ) -> Method:
         task = self.make(SEEDS)
         model = self.build(name, task)
         step, calls = model.training_step, iter(range(10**6))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hetgraph.catalog import Dataset, NodeLabels, Split
 from hetgraph.data import CSR, EdgeType, HeteroGraph
 from hetgraph.errors import DataError
-from hetgraph.model import Model, Stage
+from hetgraph.methods import Method, Stage
 from hetgraph.models.mlp import MLP, MLPConfig
 from hetgraph.nn import FeatureEncoder, FullGraphModel, GraphInputs
 from hetgraph.ops import spmm
@@ -146,7 +146,7 @@ def test_vectors_of_nodes_are_saved_and_loaded(task, tmp_path):
     model, inputs = build(bare, cls=MLP)
     assert model.features["author"].weight.shape == (40, 8)
     model.save(tmp_path / "model")
-    loaded = Model.load(tmp_path / "model")
+    loaded = Method.load(tmp_path / "model")
     assert loaded.spec == bare.spec
     assert hash(loaded.spec) == hash(bare.spec)
     model.eval()

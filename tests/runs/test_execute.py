@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from hetgraph.catalog.loading import load_dataset
 from hetgraph.errors import ConfigError, FileFormatError, MetaPathError
 from hetgraph.files import OutputError
-from hetgraph.model import Model
+from hetgraph.methods import Method
 from hetgraph.registry import models
 from hetgraph.runs import Record, run, settings_from
 
@@ -84,7 +84,7 @@ def test_writes_the_contract_and_all_that_belongs_to_it(tmp_path):
 def test_the_saved_model_gives_the_saved_predictions(tmp_path):
     record = _run(tmp_path / "a")
     saved = load_file(tmp_path / "a" / "predictions.safetensors")
-    model = Model.load(tmp_path / "a" / "model")
+    model = Method.load(tmp_path / "a" / "model")
     assert record.parameters == model.num_parameters()
     features = load_dataset("synthetic/academic", num_nodes=300).graph.features["author"]
     for part in ("train", "valid", "test"):

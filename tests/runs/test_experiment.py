@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hetgraph.model import Model
+from hetgraph.methods import Method
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class PaperConfig:
     metapaths: tuple[str, ...] = ()
 
 
-class Paper(Model):
+class Paper(Method):
     name = "paper"
     Config = PaperConfig
 """

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from hetgraph.errors import ConfigError
-from hetgraph.model import Loss, Stage
+from hetgraph.methods import Loss, Stage
 from hetgraph.seeds import Seeds
 from hetgraph.train import DivergenceError, TrainConfig, Trainer
 

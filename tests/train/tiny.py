@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from hetgraph.catalog import Dataset, NodeLabels, Split
 from hetgraph.data import HeteroGraph, Relation
 from hetgraph.data.schema import EdgeType
-from hetgraph.model import Loss, Model, Stage
+from hetgraph.methods import Loss, Method, Stage
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import NodeClassification, Task
 from hetgraph.train import row_batches
@@ -54,7 +54,7 @@ class TinyConfig:
     metapaths: tuple[str, ...] = ()
 
 
-class TinyModel(Model):
+class TinyModel(Method):
     """A perceptron on the features of the target nodes."""
 
     name: ClassVar[str] = "tiny"

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from hetgraph.catalog import Dataset
 from hetgraph.errors import ConfigError, DataError
-from hetgraph.model import Stage
+from hetgraph.methods import Stage
 from hetgraph.models.gph2 import GPH2, ExpertConfig, GPH2Config
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, audit, make_task

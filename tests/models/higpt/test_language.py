@@ -12,7 +12,7 @@ import torch
 
 from hetgraph.catalog import Dataset
 from hetgraph.errors import ConfigError, DataError, FileFormatError
-from hetgraph.model import Model
+from hetgraph.methods import Method
 from hetgraph.models.higpt import HiGPT, HiGPTConfig, LanguageConfig
 from hetgraph.seeds import Seeds
 
@@ -196,7 +196,7 @@ def test_runs_go_on_from_one_another_and_are_saved(
     for key, value in first.state_dict().items():
         assert torch.equal(value, second.state_dict()[key])
     second.save(tmp_path / "two")
-    loaded = Model.load(tmp_path / "two")
+    loaded = Method.load(tmp_path / "two")
     with torch.no_grad():
         one, other = (
             m.eval().predict(m.prepare(task, seeds=Seeds()), "valid") for m in (second, loaded)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hetgraph.model import Stage
+from hetgraph.methods import Stage
 from hetgraph.models.latte import LATTE, LATTEConfig
 from hetgraph.models.latte.inputs import make_views
 from hetgraph.seeds import Seeds

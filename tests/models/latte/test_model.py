@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hetgraph.data import EdgeType, HeteroGraph, Relation
-from hetgraph.model import Stage
+from hetgraph.methods import Stage
 from hetgraph.models.latte import LATTE, LATTEConfig
 from hetgraph.models.latte.inputs import LATTEInputs
 from hetgraph.models.latte.relations import MetaRelation

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from hetgraph.data import CSR
 from hetgraph.data.schema import EdgeType
-from hetgraph.model import Stage
+from hetgraph.methods import Stage
 from hetgraph.models.latte.config import LATTEConfig
 from hetgraph.models.latte.order import OrderOutput, ScoredEdges
 from hetgraph.models.latte.proximity import negative_pairs, proximity_loss

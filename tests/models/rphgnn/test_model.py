@@ -11,7 +11,7 @@ import torch
 from hetgraph.catalog import Dataset, NodeLabels, Split
 from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError, SchemaError
-from hetgraph.model import Stage
+from hetgraph.methods import Stage
 from hetgraph.models.rphgnn import RpHGNN, RpHGNNConfig
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec, make_task

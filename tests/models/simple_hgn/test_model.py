@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hetgraph.catalog import Dataset, NodeLabels, Split
-from hetgraph.model import Stage
+from hetgraph.methods import Stage
 from hetgraph.models.simple_hgn import SimpleHGN, SimpleHGNConfig
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import make_task

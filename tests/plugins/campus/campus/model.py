@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hetgraph import Model
+from hetgraph import Method
 from hetgraph.metapaths import compose
 from hetgraph.metapaths.registry import resolve_metapaths
-from hetgraph.model import Loss, RelevanceRow, Stage
+from hetgraph.methods import Loss, RelevanceRow, Stage
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task
 
@@ -31,7 +31,7 @@ class Inputs:
     task: Task
 
 
-class Campus(Model):
+class Campus(Method):
     """A linear classifier on means along meta-paths."""
 
     name = "campus"

@@ -22,7 +22,7 @@ from hetgraph.settings import config_from_dict
 from hetgraph.tasks.base import Task, TaskSpec, run_family
 from hetgraph.tensorfile import load_tensors, save_tensors
 
-__all__ = ["Loss", "Model", "RelevanceRow", "Stage"]
+__all__ = ["Loss", "Method", "RelevanceRow", "Stage"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Stage:
     """One part of a training: pre-training, fusion, tuning.
 
     Args:
-        name: Passed to :meth:`Model.batches` and :meth:`Model.training_step`.
+        name: Passed to :meth:`Method.batches` and :meth:`Method.training_step`.
         epochs: Number of epochs; ``None`` takes the trainer's setting.
         validate: Whether the stage is early-stopped and selected on validation.
     """
@@ -81,7 +81,7 @@ class RelevanceRow:
     source: str | None = None
 
 
-class Model(nn.Module, ABC):
+class Method(nn.Module, ABC):
     """A method: fixed inputs made once, a training step, predictions.
 
     Parameters are sized from schema, task and configuration alone, so a model can be built,
@@ -98,7 +98,7 @@ class Model(nn.Module, ABC):
     citation: ClassVar[str] = ""
     search_space: ClassVar[Mapping[str, Any]] = {}
     tasks: ClassVar[tuple[str, ...]] = ("node-classification",)
-    families: ClassVar[Mapping[str, type[Model]]] = {}
+    families: ClassVar[Mapping[str, type[Method]]] = {}
     """Classes that take this one's place for other families of tasks, with the same ``Config``."""
     no_decay: ClassVar[tuple[str, ...]] = ()
     """Parameters whose name contains one of these words are left out of weight decay."""
@@ -186,7 +186,7 @@ class Model(nn.Module, ABC):
         return []
 
     @classmethod
-    def for_task(cls, task: Task, config: Any) -> Model:
+    def for_task(cls, task: Task, config: Any) -> Method:
         """Builds the model for a task; see :attr:`families`.
 
         Raises:
@@ -218,7 +218,7 @@ class Model(nn.Module, ABC):
             )
 
     @classmethod
-    def _of(cls, spec: TaskSpec) -> type[Model]:
+    def _of(cls, spec: TaskSpec) -> type[Method]:
         return cls.families.get(spec.kind, cls)
 
     def check(self, task: Task) -> None:
@@ -269,7 +269,7 @@ class Model(nn.Module, ABC):
             (temporary / "model.json").write_text(json.dumps(meta, indent=2), encoding="utf-8")
 
     @staticmethod
-    def load(folder: str | Path) -> Model:
+    def load(folder: str | Path) -> Method:
         """Reads a model that :meth:`save` wrote, whatever its class.
 
         Raises:
@@ -281,7 +281,7 @@ class Model(nn.Module, ABC):
             cls = models.get(meta["model"])
             config = config_from_dict(cls.Config, meta["config"])
             schema, spec = Schema.from_dict(meta["schema"]), TaskSpec.from_dict(meta["spec"])
-            model: Model = cls._of(spec)(schema, spec, config)
+            model: Method = cls._of(spec)(schema, spec, config)
             model.load_state_dict(load_tensors(folder / "parameters.safetensors"))
         except FileFormatError:
             raise
