@@ -1,4 +1,4 @@
-"""Trainings in processes of their own that take turns: time of an epoch, memory of its steps."""
+"""Time per epoch and memory of trainings that alternate, each in a separate process."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from types import TracebackType
+from typing import Self
 
 from torch import Tensor
-from typing_extensions import Self
 
 from hetgraph.benchmarks._timing import available_bytes, extra_bytes
 from hetgraph.train.memory import PeakMemory
@@ -23,10 +23,10 @@ __all__ = ["Contender", "ContenderError", "Make", "Measurement", "take_turns"]
 Epoch = Callable[[], object]
 """Trains one epoch."""
 Make = Callable[[], Epoch]
-"""Prepares a training; picklable, so that another process can do it."""
+"""Prepares a training; picklable, so that another process can run it."""
 
 STEPS = 3
-"""Epochs whose memory is taken: the first makes gradients and moments, later ones use all."""
+"""Epochs whose memory is measured: the first one allocates gradients and optimiser state."""
 LEAST_TURNS = 3
 PRELOADED = [
     "hetgraph.benchmarks._pyg_models",
@@ -35,7 +35,7 @@ PRELOADED = [
 
 
 class ContenderError(RuntimeError):
-    """A training failed, or took more memory than there is."""
+    """A training failed or ran out of memory."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Measurement:
     """What one training costs.
 
     Args:
-        seconds: Median time of an epoch after the first ones.
-        extra_bytes: How far the resident memory rises above its level before the first step.
-        peak_bytes: Most memory that was resident from the start of the process on.
+        seconds: Median time per epoch after the first epochs.
+        extra_bytes: Increase of the resident memory over its level before the first step.
+        peak_bytes: Peak resident memory since the start of the process.
     """
 
     seconds: float
@@ -54,9 +54,10 @@ class Measurement:
 
 
 class Contender:
-    """A training in a process of its own, which rests until it is asked.
+    """A training in a separate process, which waits for requests.
 
-    The process may not take more memory than is available when it starts: it fails alone.
+    The process is limited to the memory available when it starts, so only this contender fails
+    if that is exceeded.
 
     Args:
         make: Prepares the training.
@@ -69,13 +70,13 @@ class Contender:
 
     def __init__(self, make: Make, warm_up: Make) -> None:
         context = _context()
-        self._pipe, theirs = context.Pipe()
+        self._pipe, far_end = context.Pipe()
         limit = available_bytes()
         self._process = context.Process(
-            target=_serve, args=(theirs, make, warm_up, limit), daemon=True
+            target=_serve, args=(far_end, make, warm_up, limit), daemon=True
         )
         self._process.start()
-        theirs.close()
+        far_end.close()
         try:
             self._receive()
         except ContenderError:
@@ -83,15 +84,15 @@ class Contender:
             raise
 
     def epoch(self) -> float:
-        """Trains an epoch and returns its seconds."""
+        """Trains one epoch and returns its time in seconds."""
         return self._ask("epoch")
 
     def extra_bytes(self) -> int:
-        """Trains the first epochs and returns how far the resident memory rises."""
+        """Trains the first epochs and returns the increase of the resident memory."""
         return int(self._ask("extra_bytes"))
 
     def finish(self) -> int:
-        """Ends the training; returns the most memory that its process ever had resident."""
+        """Ends the training and returns the peak resident memory of its process."""
         return int(self._ask("finish"))
 
     def close(self) -> None:
@@ -119,7 +120,7 @@ class Contender:
         try:
             answer = self._pipe.recv()
         except (EOFError, OSError) as error:
-            raise ContenderError("its process ended, probably for want of memory") from error
+            raise ContenderError("its process ended, probably out of memory") from error
         if isinstance(answer, str):
             raise ContenderError(answer)
         return float(answer)
@@ -128,15 +129,15 @@ class Contender:
 def take_turns(
     makes: Mapping[str, tuple[Make, Make]], *, seconds: float, rounds: int = 25
 ) -> tuple[dict[str, Measurement], dict[str, str]]:
-    """Measures trainings that take turns epoch by epoch, so that a busy moment meets all.
+    """Measures trainings that alternate epoch by epoch, so other load affects all equally.
 
     Args:
-        makes: The training and its warm-up by name.
-        seconds: Share of each; it stops when it had this and at least three turns.
-        rounds: At most this many turns.
+        makes: The training and its warm-up, by name.
+        seconds: Time for each training; it stops after this time and at least three epochs.
+        rounds: Maximum number of epochs per training.
 
     Returns:
-        Measurements by name, and what failed by name.
+        Measurements by name, and reasons of failures by name.
     """
     failed: dict[str, str] = {}
     extra: dict[str, int] = {}
@@ -145,25 +146,25 @@ def take_turns(
         running: dict[str, Contender] = {}
         for name, (make, warm_up) in makes.items():
             try:
-                one = stack.enter_context(Contender(make, warm_up))
-                extra[name] = one.extra_bytes()
+                contender = stack.enter_context(Contender(make, warm_up))
+                extra[name] = contender.extra_bytes()
             except ContenderError as error:
                 failed[name] = str(error)
                 continue
-            running[name], times[name] = one, []
+            running[name], times[name] = contender, []
         for _ in range(rounds):
-            for name, one in running.items():
+            for name, contender in running.items():
                 if sum(times[name]) < seconds or len(times[name]) < LEAST_TURNS:
-                    times[name].append(one.epoch())
+                    times[name].append(contender.epoch())
         measured = {
-            name: Measurement(statistics.median(times[name]), extra[name], one.finish())
-            for name, one in running.items()
+            name: Measurement(statistics.median(times[name]), extra[name], contender.finish())
+            for name, contender in running.items()
         }
     return measured, failed
 
 
 def _context() -> SpawnContext | ForkServerContext:
-    """Returns how processes start: from a server that has the libraries loaded and nothing else."""
+    """Returns how processes are started: from a server that has only loaded the libraries."""
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     context = get_context("forkserver")
@@ -172,15 +173,15 @@ def _context() -> SpawnContext | ForkServerContext:
 
 
 def _serve(pipe: Connection, make: Make, warm_up: Make, limit: int) -> None:
-    """Does what it is told until the training is finished or the other end is closed."""
+    """Answers requests until the training is finished or the other end is closed."""
     _limit_memory(limit)
     try:
         with PeakMemory() as memory:
             _train(warm_up())
             epoch = make()
             pipe.send(0.0)
-            while (order := pipe.recv()) != "finish":
-                pipe.send(_timed(epoch) if order == "epoch" else float(_extra_bytes(epoch)))
+            while (request := pipe.recv()) != "finish":
+                pipe.send(_timed(epoch) if request == "epoch" else float(_extra_bytes(epoch)))
         pipe.send(float(memory.resident_bytes))
     except EOFError:
         return

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hetgraph.data import CSR
+from hetgraph.data import CSR, Schema
+from hetgraph.models.diffgraph import DiffGraph
+from hetgraph.models.diffgraph.behaviours import Behaviours
 from hetgraph.models.diffgraph.encoder import SLOPE
-from hetgraph.models.diffgraph.recommend import DiffGraphRecommender
-from hetgraph.nn.pairwise import PairInputs
+from hetgraph.tasks import TaskSpec
 
 __all__ = ["GatherDiffGraph"]
 
 
-class GatherDiffGraph(DiffGraphRecommender):
-    """The same model; a layer is written as its formula, all nodes at a time."""
+class _GatherBehaviours(Behaviours):
+    """The same views; a layer is written as its formula, all nodes at a time."""
 
-    def _encoded(self, inputs: PairInputs, rows: Tensor | None = None) -> list[Tensor]:
-        encoded = [self._view(one) for one in inputs.propagators]
-        return encoded if rows is None else [one[rows] for one in encoded]
+    def _encoded(self, inputs: list[CSR], rows: Tensor | None = None) -> list[Tensor]:
+        encoded = [self._view(behaviour) for behaviour in inputs]
+        return encoded if rows is None else [view[rows] for view in encoded]
 
     def _view(self, csr: CSR) -> Tensor:
         total: Tensor = self.table
@@ -30,6 +33,16 @@ class GatherDiffGraph(DiffGraphRecommender):
             total = total + unit
             z = z if self.config.feed == "raw" else unit
         return total
+
+
+class GatherDiffGraph(DiffGraph):
+    """The same model with gathered messages."""
+
+    def __init__(self, schema: Schema, spec: TaskSpec, config: Any) -> None:
+        super().__init__(schema, spec, config)
+        plain = _GatherBehaviours(schema, spec, config)
+        plain.load_state_dict(self.views.state_dict())
+        self.views = plain
 
 
 def _gather(csr: CSR, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""MetaHGNIE with a row for each membership: the form of its formulas and of its first program."""
+"""MetaHGNIE with one row per membership, as in its formulas and the official implementation."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ class _Semantic(SemanticLayer):
         score = (query[node] * keys[edge]).sum(2) * scale
         message = _softmax(score, edge, len(keys)).unsqueeze(2) * value[node]
         states = self.edge_out(torch.zeros_like(keys).index_add(0, edge, message).flatten(1))
-        to, of = (one.long() for one in block.incidence.coo())
+        node, edge = (index.long() for index in block.incidence.coo())
         query, keys = self._heads(self.node_query(own)), self._heads(self.state_key(states))
-        score = (query[to] * keys[of]).sum(2) * scale
-        told = (
-            _softmax(score, to, len(own)).unsqueeze(2) * self._heads(self.state_value(states))[of]
-        )
-        mixed = torch.zeros_like(query).index_add(0, to, told).flatten(1)
-        g = self.norm(self.node_out(mixed) + (own if self.skip is None else self.skip(own)))
-        made: Tensor = self.last_norm(g + F.dropout(self.dense(g), rate, self.training))
-        return made
+        values = self._heads(self.state_value(states))
+        score = (query[node] * keys[edge]).sum(2) * scale
+        message = _softmax(score, node, len(own)).unsqueeze(2) * values[edge]
+        mixed = torch.zeros_like(query).index_add(0, node, message).flatten(1)
+        hidden = self.norm(self.node_out(mixed) + (own if self.skip is None else self.skip(own)))
+        dense = F.dropout(self.dense(hidden), rate, self.training)
+        result: Tensor = self.last_norm(hidden + dense)
+        return result
 
 
 class GatherMetaHGNIE(MetaHGNIE):
-    """The same model over all nodes; the contrastive loss is of the matrix of all pairs."""
+    """The same model over all nodes, with a contrastive loss on the matrix of all pairs."""
 
     structural_layer: ClassVar[type[StructuralLayer]] = _Structural
     semantic_layer: ClassVar[type[SemanticLayer]] = _Semantic
@@ -69,7 +69,7 @@ class GatherMetaHGNIE(MetaHGNIE):
 
 
 def _memberships(block: Block) -> tuple[Tensor, Tensor]:
-    """Node and hyperedge of each membership, found anew in every step."""
+    """Returns the node and hyperedge of each membership, computed again in every step."""
     edge, node = block.members.coo()
     return node.long(), edge.long()
 

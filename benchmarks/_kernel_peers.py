@@ -1,4 +1,4 @@
-"""The same operations by other means: plain PyTorch, PyG, torch-scatter, DGL."""
+"""The same operations in plain PyTorch, PyG, torch-scatter and DGL."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Run = Callable[[], Sequence[Tensor]]
 
 @dataclass
 class Case:
-    """A relation in the forms the contenders want."""
+    """A relation in the formats that the contenders need."""
 
     csr: CSR
     src: Tensor
@@ -36,7 +36,7 @@ class Case:
 
     @classmethod
     def random(cls, rows: int, cols: int, nnz: int) -> Case:
-        """Draws a relation with uniform ends, its edges sorted by row."""
+        """Draws a relation with uniformly random end nodes; the edges are sorted by row."""
         generator = torch.Generator().manual_seed(0)
         row, col = (torch.randint(n, (nnz,), generator=generator) for n in (rows, cols))
         csr = CSR.from_coo(row, col, (rows, cols))
@@ -45,10 +45,10 @@ class Case:
 
     @property
     def name(self) -> str:
-        """Sizes for people."""
+        """Returns the size in readable form."""
         return f"{_short(self.csr.num_rows)} x {_short(self.csr.num_cols)}, {_short(self.csr.nnz)}"
 
-    @cache  # noqa: B019 - two cases live as long as the program
+    @cache  # noqa: B019 - there are two cases, which live as long as the process
     def dgl_graph(self) -> Any:
         """Returns the relation as a DGL graph."""
         counts = {"src": self.csr.num_cols, "dst": self.csr.num_rows}
@@ -58,19 +58,19 @@ class Case:
     __hash__ = object.__hash__
 
 
-def spmm_runs(case: Case, width: int, *, backward: bool) -> dict[str, Run]:
-    """Contenders for ``A @ x`` with learned weights, and both gradients."""
+def spmm_runs(case: Case, dim: int, *, backward: bool) -> dict[str, Run]:
+    """Returns contenders for ``A @ x`` with learned weights, and for both gradients."""
     csr, src, dst, rows = case.csr, case.src, case.dst, case.csr.num_rows
-    x = torch.randn(csr.num_cols, width, requires_grad=backward)
+    x = torch.randn(csr.num_cols, dim, requires_grad=backward)
     weight = torch.rand(csr.nnz, requires_grad=backward)
-    upstream = torch.randn(rows, width)
+    upstream = torch.randn(rows, dim)
 
     def message() -> Tensor:
         return x.index_select(0, src) * weight.unsqueeze(1)
 
     forms: dict[str, Callable[[], Tensor]] = {
         "hetgraph": lambda: spmm(csr, x, weight),
-        "index_add": lambda: torch.zeros(rows, width).index_add(0, dst, message()),
+        "index_add": lambda: torch.zeros(rows, dim).index_add(0, dst, message()),
     }
     if pyg := _module("torch_geometric.utils"):
         forms["PyG"] = lambda: pyg.scatter(message(), dst, 0, rows, "sum")
@@ -83,7 +83,7 @@ def spmm_runs(case: Case, width: int, *, backward: bool) -> dict[str, Run]:
 
 
 def attention_runs(case: Case, heads: int, dim: int) -> dict[str, Run]:
-    """Contenders for the message path of a graph attention layer, forward and backward."""
+    """Returns contenders for the messages of a graph attention layer, forward and backward."""
     csr, src, dst, rows = case.csr, case.src, case.dst, case.csr.num_rows
     value = torch.randn(csr.num_cols, heads, dim, requires_grad=True)
     row = torch.randn(rows, heads, requires_grad=True)
@@ -96,9 +96,9 @@ def attention_runs(case: Case, heads: int, dim: int) -> dict[str, Run]:
         top = torch.zeros(rows, heads).scatter_reduce(
             0, index, score.detach(), "amax", include_self=False
         )
-        part = (score - top.index_select(0, dst)).exp()
-        total = torch.zeros(rows, heads).index_add(0, dst, part)
-        weight = part / total.index_select(0, dst)
+        exponential = (score - top.index_select(0, dst)).exp()
+        total = torch.zeros(rows, heads).index_add(0, dst, exponential)
+        weight = exponential / total.index_select(0, dst)
         message = value.index_select(0, src) * weight.unsqueeze(-1)
         return torch.zeros(rows, heads, dim).index_add(0, dst, message)
 
@@ -130,7 +130,7 @@ def attention_runs(case: Case, heads: int, dim: int) -> dict[str, Run]:
 
 
 def softmax_runs(case: Case, heads: int, *, backward: bool) -> dict[str, Run]:
-    """Contenders for the softmax of ``[nnz, heads]`` scores over the entries of a row."""
+    """Returns contenders for the softmax of ``[nnz, heads]`` scores over each row."""
     csr, dst, indptr = case.csr, case.dst, case.indptr
     scores = torch.randn(csr.nnz, heads, requires_grad=backward)
     upstream = torch.randn(csr.nnz, heads)
@@ -139,13 +139,13 @@ def softmax_runs(case: Case, heads: int, *, backward: bool) -> dict[str, Run]:
     }
     if pyg := _module("torch_geometric.utils"):
         forms["PyG"] = lambda: pyg.softmax(scores, dst, num_nodes=csr.num_rows)
-    if scatter := _module("torch_scatter"):  # its CSR form: faster than its scatter_softmax
+    if scatter := _module("torch_scatter"):  # segment_csr is faster than its scatter_softmax
 
         def by_segments() -> Tensor:
             top = scatter.segment_csr(scores.detach(), indptr, reduce="max")
-            part = (scores - scatter.gather_csr(top, indptr)).exp()
-            total: Tensor = scatter.gather_csr(scatter.segment_csr(part, indptr), indptr)
-            weights: Tensor = part / total
+            exponential = (scores - scatter.gather_csr(top, indptr)).exp()
+            total: Tensor = scatter.gather_csr(scatter.segment_csr(exponential, indptr), indptr)
+            weights: Tensor = exponential / total
             return weights
 
         forms["torch-scatter"] = by_segments
@@ -158,7 +158,7 @@ def softmax_runs(case: Case, heads: int, *, backward: bool) -> dict[str, Run]:
 def _runs(
     forms: dict[str, Callable[[], Tensor]], inputs: tuple[Tensor, ...], upstream: Tensor
 ) -> dict[str, Run]:
-    """Turns expressions into runs that return the result and the gradients of ``inputs``."""
+    """Turns functions into runs that return the result and the gradients of ``inputs``."""
 
     def run(form: Callable[[], Tensor]) -> Sequence[Tensor]:
         if not inputs:
@@ -173,7 +173,7 @@ def _runs(
 
 @cache
 def _module(name: str) -> ModuleType | None:
-    """Imports an optional package; ``None`` where it is absent or does not load with this torch."""
+    """Imports an optional package; ``None`` if it is missing or does not load with this torch."""
     os.environ.setdefault("DGLBACKEND", "pytorch")
     try:
         return importlib.import_module(name)

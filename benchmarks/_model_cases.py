@@ -1,4 +1,4 @@
-"""What `hetgraph bench models` trains: models on graphs, prepared on either side."""
+"""What `hetgraph bench models` trains: models on graphs, prepared for both sides."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from hetgraph.catalog import Dataset
 from hetgraph.catalog.loading import load_dataset
-from hetgraph.methods import Method
+from hetgraph.methods import Method, Registered
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict
@@ -37,7 +37,7 @@ __all__ = [
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "rgcn": {"hidden_dim": 64, "num_layers": 2},
     "hgt": {"hidden_dim": 64, "num_layers": 2, "num_heads": 8},
-    # What PyG's layer fixes: ReLU, the width of the attention over meta-paths, whole features.
+    # Fixed by PyG's layer: ReLU, the dim of the semantic attention, no dropout on features.
     "han": {
         "hidden_dim": 8,
         "num_heads": 8,
@@ -58,7 +58,7 @@ METAPATHS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Graph:
-    """A data set by name and options; both are small enough to send to another process."""
+    """A data set by name and options, so that it is small enough to send to another process."""
 
     dataset: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Case:
     Args:
         model: Name of the model.
         graph: What it is trained on.
-        settings: Fields of its configuration, besides meta-paths; others have their defaults.
+        settings: Fields of its configuration except meta-paths; other fields keep their defaults.
     """
 
     model: str
@@ -97,22 +97,22 @@ class Case:
 
     @property
     def tiny(self) -> Case:
-        """The same model on a graph that takes no time: for warming up.
+        """Returns the same model on a tiny graph, for the warm-up.
 
-        There is no such graph for other tasks, whose models are warmed up on their own.
+        For other tasks there is no tiny graph: their models warm up on their own graph.
         """
         return self if self in (PURCHASES, IMPORTANCE) else replace(self, graph=TINY)
 
     def config(self) -> Any:
-        """Returns the configuration that both sides read."""
+        """Returns the configuration that both sides use."""
         cls = models.get(self.model).Config
         settings = dict(self.settings)
-        if any(one.name == "metapaths" for one in fields(cls)):
+        if any(option.name == "metapaths" for option in fields(cls)):
             settings["metapaths"] = METAPATHS.get(self.graph.dataset, ())
         return config_from_dict(cls, settings)
 
     def task(self) -> Task:
-        """Loads the graph and makes its task."""
+        """Loads the graph and returns its task."""
         return make_task(self.graph.load(), seeds=Seeds())
 
 
@@ -127,8 +127,8 @@ PRODUCTS = Case(
         "scope": "all",
     },
 )
-"""All products composed, two of them of 16 and 20 M entries: papers at the same conference, papers
-with a term in common."""
+"""All products composed. Two of them have 16 M and 20 M entries: papers at the same conference, and
+papers with a common term."""
 
 
 PURCHASES = Case(
@@ -136,9 +136,9 @@ PURCHASES = Case(
     Graph("diffgraph/retail_rocket"),
     {"num_layers": 2, "feed": "raw", "noise_scale": 1e-4, "denoiser_dropout": 0.0},
 )
-"""The recommender of DiffGraph, as its authors set it."""
+"""DiffGraph's recommender with the settings of the official implementation."""
 IMPORTANCE = Case("metahgnie", Graph("nie/FB15k"), {"num_heads": 16})
-"""MetaHGNIE with the heads of its ablations, on the released partition."""
+"""MetaHGNIE with the number of heads of its ablations, on the released partition."""
 GATHER = "gather and scatter"
 
 
@@ -168,8 +168,8 @@ def _epoch_of(model: Method, task: Task) -> Callable[[], None]:
     return epoch
 
 
-def _gathering(case: Case) -> type[Method]:
-    """The same model as its formulas are written down, on gathered and scattered messages."""
+def _gathering(case: Case) -> type[Registered]:
+    """Returns the same model written as its formulas, with gather-scatter message passing."""
     if case.model == "metahgnie":
         from hetgraph.benchmarks._gather_metahgnie import GatherMetaHGNIE
 
@@ -180,7 +180,7 @@ def _gathering(case: Case) -> type[Method]:
 
 
 def make_peer(case: Case, way: str) -> Callable[[], None]:
-    """Prepares the model as PyG has it; returns a function that trains one epoch."""
+    """Prepares the model in PyG; returns a function that trains one epoch."""
     from hetgraph.benchmarks._pyg_models import PEERS, make_epoch
 
     if way == GATHER:

@@ -1,11 +1,11 @@
-"""LATTE in the manner of PyG's layers: gather over ``edge_index``, softmax, scatter.
+"""LATTE in the style of PyG's layers: gather over ``edge_index``, softmax, scatter.
 
-PyG has none, so this is no code of PyG's, but what a user would write with its ``scatter``. The
-equations are those of hetgraph's default: a head of a meta relation attends over the ends of its
-walks, by a score of the end and the weight of the walk. There are two ways:
+PyG has no LATTE layer, so this is what a user would write with PyG's ``scatter``. The equations are
+those of hetgraph's default: each head of a meta relation attends to the end nodes of its walks,
+with a score of the end node and the weight of the walk. There are two variants:
 
-- `ComposedLATTE` attends over composed edges, as the published program does;
-- `HopLATTE` softmaxes step by step, as hetgraph does.
+- `ComposedLATTE` attends over composed edges, as the official implementation does;
+- `HopLATTE` applies a softmax step by step, as hetgraph does.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ Walk = tuple[Triple, ...]
 
 @dataclass(frozen=True)
 class Hop:
-    """Edges of one step, or composed ones.
+    """The edges of one step, or composed edges.
 
     Args:
         edge_index: ``[2, num_edges]``.
         num_dst: Number of receiving nodes.
-        log_weight: ``[num_edges, 1]`` logarithm of the weight of each edge; ``None`` for ones.
+        log_weight: ``[num_edges, 1]`` logarithm of the edge weights; ``None`` for unit weights.
     """
 
     edge_index: Tensor
@@ -43,7 +43,7 @@ class Hop:
 
 
 class LATTE(Peer):
-    """The orders side by side; see :class:`hetgraph.models.latte.LATTE`, whose default this is."""
+    """The concatenated orders: the default of :class:`hetgraph.models.latte.LATTE`."""
 
     def __init__(self, graph: Graph, config: Any) -> None:
         walks = _walks(graph, config.num_orders)
@@ -51,8 +51,8 @@ class LATTE(Peer):
         types = [
             key for key in graph.num_nodes if key == graph.target or key in set().union(*tails)
         ]
-        width = config.hidden_dim
-        super().__init__(graph, config, types=types, width=config.num_orders * width)
+        dim = config.hidden_dim
+        super().__init__(graph, config, types=types, dim=config.num_orders * dim)
         self.hops = [[self.plan(walk) for walk in order] for order in walks]
         self.walks = walks
         self.missing = [
@@ -60,12 +60,12 @@ class LATTE(Peer):
             for order in self.hops
             if (size := graph.num_nodes[graph.target])
         ]
-        self.left = nn.ModuleList(nn.Linear(width, width) for _ in walks)
+        self.left = nn.ModuleList(nn.Linear(dim, dim) for _ in walks)
         self.right: Any = nn.ModuleList(
-            nn.ModuleDict({key: nn.Linear(width, width) for key in sorted(one)}) for one in tails
+            nn.ModuleDict({key: nn.Linear(dim, dim) for key in sorted(keys)}) for keys in tails
         )
-        self.choice = nn.ModuleList(nn.Linear(width, len(order) + 1) for order in walks)
-        heads = (config.num_heads, width // config.num_heads)
+        self.choice = nn.ModuleList(nn.Linear(dim, len(order) + 1) for order in walks)
+        heads = (config.num_heads, dim // config.num_heads)
         self.attention = nn.ParameterList(torch.randn(len(order), *heads) for order in walks)
         self.gamma = nn.ParameterList(torch.ones(len(order)) for order in walks)
 
@@ -85,7 +85,7 @@ class LATTE(Peer):
         return F.dropout(torch.cat(out, 1), self.config.head_dropout, self.training)
 
     def _order(self, order: int, near: Tensor, x: dict[str, Tensor]) -> Tensor:
-        """Returns ``[num_target_nodes, width]``."""
+        """Returns ``[num_target_nodes, dim]``."""
         left, heads = self.left[order](near), self.config.num_heads
         right = {
             key: linear(x[key]).view(len(x[key]), heads, -1)
@@ -119,26 +119,26 @@ class ComposedLATTE(LATTE):
         index = torch.stack([src.long(), dst.long()])
         return [Hop(index, product.num_rows, product.weight.log().unsqueeze(1))]
 
-    def _step(self, one: Triple) -> Hop:
-        return Hop(self.graph.edge_index[one], self.graph.num_nodes[one[2]])
+    def _step(self, key: Triple) -> Hop:
+        return Hop(self.graph.edge_index[key], self.graph.num_nodes[key[2]])
 
     def _pair(self, walk: Walk) -> tuple[CSR, CSR, Tensor]:
-        """Returns both matrices of a walk and ``[num_middle]`` weights of the nodes between."""
-        left, right = (self._csr(one) for one in walk)
+        """Returns both matrices of a walk and the ``[num_middle]`` weights of its middle nodes."""
+        left, right = (self._csr(key) for key in walk)
         degree = left.transpose.degree + right.degree
         return left, right, degree.clamp(min=1).float().reciprocal()
 
-    def _csr(self, one: Triple) -> CSR:
-        src, dst = self.graph.edge_index[one]
+    def _csr(self, key: Triple) -> CSR:
+        src, dst = self.graph.edge_index[key]
         counts = self.graph.num_nodes
-        return CSR.from_coo(dst, src, (counts[one[2]], counts[one[0]]))
+        return CSR.from_coo(dst, src, (counts[key[2]], counts[key[0]]))
 
 
 class HopLATTE(ComposedLATTE):
-    """Attends step by step, each time over the means and log-sum-exps of the step before."""
+    """Attends step by step, each time to the means and log-sum-exps of the previous step."""
 
     def plan(self, walk: Walk) -> list[Hop]:
-        """Returns a hop for each step."""
+        """Returns one hop per step."""
         if len(walk) == 1:
             return [self._step(walk[0])]
         _, _, weight = self._pair(walk)
@@ -148,32 +148,32 @@ class HopLATTE(ComposedLATTE):
 
 
 def _walks(graph: Graph, num_orders: int) -> list[list[Walk]]:
-    """Returns the walks of each length, the step into the target first."""
+    """Returns the walks of each length, with the step into the target first."""
     if num_orders > 2:
         raise ValueError(f"num_orders is {num_orders}, expected 1 or 2.")
-    orders: list[list[Walk]] = [[(one,) for one in graph.edge_index if one[2] == graph.target]]
+    orders: list[list[Walk]] = [[(key,) for key in graph.edge_index if key[2] == graph.target]]
     for _ in range(num_orders - 1):
         longer = [
-            (*walk, one) for walk in orders[-1] for one in graph.edge_index if one[2] == walk[-1][0]
+            (*walk, key) for walk in orders[-1] for key in graph.edge_index if key[2] == walk[-1][0]
         ]
         orders.append(longer)
     return orders
 
 
 def _attend(hop: Hop, value: Tensor, score: Tensor, dropout: float) -> tuple[Tensor, Tensor]:
-    """Returns the mean over the senders by a softmax of their scores, and its log-sum-exp."""
+    """Returns the softmax-weighted mean over the senders, and the log-sum-exp of the scores."""
     src, dst = hop.edge_index
     logit = score[src] if hop.log_weight is None else score[src] + hop.log_weight
     top = scatter(logit.detach(), dst, 0, hop.num_dst, "max")
-    part = (logit - top[dst]).exp()
-    total = scatter(part, dst, 0, hop.num_dst, "sum").clamp(min=1e-30)
-    weight = F.dropout(part / total[dst], dropout)
+    exponential = (logit - top[dst]).exp()
+    total = scatter(exponential, dst, 0, hop.num_dst, "sum").clamp(min=1e-30)
+    weight = F.dropout(exponential / total[dst], dropout)
     mean = scatter(value[src] * weight.unsqueeze(-1), dst, 0, hop.num_dst, "sum")
     return mean, total.log() + top
 
 
 def _reached(hops: list[Hop]) -> Tensor:
-    """Returns ``[num_target_nodes]`` bool: whether a walk of some weight arrives."""
+    """Returns ``[num_target_nodes]`` bool: whether a walk reaches the node."""
     reached = torch.ones(int(hops[0].edge_index[0].max()) + 1)
     for hop in hops:
         src, dst = hop.edge_index

@@ -1,10 +1,10 @@
-"""The same models as a user of PyG writes them, on the tensors of a ``HeteroData``.
+"""The same models as a PyG user would write them, on the tensors of a ``HeteroData``.
 
-Features are dense, as PyG's layers want them; a type without features gets an embedding. Every
-type is projected to the common width, then come PyG's own layers. Where PyG has several ways to the
-same equations they are all here, and the fastest counts.
+Features are dense, as PyG's layers require; a type without features gets an embedding. Every type
+is projected to a common dim, followed by PyG's layers. If PyG offers several ways to compute the
+same equations, all are included, and the fastest counts.
 
-PyG has no LATTE: it is in `_pyg_latte`, written in the manner of PyG's layers.
+PyG has no LATTE: it is in `_pyg_latte`, written in the style of PyG's layers.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ class MLP(Peer):
 
 
 class RGCN(Peer):
-    """``RGCNConv`` on the graph made homogeneous.
+    """``RGCNConv`` on the homogenised graph.
 
-    On an ``EdgeIndex`` it takes as long. ``FastRGCNConv`` is left out: it holds a matrix an edge,
-    and takes 30 times as long with 40 times the memory on 10 k edges.
+    With an ``EdgeIndex`` it takes the same time. ``FastRGCNConv`` is left out: it stores one matrix
+    per edge; on 10 k edges it takes 30 times as long and 40 times the memory.
     """
 
     def __init__(self, graph: Graph, config: Any) -> None:
         super().__init__(graph, config)
-        width = config.hidden_dim
+        dim = config.hidden_dim
         self.starts = _starts(graph.num_nodes)
         edges = [
             index + torch.tensor([[self.starts[src]], [self.starts[dst]]])
@@ -56,9 +56,7 @@ class RGCN(Peer):
         self.edge_index = torch.cat(edges, 1)
         counts = torch.tensor([index.shape[1] for index in edges])
         self.edge_type = torch.arange(len(edges)).repeat_interleave(counts)
-        self.convs = nn.ModuleList(
-            RGCNConv(width, width, len(edges)) for _ in range(config.num_layers)
-        )
+        self.convs = nn.ModuleList(RGCNConv(dim, dim, len(edges)) for _ in range(config.num_layers))
 
     def encode(self) -> Tensor:
         x = self.drop(torch.cat(list(self.inputs().values())))
@@ -69,11 +67,11 @@ class RGCN(Peer):
 
 
 class SparseRGCN(Peer):
-    """The equations of R-GCN by ``SAGEConv`` on torch's CSR matrices, which multiply fused."""
+    """The equations of R-GCN with ``SAGEConv`` on torch's CSR matrices (fused products)."""
 
     def __init__(self, graph: Graph, config: Any) -> None:
         super().__init__(graph, config)
-        width = config.hidden_dim
+        dim = config.hidden_dim
         self.adj_t = {
             key: _adjacency(index, graph.num_nodes[key[2]], graph.num_nodes[key[0]])
             for key, index in graph.edge_index.items()
@@ -81,7 +79,7 @@ class SparseRGCN(Peer):
         self.convs = nn.ModuleList(
             HeteroConv(
                 {
-                    key: SAGEConv((width, width), width, aggr="mean", root_weight=False, bias=False)
+                    key: SAGEConv((dim, dim), dim, aggr="mean", root_weight=False, bias=False)
                     for key in self.adj_t
                 },
                 aggr="sum",
@@ -89,7 +87,7 @@ class SparseRGCN(Peer):
             for _ in range(config.num_layers)
         )
         self.roots: Any = nn.ModuleList(
-            nn.ModuleDict({key: nn.Linear(width, width) for key in self.types})
+            nn.ModuleDict({key: nn.Linear(dim, dim) for key in self.types})
             for _ in range(config.num_layers)
         )
 
@@ -111,10 +109,9 @@ class HGT(Peer):
     def __init__(self, graph: Graph, config: Any) -> None:
         super().__init__(graph, config)
         metadata = (list(self.types), list(graph.edge_index))
-        width = config.hidden_dim
+        dim = config.hidden_dim
         self.convs = nn.ModuleList(
-            HGTConv(width, width, metadata, heads=config.num_heads)
-            for _ in range(config.num_layers)
+            HGTConv(dim, dim, metadata, heads=config.num_heads) for _ in range(config.num_layers)
         )
 
     def encode(self) -> Tensor:
@@ -125,11 +122,11 @@ class HGT(Peer):
 
 
 class HAN(Peer):
-    """``HANConv`` on the graph of the target's meta-paths, as PyG's example for IMDB has it."""
+    """``HANConv`` on the graph of the target's meta-paths, as in PyG's example for IMDB."""
 
     def __init__(self, graph: Graph, config: Any) -> None:
-        width = config.num_heads * config.hidden_dim
-        super().__init__(graph, config, types=[], width=width)
+        dim = config.num_heads * config.hidden_dim
+        super().__init__(graph, config, types=[], dim=dim)
         target = graph.target
         self.edges = {
             (target, name, target): add_remaining_self_loops(
@@ -139,8 +136,8 @@ class HAN(Peer):
         }
         self.convs = nn.ModuleList(
             HANConv(
-                graph.x[target].shape[1] if layer == 0 else width,
-                width,
+                graph.x[target].shape[1] if layer == 0 else dim,
+                dim,
                 ([target], list(self.edges)),
                 heads=config.num_heads,
                 dropout=config.attention_dropout,
@@ -166,22 +163,25 @@ PEERS: Mapping[str, Mapping[str, type[Peer]]] = {
 
 
 def make_epoch(way: type[Peer], task: Task, config: Any) -> Callable[[], None]:
-    """Builds a model; returns a function that trains one epoch: a step on all training nodes.
+    """Builds a model and returns a function that trains one epoch: a step on all training nodes.
 
     Args:
-        way: One of :data:`PEERS`.
+        way: One of the classes in :data:`PEERS`.
         task: Graph, labels and training nodes.
         config: The configuration of hetgraph's model.
     """
     named = getattr(config, "metapaths", ())
-    peer = way(Graph.of(task, metapath_relations(task, named) if named else {}), config)
+    composed = {}
+    if named:
+        composed = metapath_relations(task.graph, task.dataset_name, task.spec.ends, named)
+    peer = way(Graph.of(task, composed), config)
     rows = task.index("train")
     target = task.labels[rows]
     optimizer = make_optimizer(peer, TrainConfig())
 
     def epoch() -> None:
         optimizer.zero_grad()
-        torch.autograd.backward(task.loss(peer(rows), target))
+        torch.autograd.backward(task.criterion()(peer(rows), target))
         optimizer.step()
 
     peer.train()
@@ -193,7 +193,7 @@ def _adjacency(edge_index: Tensor, rows: int, cols: int) -> Tensor:
     src, dst = edge_index
     index, ones = torch.stack([dst, src]), torch.ones(src.numel())
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch calls the layout a beta
+        warnings.simplefilter("ignore")  # torch warns that the layout is in beta
         return torch.sparse_coo_tensor(index, ones, (rows, cols)).to_sparse_csr()
 
 

@@ -1,4 +1,4 @@
-"""What the models of PyG's side share: tensors, projections, a classifier."""
+"""What the PyG models share: tensors, projections, a classifier."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Graph:
     """What a ``HeteroData`` holds.
 
     Args:
-        x: ``[num_nodes, dim]`` dense features of the types that have some.
-        num_nodes: Nodes by type.
+        x: ``[num_nodes, dim]`` dense features of the types with features.
+        num_nodes: Number of nodes by type.
         edge_index: ``[2, num_edges]`` by edge type, sorted by destination.
-        target: Type that is classified.
-        num_outputs: Width of the predictions.
-        metapaths: ``[2, num_edges]`` by the name of a meta-path.
+        target: The type to classify.
+        num_outputs: Dim of the predictions.
+        metapaths: ``[2, num_edges]`` by the name of the meta-path.
     """
 
     x: Mapping[str, Tensor]
@@ -49,23 +49,23 @@ class Graph:
             },
             num_nodes=graph.num_nodes,
             edge_index={
-                (key.src, key.name, key.dst): torch.stack(one.edges())
-                for key, one in graph.relations.items()
+                (key.src, key.name, key.dst): torch.stack(relation.edges())
+                for key, relation in graph.relations.items()
             },
             target=task.spec.target,
             num_outputs=task.spec.num_outputs,
-            metapaths={name: _edge_index(one) for name, one in metapaths.items()},
+            metapaths={name: _edge_index(csr) for name, csr in metapaths.items()},
         )
 
 
 class Peer(nn.Module):
-    """Projections by type, layers of a subclass, a linear classifier.
+    """Projections per type, the layers of a subclass, a linear classifier.
 
     Args:
         graph: The tensors.
-        config: The configuration of hetgraph's model, read for widths, layers and dropout.
+        config: The configuration of hetgraph's model, for dims, layers and dropout.
         types: Types to project; ``None`` for all.
-        width: Width of the representations that are classified; default: that of a layer.
+        dim: Dim of the input of the classifier; ``None`` for that of a layer.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Peer(nn.Module):
         config: Any,
         *,
         types: Sequence[str] | None = None,
-        width: int | None = None,
+        dim: int | None = None,
     ) -> None:
         super().__init__()
         self.graph, self.config = graph, config
@@ -87,14 +87,14 @@ class Peer(nn.Module):
                 for key in self.types
             }
         )
-        self.head = nn.Linear(width or config.hidden_dim, graph.num_outputs)
+        self.head = nn.Linear(dim or config.hidden_dim, graph.num_outputs)
 
     def inputs(self) -> dict[str, Tensor]:
-        """Returns ``[num_nodes, width]`` by type."""
+        """Returns ``[num_nodes, dim]`` by type."""
         x = self.graph.x
         out: dict[str, Tensor] = {}
-        for key, one in self.project.items():
-            out[key] = one.weight if isinstance(one, nn.Embedding) else one(x[key])
+        for key, layer in self.project.items():
+            out[key] = layer.weight if isinstance(layer, nn.Embedding) else layer(x[key])
         return out
 
     def drop(self, x: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ class Peer(nn.Module):
         return F.dropout(x, self.config.dropout, self.training)
 
     def encode(self) -> Tensor:
-        """Returns ``[num_target_nodes, width]``."""
+        """Returns ``[num_target_nodes, dim]``."""
         raise NotImplementedError
 
     def forward(self, rows: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Fair timing: contenders take turns in one process, results are compared, the best time counts."""
+"""Fair timing: contenders alternate in one process, results are compared, the best time counts."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Run = Callable[[], Sequence[Tensor]]
 def race(runs: Mapping[str, Run], *, seconds: float, rounds: int = 15) -> dict[str, float]:
     """Returns the best time of each contender in seconds.
 
-    All run once to warm up, and their results must agree. Then they take turns, so that a busy
-    moment of the machine meets all of them, until each had its share of time. A contender whose
-    first run took longer than its share keeps that time.
+    All run once as a warm-up, and their results must agree. Then they alternate, so that other
+    load on the machine affects all of them, until each has used its time. If the first run of a
+    contender takes longer than that, its time counts.
 
     Args:
         runs: Contenders by name; each returns the tensors it computed.
-        seconds: Share of each contender.
-        rounds: At most this many turns.
+        seconds: Time for each contender.
+        rounds: Maximum number of runs per contender.
 
     Raises:
         RuntimeError: If a result differs from that of the first contender.
@@ -40,7 +40,7 @@ def race(runs: Mapping[str, Run], *, seconds: float, rounds: int = 15) -> dict[s
         if reference is None:
             reference = result
         elif not _agree(reference, result):
-            raise RuntimeError(f"{name} computes something else than {next(iter(runs))}.")
+            raise RuntimeError(f"the result of {name} differs from that of {next(iter(runs))}.")
         del result
     del reference
     spent = dict.fromkeys(runs, 0.0)
@@ -56,7 +56,7 @@ def race(runs: Mapping[str, Run], *, seconds: float, rounds: int = 15) -> dict[s
 
 
 def extra_bytes(run: Run) -> int:
-    """Returns how far the resident memory rises above its level while ``run`` runs."""
+    """Returns the increase of the resident memory while ``run`` runs."""
     gc.collect()
     _trim()
     before = _resident_bytes()
@@ -66,14 +66,14 @@ def extra_bytes(run: Run) -> int:
 
 
 def copy_bandwidth(numel: int = 2**26, repeats: int = 7) -> float:
-    """Returns the bytes a second, read and written, of a copy of float32 numbers."""
+    """Returns the bandwidth of copying float32 values, in bytes per second (read and written)."""
     source, target = torch.ones(numel), torch.empty(numel)
     times = [_timed(lambda: [target.copy_(source)])[0] for _ in range(repeats)]
     return 2 * source.nbytes / min(times)
 
 
 def available_bytes() -> int:
-    """Returns the memory that can be had without swapping; 16 GiB where the system tells none."""
+    """Returns the memory available without swapping; 16 GiB if the system does not report it."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
@@ -88,10 +88,10 @@ def _timed(run: Run) -> tuple[float, list[Tensor]]:
     return time.perf_counter() - start, result
 
 
-def _agree(one: Sequence[Tensor], two: Sequence[Tensor]) -> bool:
+def _agree(reference: Sequence[Tensor], result: Sequence[Tensor]) -> bool:
     return all(
-        torch.allclose(a, b.reshape(a.shape), rtol=1e-3, atol=1e-3)
-        for a, b in zip(one, two, strict=True)
+        torch.allclose(expected, actual.reshape(expected.shape), rtol=1e-3, atol=1e-3)
+        for expected, actual in zip(reference, result, strict=True)
     )
 
 
@@ -104,7 +104,7 @@ def _resident_bytes() -> int:
 
 
 def _trim() -> None:
-    """Hands freed memory back to the system, so that a run cannot hide in it."""
+    """Returns freed memory to the system, so that a run cannot reuse it unnoticed."""
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError):

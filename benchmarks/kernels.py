@@ -1,4 +1,4 @@
-"""Sparse kernels against gather and scatter, torch-scatter and DGL, as ratios in one run."""
+"""Sparse kernels compared with gather-scatter, torch-scatter and DGL, as ratios in one run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hetgraph.benchmarks._timing import available_bytes, copy_bandwidth, extra_b
 __all__ = ["run"]
 
 HEADS, DIM = 8, 16
-BASELINES = ("PyG", "index_add")  # the first that ran stands for gather and scatter
+BASELINES = ("PyG", "index_add")  # the first one that ran represents gather-scatter
 
 
 @dataclass
@@ -30,11 +30,11 @@ class Row:
     """One line of the table.
 
     Args:
-        kernel: What is measured.
-        relation: Its size.
+        kernel: Name of the operation.
+        relation: Size of the relation.
         seconds: Best time of each contender.
-        moved: Bytes hetgraph must read and write at least, 0 if not counted.
-        memory: Peak extra bytes by contender, where measured.
+        moved: Minimum number of bytes that hetgraph must read and write; 0 if not counted.
+        memory: Peak extra bytes by contender, if measured.
     """
 
     kernel: str
@@ -55,14 +55,14 @@ def run(console: Console, *, quick: bool = False) -> None:
 
     Args:
         console: Where to print.
-        quick: Only the small relation, less time for each contender.
+        quick: Only the small relation, and less time per contender.
     """
     torch.manual_seed(0)
     bandwidth = copy_bandwidth(2**24 if quick else 2**26)
     console.print(
         f"{torch.get_num_threads()} threads, torch {torch.__version__}; a copy moves "
         f"{bandwidth / 1e9:.1f} GB/s (read + written). Ratios: time of the other / time of "
-        "hetgraph, best of several runs in turn."
+        "hetgraph, best of several alternating runs."
     )
     sizes = [(20_000, 30_000, 200_000)]
     if not quick:
@@ -72,7 +72,7 @@ def run(console: Console, *, quick: bool = False) -> None:
         with console.status("building a relation"):
             case = Case.random(*size)
         for row in _measure(case, console, seconds=0.5 if quick else 3.0):
-            rows.append(row)  # noqa: PERF402 - one by one, the status line moves on
+            rows.append(row)  # noqa: PERF402 - one by one, to update the status line
     console.print(_table(rows, bandwidth))
     console.print(_memory(rows))
     console.print(_targets(rows))
@@ -80,18 +80,18 @@ def run(console: Console, *, quick: bool = False) -> None:
 
 def _measure(case: Case, console: Console, *, seconds: float) -> Iterator[Row]:
     nnz = case.csr.nnz
-    for width in (64, 256):
+    for dim in (64, 256):
         for backward in (False, True):
-            name = f"spmm {width} {'forward + backward' if backward else 'forward'}"
+            name = f"spmm {dim} {'forward + backward' if backward else 'forward'}"
             with console.status(f"{name}, {case.name}"):
-                runs = spmm_runs(case, width, backward=backward)
-                fitting = _fitting(runs, 4 * nnz * width * (4 if backward else 2))
+                runs = spmm_runs(case, dim, backward=backward)
+                fitting = _fitting(runs, 4 * nnz * dim * (4 if backward else 2))
                 times = race(fitting, seconds=seconds)
-            # Forward reads a row an entry and writes the result; backward does so once more for
-            # x, and reads two rows an entry (one of them in order) for the weights.
+            # Forward reads one row per entry and writes the result. Backward does the same for x,
+            # and reads two rows per entry (one of them in order) for the weights.
             gathers = 3 if backward else 1
             streams = 2 * case.csr.num_rows + case.csr.num_cols if backward else case.csr.num_rows
-            moved = 4 * width * (gathers * nnz + streams) + gathers * 8 * nnz
+            moved = 4 * dim * (gathers * nnz + streams) + gathers * 8 * nnz
             yield Row(name, case.name, times, moved)
     for heads, backward in ((1, False), (HEADS, False), (HEADS, True)):
         kind = "forward + backward" if backward else "forward"
@@ -108,7 +108,7 @@ def _measure(case: Case, console: Console, *, seconds: float) -> Iterator[Row]:
 
 
 def _fitting(runs: dict[str, Run], message_bytes: int) -> dict[str, Run]:
-    """Leaves out contenders whose messages do not fit the memory."""
+    """Leaves out contenders whose messages do not fit into memory."""
     if message_bytes < available_bytes():
         return runs
     return {name: go for name, go in runs.items() if name in ("hetgraph", "DGL")}
@@ -124,14 +124,14 @@ def _table(rows: list[Row], bandwidth: float) -> Table:
     table.add_column("of copy", justify="right")
     for row in rows:
         mine = row.seconds["hetgraph"]
-        share = f"{row.moved / mine / bandwidth:.0%}" if row.moved else "-"
+        fraction = f"{row.moved / mine / bandwidth:.0%}" if row.moved else "-"
         ratios = (row.ratio(peer) for peer in PEERS)
         table.add_row(
             row.kernel,
             row.relation,
             f"{mine * 1e3:.2f} ms",
             *("-" if ratio is None else f"{ratio:.1f}x" for ratio in ratios),
-            share,
+            fraction,
         )
     return table
 
@@ -164,8 +164,8 @@ def _targets(rows: list[Row]) -> Table:
 
 
 def _goals(row: Row) -> Iterator[tuple[str, float, float]]:
-    """Yields each target of a row, what was reached and what it takes."""
-    plain = next((r for r in map(row.ratio, BASELINES) if r is not None), None)
+    """Yields each target of a row, the ratio that was reached and the ratio required."""
+    plain = next((ratio for ratio in map(row.ratio, BASELINES) if ratio is not None), None)
     spmm = row.kernel.startswith("spmm") and row.kernel.endswith("backward")
     others: list[tuple[str, float | None, float]] = []
     if spmm:
@@ -177,7 +177,7 @@ def _goals(row: Row) -> Iterator[tuple[str, float, float]]:
         ours = max(row.memory["hetgraph"], 1)
         theirs = next((row.memory[name] for name in BASELINES if name in row.memory), None)
         others = [
-            (">= 3x gather and scatter", plain, 3.0),
+            (">= 3x gather-scatter", plain, 3.0),
             ("<= 1/3 of its memory", None if theirs is None else theirs / ours, 3.0),
         ]
     yield from ((goal, reached, bound) for goal, reached, bound in others if reached is not None)

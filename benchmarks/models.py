@@ -1,12 +1,12 @@
-"""Epochs of RGCN, HGT, HAN and LATTE against the same models on PyG: time and memory in one run.
+"""Time and memory per epoch of RGCN, HGT, HAN and LATTE, compared with the same models in PyG.
 
-DiffGraph's recommender is set against itself with messages gathered and scattered.
+DiffGraph's recommender and MetaHGNIE are compared with gather-scatter versions of themselves.
 
-Every training runs in a process of its own, and the processes take turns epoch by epoch. An epoch
-is one step on all training nodes: forward, backward, optimiser. Memory is how far the resident set
-rises above its level before the first step, when the inputs are prepared and the libraries loaded;
-gradients and the optimiser's moments count. Both sides have the same widths, layers, heads, dropout
-and optimiser.
+Every training runs in a separate process, and the processes alternate epoch by epoch. An epoch is
+one step on all training nodes: forward, backward, optimiser. Memory is the increase of the resident
+set over its level before the first step, when the inputs are prepared and the libraries loaded;
+gradients and the optimiser state are included. Both sides have the same dims, layers, heads,
+dropout and optimiser.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ __all__ = ["Row", "measure", "run", "table"]
 
 OURS = "hetgraph"
 SPEED, MEMORY = 2.0, 2.0
-"""Targets: an epoch this many times faster, the memory one part in so many, at most."""
+"""Targets: the minimum ratio of time per epoch and of memory, PyG / hetgraph."""
 PEAK = 4 * 2**30
-"""Target: most memory for LATTE of order 2 where the products are large."""
+"""Target: maximum memory for LATTE of order 2 with large products."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A case by hetgraph and by one way of PyG.
+    """A case in hetgraph and in one PyG implementation.
 
     Args:
         case: Model and graph.
-        way: How the model is written with PyG.
-        ours: What our training costs; ``None`` if it failed.
-        peer: What PyG's costs; ``None`` if it failed.
-        fastest: Whether this is the fastest way, the one that the targets are about.
-        failure: Why a side failed.
+        way: Name of the PyG implementation.
+        ours: Cost of our training; ``None`` if it failed.
+        peer: Cost of PyG's training; ``None`` if it failed.
+        fastest: Whether this is the fastest PyG implementation, to which the targets refer.
+        failure: Why one side failed.
     """
 
     case: Case
@@ -68,25 +68,25 @@ class Row:
 
     @property
     def speed_up(self) -> float | None:
-        """How many times longer PyG takes."""
+        """Ratio of the times, PyG / hetgraph."""
         if self.ours is None or self.peer is None:
             return None
         return self.peer.seconds / self.ours.seconds
 
     @property
     def memory_ratio(self) -> float | None:
-        """How many times more memory PyG takes."""
+        """Ratio of the memory, PyG / hetgraph."""
         if self.ours is None or self.peer is None:
             return None
         return self.peer.extra_bytes / max(self.ours.extra_bytes, 1)
 
 
 def run(console: Console, *, quick: bool = False) -> None:
-    """Trains every model both ways on every graph and prints times, memory and targets.
+    """Trains every model on both sides on every graph; prints times, memory and targets.
 
     Args:
         console: Where to print.
-        quick: One small generated graph only.
+        quick: Only one small generated graph.
 
     Raises:
         ConfigError: If torch_geometric is not installed.
@@ -106,21 +106,21 @@ def run(console: Console, *, quick: bool = False) -> None:
     console.print(table(rows))
     for model in SETTINGS:
         if model not in present:
-            console.print(f"{model}: not measured, there is no such model")
+            console.print(f"{model}: not measured, because there is no such model")
     if "latte" in present and not quick and _is_here(PRODUCTS.graph, console):
         console.print(_memory_line(PRODUCTS))
 
 
 def measure(case: Case, ways: Iterable[str], *, seconds: float) -> list[Row]:
-    """Trains a model by hetgraph and by each way of PyG, in turns.
+    """Trains a model in hetgraph and in each PyG implementation, alternating.
 
     Args:
         case: Model and graph.
-        ways: Ways to write the model with PyG.
-        seconds: Time for the epochs of each.
+        ways: Names of the PyG implementations.
+        seconds: Time for each training.
 
     Returns:
-        A row for each way, the fastest first.
+        A row per PyG implementation, the fastest first.
     """
     makes: dict[str, tuple[Make, Make]] = {OURS: _both(make_ours, case)}
     makes |= {way: _both(make_peer, case, way) for way in ways}
@@ -142,9 +142,9 @@ def measure(case: Case, ways: Iterable[str], *, seconds: float) -> list[Row]:
 
 
 def table(rows: Iterable[Row]) -> Table:
-    """Returns the rows as a table, with a verdict on both targets; slower ways are dimmed."""
-    shown = Table(title="an epoch of training, hetgraph and PyG", title_justify="left")
-    for name in ("data set", "model", "PyG's way"):
+    """Returns the rows as a table with a verdict per target; slower implementations are dimmed."""
+    shown = Table(title="one training epoch, hetgraph and PyG", title_justify="left")
+    for name in ("data set", "model", "PyG implementation"):
         shown.add_column(name, no_wrap=True)
     for name in ("ours ms", "PyG ms", "speed-up", "ours MiB", "PyG MiB", "memory"):
         shown.add_column(name, justify="right")
@@ -155,9 +155,9 @@ def table(rows: Iterable[Row]) -> Table:
             str(row.case.graph),
             row.case.model,
             f"{row.way}: {row.failure}" if row.failure else row.way,
-            *_pair(row, lambda one: f"{one.seconds * 1e3:,.1f}"),
+            *_pair(row, lambda cost: f"{cost.seconds * 1e3:,.1f}"),
             _ratio(row.speed_up),
-            *_pair(row, lambda one: f"{one.extra_bytes / 2**20:,.0f}"),
+            *_pair(row, lambda cost: f"{cost.extra_bytes / 2**20:,.0f}"),
             _ratio(row.memory_ratio),
             _verdict(row.speed_up, SPEED),
             _verdict(row.memory_ratio, MEMORY),
@@ -167,7 +167,7 @@ def table(rows: Iterable[Row]) -> Table:
 
 
 def _pair(row: Row, text: Callable[[Measurement], str]) -> tuple[str, str]:
-    ours, peer = ("-" if one is None else text(one) for one in (row.ours, row.peer))
+    ours, peer = ("-" if cost is None else text(cost) for cost in (row.ours, row.peer))
     return ours, peer
 
 
@@ -182,16 +182,16 @@ def _verdict(reached: float | None, bound: float) -> str:
 
 
 def _memory_line(case: Case) -> str:
-    """Trains our model alone; tells its peak memory and whether that is within the target."""
+    """Trains our model alone; returns a line with its peak memory and the verdict."""
     measured, failed = take_turns({OURS: _both(make_ours, case)}, seconds=10.0)
     title = f"{case.model}, order {case.settings['num_orders']}, on {case.graph} with terms"
     if OURS in failed:
         return f"{title}: {failed[OURS]}"
-    one = measured[OURS]
-    verdict = "[green]met[/]" if one.peak_bytes <= PEAK else "[red]missed[/]"
+    cost = measured[OURS]
+    verdict = "[green]met[/]" if cost.peak_bytes <= PEAK else "[red]missed[/]"
     return (
-        f"{title}: {one.seconds * 1e3:,.0f} ms an epoch, {one.peak_bytes / 2**30:.2f} GiB at most "
-        f"with preparation and libraries; <= {PEAK / 2**30:g} GiB: {verdict}"
+        f"{title}: {cost.seconds * 1e3:,.0f} ms per epoch, peak {cost.peak_bytes / 2**30:.2f} GiB "
+        f"including preparation and libraries; <= {PEAK / 2**30:g} GiB: {verdict}"
     )
 
 
@@ -208,7 +208,7 @@ def _graphs(console: Console, *, quick: bool) -> Iterator[Graph]:
 
 
 def _is_here(graph: Graph, console: Console) -> bool:
-    """Whether a data set can be loaded; says so if not."""
+    """Returns whether a data set can be loaded; prints the reason if not."""
     try:
         graph.load()
     except DataError as error:
@@ -218,7 +218,7 @@ def _is_here(graph: Graph, console: Console) -> bool:
 
 
 def _ways() -> dict[str, tuple[str, ...]]:
-    """Returns the ways of PyG by model."""
+    """Returns the names of the PyG implementations by model."""
     if importlib.util.find_spec("torch_geometric") is None:
         raise ConfigError("this benchmark compares with PyG: pip install 'hetgraph[pyg]'.")
     from hetgraph.benchmarks._pyg_models import PEERS

@@ -1,8 +1,7 @@
-"""Preparation of RpHGNN on generated graphs up to the size of OGBN-MAG: time and memory.
+"""Time and memory of RpHGNN's pre-computation on generated graphs up to the size of OGBN-MAG.
 
-Every size runs in a process of its own, so that the peak memory is that of this size alone. The
-time is fitted by a line through the origin of the edge count; a cost that grows faster than
-linearly shows as a rising time a million edges.
+Every size runs in a separate process, so that the peak memory is that of this size alone. If the
+cost grows faster than linearly in the number of edges, the time per million edges rises.
 """
 
 from __future__ import annotations
@@ -32,15 +31,15 @@ SETTINGS = {"iterations": 3, "noise_dim": 256, "memory_map_gib": 1.0}
 
 @dataclass(frozen=True)
 class Measurement:
-    """One size: what was built, how long it took, what it needed.
+    """The measurement of one size.
 
     Args:
-        num_nodes: Nodes of all types.
-        num_edges: Edges, each counted once (reverses are not stored twice in the count).
-        generate_seconds: Making the graph from nothing.
-        prepare_seconds: From the graph to the stored tensors of every target node.
+        num_nodes: Number of nodes of all types.
+        num_edges: Number of edges; reverse relations are not counted.
+        generate_seconds: Time to generate the graph.
+        prepare_seconds: Time from the graph to the stored tensors of every target node.
         stored_bytes: Size of the stored tensors, memory-mapped above 1 GiB.
-        peak_bytes: Most anonymous and mapped memory resident during the preparation.
+        peak_bytes: Peak resident memory, anonymous and mapped, during the pre-computation.
     """
 
     num_nodes: int
@@ -65,16 +64,17 @@ def measure(scale: float) -> Measurement:
     generated = time.perf_counter()
     cls = models.get("rphgnn")
     task = make_task(dataset, seeds=Seeds())
-    model = cls(task.graph.schema, task.spec, config_from_dict(cls.Config, SETTINGS))
+    model = cls.build(task.graph.schema, task.spec, config_from_dict(cls.Config, SETTINGS))
     with tempfile.TemporaryDirectory(dir=".") as folder, PeakMemory() as memory:
         begin = time.perf_counter()
         inputs = model.prepare(task, seeds=Seeds(), workdir=Path(folder))
         seconds = time.perf_counter() - begin
-        stored = sum(tensor.nbytes for tensor in inputs.slabs.tensors)
+        stored = sum(tensor.nbytes for tensor in inputs.encoder.slabs.tensors)
         del inputs
     schema = dataset.graph.schema
     doubled = {max(pair) for pair in schema.reverses if pair[0] != pair[1]}
-    edges = sum(r.num_edges for key, r in dataset.graph.relations.items() if key not in doubled)
+    relations = dataset.graph.relations
+    edges = sum(relation.num_edges for key, relation in relations.items() if key not in doubled)
     return Measurement(
         num_nodes=sum(dataset.graph.num_nodes.values()),
         num_edges=edges,
@@ -89,13 +89,13 @@ def run(console: Console, *, quick: bool = False) -> None:
     """Measures four sizes, prints a table and writes a CSV and a plot to ``runs/bench``.
 
     Args:
-        console: Where the table goes.
-        quick: Hundredths of the size instead of up to the whole.
+        console: Where to print the table.
+        quick: Use graphs of at most 4 % of the full size.
     """
     scales = QUICK_SCALES if quick else SCALES
     rows = []
     for scale in scales:
-        # "spawn": the child starts without this process's memory.
+        # "spawn": the child process does not inherit the memory of this one.
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             rows.append(pool.submit(measure, scale).result())
     console.print(_table(rows))

@@ -1,4 +1,4 @@
-"""Files, type names and nodes of a set in the format of the HGB benchmark."""
+"""Files, type names and nodes of data sets in the format of the HGB benchmark."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Ints = npt.NDArray[np.int64]
 
 
 class Source:
-    """The text files of a set, from a folder, a zip, or a folder with one zip in it."""
+    """The text files of a data set: in a folder, a zip, or a folder with one zip."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -31,7 +31,7 @@ class Source:
             if len(archives) != 1:
                 raise FileFormatError(
                     f"{path} has no node.dat and {len(archives)} zip files; expected the files of "
-                    "an HGB set or one zip of them."
+                    "an HGB data set or one zip of them."
                 )
             self.path = archives[0]
         self._archive: zipfile.ZipFile | None = None
@@ -44,28 +44,28 @@ class Source:
 
     def _list(self) -> dict[str, str]:
         if self._archive is None:
-            return {one.name: str(one) for one in self.path.iterdir() if one.is_file()}
+            return {file.name: str(file) for file in self.path.iterdir() if file.is_file()}
         members = (name for name in self._archive.namelist() if not name.startswith("__MACOSX/"))
         return {name.rpartition("/")[2]: name for name in members if not name.endswith("/")}
 
     def label(self, name: str) -> str:
-        """Returns what a file is called in messages."""
+        """Returns the name of a file in messages."""
         return f"{self.path}{'/' if self._archive is None else ':'}{name}"
 
     def has(self, name: str) -> bool:
-        """Whether the set has the file ``name``."""
+        """Returns whether the data set has the file ``name``."""
         return name in self._members
 
     def read(self, name: str) -> bytes:
-        """Returns the bytes of a file, ending with a newline if there are any."""
+        """Returns the content of a file, with a newline at its end unless it is empty."""
         if not self.has(name):
-            raise FileFormatError(f"{self.path} has no {name}, which every HGB set needs.")
+            raise FileFormatError(f"{self.path} has no {name}, which every HGB data set needs.")
         try:
             if self._archive is None:
                 data = Path(self._members[name]).read_bytes()
             else:
                 data = self._archive.read(self._members[name])
-        except Exception as error:  # zlib and zipfile raise many kinds.
+        except Exception as error:  # zlib and zipfile raise many types of errors.
             raise FileFormatError(f"{self.label(name)} cannot be read ({error}).") from error
         return data if data.endswith(b"\n") or not data else data + b"\n"
 
@@ -93,20 +93,22 @@ def read_info(source: Source, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inner(section: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """Returns ``section[key]``, or the section itself where a set leaves that level out."""
+    """Returns ``section[key]``, or the section itself in data sets without that level."""
     inner = section.get(key, section)
     return {number: value for number, value in inner.items() if number.isdigit()}
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """Where every global id of the files belongs.
+    """Type and local id of every global id of the files.
 
     Args:
-        types: Type names in ascending order of their numbers.
-        codes: Number of each type in the files.
+        types: Type names in ascending order of their codes.
+        codes: Code of each type in the files.
         kind: ``[num_nodes]`` position in ``types`` of each global id.
-        local: ``[num_nodes]`` id of each node inside its type.
+        local: ``[num_nodes]`` id of each node within its type.
+        features: ``[num_nodes, dim]`` features by type name.
+        text: Node names by type name.
     """
 
     types: tuple[str, ...]
@@ -117,7 +119,7 @@ class Nodes:
     text: Mapping[str, pa.Array] = field(default_factory=dict)
 
     def count(self, number: int) -> int:
-        """Returns how many nodes the type at position ``number`` has."""
+        """Returns the number of nodes of the type at position ``number``."""
         return int((self.kind == number).sum())
 
 
@@ -125,7 +127,7 @@ def read_nodes(source: Source, info: Mapping[str, Any]) -> Nodes:
     data, label = source.read("node.dat"), source.label("node.dat")
     if not data:
         raise FileFormatError(f"{label} is empty.")
-    starts, ends = scan_fields(data, label, least=3, most=4)
+    starts, ends = scan_fields(data, label, min_fields=3, max_fields=4)
     ids = _integers(data, starts[:, 0], ends[:, 0], label)
     numbers = _integers(data, starts[:, 2], ends[:, 2], label)
     order = np.argsort(ids, kind="stable")
@@ -143,7 +145,7 @@ def read_nodes(source: Source, info: Mapping[str, Any]) -> Nodes:
     for number, name in enumerate(types):
         rows = np.flatnonzero(kind == number)
         local[rows] = np.arange(rows.size)
-        lines = order[rows]  # In the order of ids, which is nearly always that of the file.
+        lines = order[rows]  # In the order of ids, nearly always that of the file.
         first, last = starts[lines], ends[lines]
         filled = last[:, 3] > first[:, 3]
         if filled.any():
@@ -166,7 +168,7 @@ def _integers(data: bytes, starts: Ints, ends: Ints, label: str) -> Ints:
     try:
         numbers: Ints = np.array(fields).astype(np.int64)
     except (ValueError, OverflowError):
-        line = next(i for i, one in enumerate(fields) if not one.strip().isdigit())
+        line = next(i for i, field in enumerate(fields) if not field.strip().isdigit())
         raise FileFormatError(
             f"{label} line {line + 1}: {fields[line][:40]!r} is not a whole number."
         ) from None

@@ -1,18 +1,18 @@
-"""A small academic world in which the share of every source of information is known.
+"""A small academic graph in which the value of every source of information is known.
 
 The class of an author is a triple of independent, uniform factors: *style* (2 values), *topic* (2)
-and *school* (3), 12 classes. Each factor shows up at one place only, after it was replaced by
-another value with a small probability (1 - reliability):
+and *school* (3), giving 12 classes. Each factor is visible in one place only, replaced by another
+value with a small probability (1 - reliability):
 
 - style: in the author's own features;
-- topic: in the features of the papers an author writes, so one hop away;
-- school: in the venues an author publishes at. Venues have no features and belong to one school
-  each; an author's own features lean so little towards the school that one author tells next to
-  nothing, but the mean over the authors at the same venues tells it.
+- topic: in the features of the author's papers, one hop away;
+- school: in the venues an author publishes at. Venues have no features, and each belongs to one
+  school. An author's own features depend on the school so weakly that one author reveals almost
+  nothing, but the mean over the authors at the same venues reveals it.
 
-Terms are drawn without regard to anything: a distractor. Given the shown factors everything is
-independent noise, so the best accuracy of a source is the product of the chances to name each
-factor; :func:`expected_accuracy` computes it.
+Terms are independent of everything: a distractor. Given the visible factors everything else is
+independent noise, so the best accuracy of a source is the product of the probabilities of guessing
+each factor; :func:`expected_accuracy` computes it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
@@ -45,13 +45,13 @@ class AcademicConfig:
 
     Args:
         num_nodes: Authors, papers, venues and terms together.
-        num_edges: Edges in one direction; the reverse relations are not counted.
-        seed: Everything random follows from it.
-        reliability: Chance that style, topic and school are shown as they are.
+        num_edges: Edges in one direction, without the reverse relations.
+        seed: Random seed.
+        reliability: Probabilities that style, topic and school are visible unchanged.
         style_signal: Distance of a style from the middle, in standard deviations of the noise.
         topic_signal: The same for a topic in the features of one paper.
         school_signal: Distance of a school's authors from the origin, same unit.
-        dim: Width of the features of authors and papers.
+        dim: Dim of the features of authors and papers.
     """
 
     num_nodes: int = 8_000
@@ -73,7 +73,7 @@ class AcademicConfig:
 
     @property
     def edges(self) -> dict[str, int]:
-        """Edges by relation: a venue and an owner for each paper, co-authors, terms."""
+        """Edges by relation: one venue and one owner per paper, co-authors, terms."""
         papers = self.counts["paper"]
         spare = self.num_edges - 2 * papers
         coauthors = round(0.23 * spare)
@@ -85,10 +85,10 @@ class AcademicConfig:
 
 
 def generate_academic(config: AcademicConfig, name: str) -> Dataset:
-    """Generates the data set; ``info["expected_accuracy"]`` tells the share of every source.
+    """Generates the data set; ``info["expected_accuracy"]`` has the best accuracy per source.
 
     Raises:
-        ConfigError: If the sizes do not fit.
+        ConfigError: If a size is too small.
     """
     _check(config)
     rng = np.random.default_rng(config.seed)
@@ -110,10 +110,10 @@ def generate_academic(config: AcademicConfig, name: str) -> Dataset:
     }
     forward, backward, reverses = {}, {}, []
     for (src, verb, dst, inverse), (src_ids, dst_ids) in ends.items():
-        one, other = EdgeType(src, verb, dst), EdgeType(dst, inverse, src)
-        forward[one] = Relation.from_edges(src_ids, dst_ids, counts[src], counts[dst])
-        backward[other] = forward[one].transpose
-        reverses.append((one, other))
+        key, reverse = EdgeType(src, verb, dst), EdgeType(dst, inverse, src)
+        forward[key] = Relation.from_edges(src_ids, dst_ids, counts[src], counts[dst])
+        backward[reverse] = forward[key].transpose
+        reverses.append((key, reverse))
     degree = np.bincount(writes[0], minlength=size)
     return Dataset(
         name,
@@ -124,7 +124,7 @@ def generate_academic(config: AcademicConfig, name: str) -> Dataset:
             reverses=reverses,
             name=name,
         ),
-        labels=NodeLabels(
+        targets=Labels(
             node_type="author",
             num_classes=math.prod(_LEVELS),
             index=torch.arange(size),
@@ -151,12 +151,12 @@ def expected_accuracy(config: AcademicConfig, degree: Ints) -> dict[str, float]:
     Returns:
         Accuracy by source: ``"features"`` (the author's own), ``"author-paper"`` (mean features
         of the author's papers), ``"author-paper-venue-paper-author"`` (mean features of the
-        authors at the same venues, taken as many), ``"features+author-paper"`` and ``"all"``.
+        authors at the same venues, assumed many), ``"features+author-paper"`` and ``"all"``.
     """
     style, topic, school = config.reliability
     own = _mix(style, _phi(np.array(config.style_signal)), 2)
     papers = float(np.mean(_mix(topic, _phi(config.topic_signal * np.sqrt(degree)), 2)))
-    # One author: the largest of three normal variables, one of them shifted.
+    # One author: the maximum of three normal variables, one of them shifted.
     grid = np.linspace(-8.0, 8.0, 4001)
     density = np.exp(-0.5 * grid**2) / math.sqrt(2 * math.pi)
     chance = float((density * _phi(grid + config.school_signal) ** 2).sum() * (grid[1] - grid[0]))
@@ -171,7 +171,7 @@ def expected_accuracy(config: AcademicConfig, degree: Ints) -> dict[str, float]:
 
 
 def _mix(reliability: float, hit: npt.NDArray[np.float64], levels: int) -> npt.NDArray[np.float64]:
-    """Chance to name the true value when the shown one is named with chance ``hit``."""
+    """Probability of guessing the true value if the visible one is guessed with ``hit``."""
     return reliability * hit + (1 - reliability) * (1 - hit) / (levels - 1)
 
 
@@ -194,7 +194,7 @@ def _check(config: AcademicConfig) -> None:
 def _draw_factors(
     rng: np.random.Generator, size: int, config: AcademicConfig
 ) -> tuple[Ints, list[Ints]]:
-    """Returns ``[size]`` classes, and the shown values of the three factors."""
+    """Returns ``[size]`` classes, and the visible values of the three factors."""
     classes = np.zeros(size, dtype=np.int64)
     shown = []
     for levels, reliability in zip(_LEVELS, config.reliability, strict=True):
@@ -208,10 +208,10 @@ def _draw_factors(
 def _draw_papers(
     rng: np.random.Generator, config: AcademicConfig, shown: list[Ints]
 ) -> tuple[tuple[Ints, Ints], Ints, Ints]:
-    """Returns author-paper edges, and topic and school of each paper: those of its authors."""
+    """Returns author-paper edges, and the topic and school of each paper, those of its authors."""
     counts = config.counts
     authors, papers = counts["author"], counts["paper"]
-    owner = rng.permutation(papers) % authors  # Everybody has two papers of their own.
+    owner = rng.permutation(papers) % authors  # Every author owns two papers.
     cell = shown[1] * _LEVELS[2] + shown[2]
     members = Groups.of(cell, _LEVELS[1] * _LEVELS[2])
 
@@ -237,7 +237,7 @@ def _draw_features(
     rng: np.random.Generator, config: AcademicConfig, shown: list[Ints], topic: Ints
 ) -> dict[str, torch.Tensor]:
     counts, dim = config.counts, config.dim
-    # Orthonormal directions, so that the factors do not disturb each other.
+    # Orthonormal directions, so that the factors do not interfere.
     axes = np.linalg.qr(rng.standard_normal((dim, dim)))[0].astype(np.float32)
     author: Floats = rng.standard_normal((counts["author"], dim), dtype=np.float32)
     author += np.float32(config.style_signal) * (2 * shown[0] - 1)[:, None] * axes[0]

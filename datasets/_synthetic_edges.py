@@ -18,18 +18,18 @@ _ROUNDS = 60
 
 
 def skewed(rng: np.random.Generator, size: int, count: int, power: float = 2.0) -> Ints:
-    """Draws ``count`` numbers below ``size``, low ones more often (density ~ x^(1/power - 1))."""
+    """Draws ``count`` numbers below ``size`` with density ~ x^(1/power - 1), mostly low ones."""
     return np.minimum((rng.random(count) ** power * size).astype(np.int64), size - 1)
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Nodes sorted by their group, to draw members of a given group in O(1) each.
+    """Nodes sorted by group, to draw each member of a given group in O(1).
 
     Args:
-        order: ``[num_nodes]`` ids, group after group.
-        start: ``[num_groups]`` where each group begins in ``order``.
-        size: ``[num_groups]`` how many members it has.
+        order: ``[num_nodes]`` ids, sorted by group.
+        start: ``[num_groups]`` position of the first member of each group in ``order``.
+        size: ``[num_groups]`` number of members of each group.
     """
 
     order: Ints
@@ -44,7 +44,7 @@ class Groups:
         return cls(order, np.cumsum(size) - size, size)
 
     def member(self, rng: np.random.Generator, group: Ints, power: float = 1.0) -> Ints:
-        """Draws a member of each given group; -1 where a group is empty."""
+        """Draws one member of each given group; -1 if the group is empty."""
         size = self.size[group]
         place = np.minimum((rng.random(group.size) ** power * size).astype(np.int64), size - 1)
         place = np.where(size > 0, self.start[group] + place, 0)
@@ -59,17 +59,18 @@ def distinct_pairs(
     *,
     keep: tuple[Ints, Ints] | None = None,
 ) -> tuple[Ints, Ints]:
-    """Returns exactly ``count`` different pairs.
+    """Returns exactly ``count`` distinct pairs.
 
     Args:
-        rng: Decides which surplus pairs are dropped.
-        draw: Returns that many random ``(rows, cols)``, repeats allowed, -1 for no pair.
-        count: How many pairs are wanted.
-        num_cols: Columns are below it.
-        keep: Different pairs that must be among them.
+        rng: Chooses the surplus pairs to drop.
+        draw: Function of a count that returns as many random ``(rows, cols)``, possibly repeated;
+            -1 means no pair.
+        count: Number of pairs.
+        num_cols: Number of columns.
+        keep: Distinct pairs that the result must contain.
 
     Raises:
-        ConfigError: If so many different pairs cannot be drawn.
+        ConfigError: If there are not enough distinct pairs.
     """
     kept = np.zeros(0, np.int64) if keep is None else _unique(keep[0] * num_cols + keep[1])
     extra = np.zeros(0, np.int64)
@@ -84,7 +85,7 @@ def distinct_pairs(
             extra = extra[~np.isin(extra, kept)]
     else:
         raise ConfigError(
-            f"{count:,} different edges do not fit; give fewer num_edges or more num_nodes."
+            f"{count:,} distinct edges do not fit; give fewer num_edges or more num_nodes."
         )
     surplus = kept.size + extra.size - count
     if surplus > 0:

@@ -1,4 +1,4 @@
-"""A graph with the schema and the size of OGBN-MAG, for tests of scale."""
+"""A graph with the schema and size of OGBN-MAG, for tests of scale."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
@@ -27,7 +27,7 @@ _EDGES = {
 }
 _CLASSES, _DIM = 349, 128
 _TRAIN, _VALID = 629_571, 64_879
-# Share of edges that join nodes of one class, and distance of a class mean from the origin in
+# Fraction of edges between nodes of the same class, and distance of a class mean from the origin in
 # standard deviations of the noise in one feature.
 _HOMOPHILY = {"affiliated_with": 0.0, "writes": 0.6, "cites": 0.5, "has_topic": 0.5}
 _SIGNAL = 0.15
@@ -38,9 +38,9 @@ class MagConfig:
     """Size of the graph.
 
     Args:
-        num_nodes: All nodes; the types keep their shares.
-        num_edges: All edges; the relations keep their shares.
-        seed: Everything random follows from it.
+        num_nodes: Number of all nodes; the types keep their fractions.
+        num_edges: Number of all edges; the relations keep their fractions.
+        seed: Random seed.
     """
 
     num_nodes: int = sum(_NODES.values())
@@ -50,24 +50,24 @@ class MagConfig:
     @property
     def counts(self) -> dict[str, int]:
         """Nodes by type; exactly those of OGBN-MAG at the default size."""
-        share = self.num_nodes / sum(_NODES.values())
-        return {name: max(1, round(count * share)) for name, count in _NODES.items()}
+        factor = self.num_nodes / sum(_NODES.values())
+        return {name: max(1, round(count * factor)) for name, count in _NODES.items()}
 
     @property
     def edges(self) -> dict[EdgeType, int]:
         """Edges by type; exactly those of OGBN-MAG at the default size."""
-        share = self.num_edges / sum(_EDGES.values())
-        return {key: round(count * share) for key, count in _EDGES.items()}
+        factor = self.num_edges / sum(_EDGES.values())
+        return {key: round(count * factor) for key, count in _EDGES.items()}
 
 
 def generate_mag(config: MagConfig, name: str) -> Dataset:
     """Generates the data set, in tens of seconds at the size of OGBN-MAG.
 
-    Only papers have features (``[num_papers, 128]``) and classes. Classes show in them and in
-    most edges. As in the original, relations are stored in one direction.
+    Only papers have features (``[num_papers, 128]``) and classes, which features and most edges
+    depend on. As in the original, relations are stored in one direction.
 
     Raises:
-        ConfigError: If the sizes do not fit.
+        ConfigError: If a size is too small.
     """
     counts = config.counts
     if counts["paper"] < 10:
@@ -99,7 +99,7 @@ def generate_mag(config: MagConfig, name: str) -> Dataset:
             features={"paper": torch.from_numpy(features)},
             name=name,
         ),
-        labels=NodeLabels(
+        targets=Labels(
             node_type="paper",
             num_classes=classes,
             index=torch.arange(papers),
@@ -117,15 +117,15 @@ def _draw(
     group: dict[str, Ints],
     classes: int,
 ) -> Callable[[int], tuple[Ints, Ints]]:
-    """Returns a sampler of ``(src, dst)``; some pairs agree in class, the others are arbitrary."""
-    share = _HOMOPHILY[key.name]
-    members = Groups.of(group[key.dst], classes) if share else None
+    """Returns a sampler of ``(src, dst)``: a fraction of same-class pairs, the rest random."""
+    fraction = _HOMOPHILY[key.name]
+    members = Groups.of(group[key.dst], classes) if fraction else None
 
     def draw(count: int) -> tuple[Ints, Ints]:
         src = rng.integers(counts[key.src], size=count)
         dst = skewed(rng, counts[key.dst], count, power=1.5)
         if members is not None:
-            alike = rng.random(count) < share
+            alike = rng.random(count) < fraction
             dst[alike] = members.member(rng, group[key.src][src[alike]], power=1.5)
         return src, dst
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.catalog.collection import Collection, Files
-from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
 from hetgraph.data.csr import CSR
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.relation import Relation
@@ -22,15 +22,15 @@ from hetgraph.errors import ConfigError, FileFormatError
 Ints = npt.NDArray[np.int64]
 
 _BOUGHT = EdgeType("product", "bought_with", "product")
-_TRAIN, _VALID = 20, 30  # Customary numbers of nodes for each class.
+_TRAIN, _VALID = 20, 30  # Usual numbers of nodes per class.
 
 
 class Amazon(Collection):
     """Photo: one node type, one undirected relation.
 
-    No split is published. The split ``"default"`` draws 20 nodes of each class for training and
-    30 for validation from ``numpy.random.default_rng(split_seed)``; the rest is for testing. The
-    default seed is 0, so that everybody who does not choose one has the same split.
+    No split is published. The split ``"default"`` draws 20 training and 30 validation nodes per
+    class with ``numpy.random.default_rng(split_seed)``; the rest is for the test. The default
+    seed is 0, so that the default split is the same for everyone.
     """
 
     name = "amazon"
@@ -38,7 +38,7 @@ class Amazon(Collection):
     options: ClassVar[Mapping[str, Any]] = {"split_seed": 0}
 
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
-        """Reads a set of the collection; see :meth:`load_folder` for the format."""
+        """Reads a data set of the collection; see :meth:`load_folder` for the format."""
         path = files.path(files.manifest.files[0].name)
         return _load(path, files.manifest.full_name, options.get("split_seed", 0))
 
@@ -46,12 +46,12 @@ class Amazon(Collection):
         """Reads an ``.npz`` with the members ``adj_*``, ``attr_*`` and ``labels``.
 
         Raises:
-            FileFormatError: If the file is missing, damaged or contradicts itself.
+            FileFormatError: If the file is missing, damaged or inconsistent.
         """
-        found = self.folder_files(path)
-        if len(found) != 1:
-            raise FileFormatError(f"{path} has {len(found)} .npz files, expected one.")
-        return _load(found[0], f"amazon:{path}", options.get("split_seed", 0))
+        archives = self.folder_files(path)
+        if len(archives) != 1:
+            raise FileFormatError(f"{path} has {len(archives)} .npz files, expected one.")
+        return _load(archives[0], f"amazon:{path}", options.get("split_seed", 0))
 
     def folder_files(self, path: Path) -> Sequence[Path]:
         """Returns the archive."""
@@ -67,7 +67,7 @@ def _load(path: Path, full_name: str, seed: int) -> Dataset:
         adjacency, features = _csr(members, "adj"), _csr(members, "attr")
         classes = members["labels"].astype(np.int64)
         names = tuple(str(name) for name in members.get("class_names", ()))
-    except Exception as error:  # Damaged archives raise many kinds.
+    except Exception as error:  # Damaged archives raise many types of errors.
         reason = " ".join(str(error).split())
         raise FileFormatError(f"{path} is damaged ({type(error).__name__}: {reason}).") from error
     size = classes.size
@@ -86,7 +86,7 @@ def _load(path: Path, full_name: str, seed: int) -> Dataset:
             reverses=((_BOUGHT, _BOUGHT),),
             name=full_name,
         ),
-        labels=NodeLabels(
+        targets=Labels(
             node_type="product",
             num_classes=int(classes.max()) + 1,
             index=torch.arange(size),
@@ -99,8 +99,8 @@ def _load(path: Path, full_name: str, seed: int) -> Dataset:
 
 
 def _csr(members: Mapping[str, npt.NDArray[Any]], prefix: str) -> sp.csr_array:
-    parts = tuple(members[f"{prefix}_{part}"] for part in ("data", "indices", "indptr"))
-    matrix = sp.csr_array(parts, shape=tuple(members[f"{prefix}_shape"]))
+    arrays = tuple(members[f"{prefix}_{name}"] for name in ("data", "indices", "indptr"))
+    matrix = sp.csr_array(arrays, shape=tuple(members[f"{prefix}_shape"]))
     matrix.check_format(full_check=True)
     return matrix
 
@@ -124,11 +124,12 @@ def _symmetric(adjacency: sp.csr_array) -> tuple[Relation, dict[str, int]]:
 
 def _draw_split(classes: Ints, seed: int) -> Split:
     order = np.random.default_rng(seed).permutation(classes.size)
-    parts: dict[str, list[Ints]] = {"train": [], "valid": [], "test": []}
+    chosen: dict[str, list[Ints]] = {"train": [], "valid": [], "test": []}
     for label in range(int(classes.max()) + 1):
         members = order[classes[order] == label]
-        parts["train"].append(members[:_TRAIN])
-        parts["valid"].append(members[_TRAIN : _TRAIN + _VALID])
-        parts["test"].append(members[_TRAIN + _VALID :])
-    index = {part: torch.from_numpy(np.sort(np.concatenate(ids))) for part, ids in parts.items()}
-    return Split(**index)
+        chosen["train"].append(members[:_TRAIN])
+        chosen["valid"].append(members[_TRAIN : _TRAIN + _VALID])
+        chosen["test"].append(members[_TRAIN + _VALID :])
+    return Split(
+        **{name: torch.from_numpy(np.sort(np.concatenate(ids))) for name, ids in chosen.items()}
+    )

@@ -1,8 +1,8 @@
-"""The multi-behaviour sets of DiffGraph (Li et al., WSDM 2025): one user x item matrix a behaviour.
+"""The multi-behaviour data sets of DiffGraph (Li et al., WSDM 2025).
 
-``train_mat_X.pkl`` holds the times (Unix seconds) at which users did X with items, ``test_mat.pkl``
-one later purchase of some users. The pickles are scipy matrices, read without the power to run
-code.
+There is one user x item matrix per behaviour: ``train_mat_X.pkl`` holds the times (Unix seconds)
+of behaviour X, ``test_mat.pkl`` one later purchase of some users. The pickles are scipy matrices;
+nothing in them can run code.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from hetgraph.catalog import Dataset, Links
 from hetgraph.catalog.collection import Collection, Files
-from hetgraph.catalog.dataset import Dataset, LinkSplit
 from hetgraph.catalog.unpickle import load_pickle
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.relation import Relation
@@ -35,7 +35,7 @@ class DiffGraphSets(Collection):
     task: ClassVar[str] = "recommendation"
 
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
-        """Reads a set of the collection; see :meth:`load_folder` for the format."""
+        """Reads a data set of the collection; see :meth:`load_folder` for the format."""
         return _load(files.folder, files.manifest.full_name, options.get("target", "buy"))
 
     def load_folder(self, path: Path, **options: Any) -> Dataset:
@@ -43,10 +43,10 @@ class DiffGraphSets(Collection):
 
         Args:
             path: The folder.
-            **options: ``target``: the behaviour that is to be predicted.
+            **options: ``target``: the behaviour to predict.
 
         Raises:
-            FileFormatError: If a file is missing, damaged or of another shape than the others.
+            FileFormatError: If a file is missing, damaged, or differs from the others in shape.
             ConfigError: If there is no such behaviour.
         """
         return _load(path, f"diffgraph:{path}", options.get("target", "buy"))
@@ -57,25 +57,25 @@ class DiffGraphSets(Collection):
 
 
 def _load(folder: Path, full_name: str, target: str) -> Dataset:
-    found = {
+    matrices = {
         path.stem.removeprefix(_PREFIX): _read(path) for path in folder.glob(f"{_PREFIX}*.pkl")
     }
-    if not found or not (folder / _TEST).is_file():
+    if not matrices or not (folder / _TEST).is_file():
         raise FileFormatError(f"{folder} needs {_PREFIX}X.pkl for a behaviour X, and {_TEST}.")
-    if target not in found:
-        raise ConfigError(f"{folder} has no behaviour {target!r}.{suggest(target, found)}")
+    if target not in matrices:
+        raise ConfigError(f"{folder} has no behaviour {target!r}.{suggest(target, matrices)}")
     test = _read(folder / _TEST)
     shape = test.shape
-    for name, matrix in found.items():
+    for name, matrix in matrices.items():
         if matrix.shape != shape:
             raise FileFormatError(
                 f"{folder}: {_PREFIX}{name}.pkl is {matrix.shape}, {_TEST} is {shape}."
             )
     relations: dict[EdgeType, Relation] = {}
     reverses = []
-    for name in [target, *sorted(set(found) - {target})]:
+    for name in [target, *sorted(set(matrices) - {target})]:
         key, back = EdgeType("user", name, "item"), EdgeType("item", f"rev_{name}", "user")
-        relations[key] = _relation(found[name])
+        relations[key] = _relation(matrices[name])
         relations[back] = relations[key].transpose
         reverses.append((key, back))
     graph = HeteroGraph(
@@ -85,8 +85,8 @@ def _load(folder: Path, full_name: str, target: str) -> Dataset:
         name=full_name,
     )
     held = torch.from_numpy(np.stack([test.row, test.col]).astype(np.int64))
-    links = {"default": LinkSplit(EdgeType("user", target, "item"), None, held)}
-    return Dataset(full_name, graph, links=links, task="recommendation")
+    links = {"default": Links((EdgeType("user", target, "item"),), None, held)}
+    return Dataset(full_name, graph, links, task="recommendation")
 
 
 def _read(path: Path) -> sp.coo_matrix:

@@ -1,11 +1,11 @@
-"""The multiplex sets of GATNE (Cen et al., KDD 2019): several undirected relations of one type.
+"""The multiplex data sets of GATNE (Cen et al., KDD 2019): undirected relations of one node type.
 
-``train.txt`` holds ``relation, node, node``; ``valid.txt`` and ``test.txt`` the same with a last
-column, 1 for a link and 0 for a pair that is none. All are separated by spaces.
+``train.txt`` holds ``relation, node, node``; ``valid.txt`` and ``test.txt`` have one more column, 1
+for a link and 0 for a negative pair. Columns are separated by spaces.
 
-The files list some links in both directions, and the parts were drawn from these lines: the other
-direction of a held-out link can be a training line. Such training lines are left out here, and so
-are validation links that are test links. ``info["counts"]`` tells how many there were.
+The files list some links in both directions, and the splits were drawn from these lines, so the
+reverse of a held-out link can be a training line. Such training lines are dropped here, as are
+validation links that are also test links; ``info["counts"]`` has their numbers.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from hetgraph.catalog import Dataset, Links
 from hetgraph.catalog.collection import Collection, Files
-from hetgraph.catalog.dataset import Dataset, LinkSplit
 from hetgraph.catalog.textscan import read_columns
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.relation import Relation
@@ -32,14 +32,14 @@ from hetgraph.errors import FileFormatError
 Ints = npt.NDArray[np.int64]
 
 _COLUMNS = {"relation": pa.string(), "src": pa.int64(), "dst": pa.int64()}
-_PARTS = ("train", "valid", "test")
+_SPLITS = ("train", "valid", "test")
 
 
 class GATNE(Collection):
-    """amazon: products with two undirected relations; held-out links and negatives of both.
+    """amazon: products with two undirected relations, held-out links and negative pairs of both.
 
-    The files number the relations and do not say which is which (the paper: viewed or bought
-    together), so relation ``N`` and its link split are called ``link_N``.
+    The files number the relations without naming them (in the paper: viewed or bought together),
+    so relation ``N`` and its held-out links are named ``link_N``.
     """
 
     name = "gatne"
@@ -47,7 +47,7 @@ class GATNE(Collection):
     task: ClassVar[str] = "link-prediction"
 
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
-        """Reads a set of the collection; see :meth:`load_folder` for the format."""
+        """Reads a data set of the collection; see :meth:`load_folder` for the format."""
         manifest = files.manifest
         return _load(files.folder, manifest.full_name, manifest.loader.get("node_type", "node"))
 
@@ -62,15 +62,15 @@ class GATNE(Collection):
 
     def folder_files(self, path: Path) -> Sequence[Path]:
         """Returns the three files."""
-        return [path / f"{part}.txt" for part in _PARTS if (path / f"{part}.txt").is_file()]
+        return [path / f"{split}.txt" for split in _SPLITS if (path / f"{split}.txt").is_file()]
 
 
 def _load(folder: Path, full_name: str, node_type: str) -> Dataset:
-    tables = {part: _read(folder / f"{part}.txt", labelled=part != "train") for part in _PARTS}
+    tables = {split: _read(folder / f"{split}.txt", labelled=split != "train") for split in _SPLITS}
     ends = [table[column].to_numpy() for table in tables.values() for column in ("src", "dst")]
     ids = np.unique(np.concatenate(ends))
     relations: dict[EdgeType, Relation] = {}
-    links: dict[str, LinkSplit] = {}
+    links: dict[str, Links] = {}
     counts = {"train_lines": tables["train"].num_rows, "train_dropped": 0, "valid_dropped": 0}
     held_names = set(pc.unique(tables["test"]["relation"]).to_pylist())
     names = sorted(pc.unique(tables["train"]["relation"]).to_pylist())
@@ -81,14 +81,14 @@ def _load(folder: Path, full_name: str, node_type: str) -> Dataset:
         train = _pairs(tables["train"], name, ids)
         test, test_negatives = (_pairs(tables["test"], name, ids, label) for label in (1, 0))
         valid, valid_negatives = (_pairs(tables["valid"], name, ids, label) for label in (1, 0))
-        shown = valid[:, ~_linked(valid, test, ids.size)]
-        kept = train[:, ~_linked(train, np.concatenate([valid, test], axis=1), ids.size)]
-        counts["train_dropped"] += train.shape[1] - kept.shape[1]
-        counts["valid_dropped"] += valid.shape[1] - shown.shape[1]
-        relations[key] = _undirected(kept, ids.size)
+        kept_valid = valid[:, ~_linked(valid, test, ids.size)]
+        kept_train = train[:, ~_linked(train, np.concatenate([valid, test], axis=1), ids.size)]
+        counts["train_dropped"] += train.shape[1] - kept_train.shape[1]
+        counts["valid_dropped"] += valid.shape[1] - kept_valid.shape[1]
+        relations[key] = _undirected(kept_train, ids.size)
         if name in held_names:
-            parts = [torch.from_numpy(x) for x in (shown, test, valid_negatives, test_negatives)]
-            links[key.name] = LinkSplit(key, *parts)
+            pairs = (kept_valid, test, valid_negatives, test_negatives)
+            links[key.name] = Links((key,), *map(torch.from_numpy, pairs))
     graph = HeteroGraph(
         num_nodes={node_type: ids.size},
         relations=relations,
@@ -97,12 +97,12 @@ def _load(folder: Path, full_name: str, node_type: str) -> Dataset:
         name=full_name,
     )
     info = {"counts": counts}
-    return Dataset(full_name, graph, links=links, task="link-prediction", info=info)
+    return Dataset(full_name, graph, links, task="link-prediction", info=info)
 
 
 def _read(path: Path, *, labelled: bool) -> pa.Table:
     if not path.is_file():
-        raise FileFormatError(f"{path.parent} has no {path.name}, which a GATNE set needs.")
+        raise FileFormatError(f"{path.parent} has no {path.name}, which a GATNE data set needs.")
     columns = {**_COLUMNS, **({"label": pa.int64()} if labelled else {})}
     return read_columns(path.read_bytes(), columns, str(path), delimiter=" ")
 
@@ -112,25 +112,25 @@ def _pairs(table: pa.Table, relation: str, ids: Ints, label: int | None = None) 
     chosen = pc.equal(table["relation"], relation)
     if label is not None:
         chosen = pc.and_(chosen, pc.equal(table["label"], label))
-    found = table.filter(chosen)
-    both = np.stack([found[column].to_numpy() for column in ("src", "dst")])
+    own = table.filter(chosen)
+    both = np.stack([own[column].to_numpy() for column in ("src", "dst")])
     return np.searchsorted(ids, both)
 
 
 def _undirected_keys(pairs: Ints, num_nodes: int) -> Ints:
-    """Returns ``[n]`` numbers that are equal for the two directions of a pair."""
+    """Returns ``[n]`` keys that are equal for both directions of a pair."""
     low, high = pairs.min(axis=0), pairs.max(axis=0)
     keys: Ints = low * num_nodes + high
     return keys
 
 
 def _linked(pairs: Ints, others: Ints, num_nodes: int) -> npt.NDArray[np.bool_]:
-    """Tells of each pair whether it is among others, in either direction."""
+    """Returns whether each pair is among the others, in either direction."""
     return np.isin(_undirected_keys(pairs, num_nodes), _undirected_keys(others, num_nodes))
 
 
 def _undirected(pairs: Ints, num_nodes: int) -> Relation:
-    """Returns each pair once in both directions; it is its own reverse."""
+    """Returns the symmetric relation of the pairs, without repeats."""
     keys = np.unique(_undirected_keys(pairs, num_nodes))
     low, high = _split(keys, num_nodes)
     loop = low == high

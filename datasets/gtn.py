@@ -1,11 +1,11 @@
-"""The sets of Graph Transformer Networks (Yun et al., NeurIPS 2019): three pickles in a zip.
+"""The data sets of Graph Transformer Networks (Yun et al., NeurIPS 2019): three pickles in a zip.
 
 ``edges.pkl`` lists square matrices over all nodes, each followed by its transpose,
 ``node_features.pkl`` is one array for all nodes, ``labels.pkl`` lists ``[node, class]`` pairs for
-training, validation and test. Nodes of a type are one range of ids.
+training, validation and test. The nodes of a type are one range of ids.
 
-DBLP leaves out the terms of the papers. HeCo's DBLP has the same papers in the same order, so they
-can be taken from there (option ``terms``).
+DBLP lacks the terms of the papers. HeCo's DBLP has the same papers in the same order, so they can
+be taken from there (option ``terms``).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.catalog.collection import Collection, Files
-from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
 from hetgraph.catalog.loading import load_dataset
 from hetgraph.catalog.manifest import Manifest
 from hetgraph.catalog.unpickle import load_pickle
@@ -47,14 +47,14 @@ class GTN(Collection):
     options: ClassVar[Mapping[str, Any]] = {"terms": False}
 
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
-        """Reads a set of the collection; see :meth:`load_folder` for the format.
+        """Reads a data set of the collection; see :meth:`load_folder` for the format.
 
-        With the option ``terms`` the papers of DBLP get their terms, from ``heco/dblp`` in the same
-        folder of data sets.
+        The option ``terms`` adds the terms of DBLP's papers, from ``heco/dblp`` in the same root
+        folder.
 
         Raises:
-            ConfigError: If a set has no terms.
-            DataError: If the papers of the two sets are not the same.
+            ConfigError: If the data set has no terms.
+            DataError: If the papers of the two data sets differ.
         """
         manifest = files.manifest
         dataset = _load(
@@ -65,12 +65,12 @@ class GTN(Collection):
         if not _flag(options):
             return dataset
         if "terms" not in manifest.loader:
-            raise ConfigError(f"{manifest.full_name} has no terms; only gtn/DBLP has.")
+            raise ConfigError(f"{manifest.full_name} has no terms; only gtn/DBLP does.")
         source = load_dataset(manifest.loader["terms"]["source"], files.folder.parents[1])
         return replace(dataset, graph=_with_terms(dataset.graph, source.graph))
 
     def statistics(self, manifest: Manifest, **options: Any) -> Mapping[str, Any]:
-        """Returns what must be found; with ``terms`` more than is published."""
+        """Returns the published statistics; with ``terms`` also those of the terms."""
         if not _flag(options):
             return manifest.statistics
         return merge(manifest.statistics, manifest.loader["terms"]["statistics"])
@@ -78,11 +78,11 @@ class GTN(Collection):
     def load_folder(self, path: Path, **options: Any) -> Dataset:
         """Reads a folder with the three pickles, or with one zip of them, or the zip.
 
-        The files do not name the types: they are called ``type0``, ``type1``, ... by their ids.
+        The files do not name the types; they become ``type0``, ``type1``, ... in the order of ids.
 
         Raises:
-            FileFormatError: If a file is missing, damaged or contradicts another one.
-            ConfigError: If terms are asked for.
+            FileFormatError: If a file is missing, damaged or inconsistent with another one.
+            ConfigError: If the option ``terms`` is set.
         """
         if _flag(options):
             raise ConfigError("data.terms is for gtn/DBLP; a folder of this format has no terms.")
@@ -92,8 +92,8 @@ class GTN(Collection):
         """Returns the zip, or the pickles of the folder."""
         if path.is_file():
             return (path,)
-        found = [path / name for name in _FILES if (path / name).is_file()]
-        return found or sorted(path.glob("*.zip"))
+        files = [path / name for name in _FILES if (path / name).is_file()]
+        return files or sorted(path.glob("*.zip"))
 
 
 def _load(path: Path, full_name: str, names: Sequence[str]) -> Dataset:
@@ -104,7 +104,7 @@ def _load(path: Path, full_name: str, names: Sequence[str]) -> Dataset:
     names = names or tuple(f"type{number}" for number in range(len(starts)))
     if len(names) != len(starts):
         raise FileFormatError(
-            f"{path}: the edges join {len(starts)} node types, expected {len(names)}."
+            f"{path}: the edges connect {len(starts)} node types, expected {len(names)}."
         )
     stops = [*starts[1:], size]
     ranges = dict(zip(names, zip(starts, stops, strict=True), strict=True))
@@ -129,26 +129,26 @@ def _load(path: Path, full_name: str, names: Sequence[str]) -> Dataset:
         name=full_name,
     )
     labels, split = _labels(pickles["labels.pkl"], ranges, f"{path}: labels.pkl")
-    return Dataset(full_name, graph, labels=labels, splits={"default": split})
+    return Dataset(full_name, graph, labels, splits={"default": split})
 
 
 def _flag(options: Mapping[str, Any]) -> bool:
-    """Returns the option ``terms``, which the command line gives as text."""
+    """Returns the option ``terms``, which is text on the command line."""
     given = options.get("terms", False)
-    known = {"true": True, "false": False}
-    if str(given).lower() not in known:
+    values = {"true": True, "false": False}
+    if str(given).lower() not in values:
         raise ConfigError(f"data.terms is {given!r}, expected true or false.")
-    return known[str(given).lower()]
+    return values[str(given).lower()]
 
 
 def _with_terms(graph: HeteroGraph, source: HeteroGraph) -> HeteroGraph:
-    """Adds the terms of another graph with the same papers, told by their conferences."""
+    """Adds the terms of another graph with the same papers, compared by their conferences."""
     mentions = EdgeType("paper", "mentions", "term")
     mentioned = EdgeType("term", "mentioned_in", "paper")
     held = EdgeType("paper", "published_in", "conference")
     ours, theirs = graph.relation(held), source.relation(held)
     if not (torch.equal(ours.indptr, theirs.indptr) and torch.equal(ours.indices, theirs.indices)):
-        raise DataError(f"the papers of {graph.name} and {source.name} are not the same.")
+        raise DataError(f"the papers of {graph.name} and {source.name} differ.")
     new = {key: source.relation(key) for key in (mentions, mentioned)}
     return graph.replace(
         num_nodes={**graph.num_nodes, "term": source.num_nodes["term"]},
@@ -170,14 +170,14 @@ def _read_pickles(path: Path) -> dict[str, Any]:
         else:
             with zipfile.ZipFile(path) as archive:
                 data = {name: archive.read(name) for name in _FILES}
-    except Exception as error:  # zlib and zipfile raise many kinds.
+    except Exception as error:  # zlib and zipfile raise many types of errors.
         reason = " ".join(str(error).split())
         raise FileFormatError(f"{path} cannot be read ({reason}).") from error
     return {name: load_pickle(content, f"{path}:{name}") for name, content in data.items()}
 
 
 def _check_matrices(edges: Any, path: Path) -> list[sp.csr_array]:
-    if not isinstance(edges, list) or not edges or not all(sp.issparse(one) for one in edges):
+    if not isinstance(edges, list) or not edges or not all(map(sp.issparse, edges)):
         raise FileFormatError(f"{path}: edges.pkl is not a list of sparse matrices.")
     size = edges[0].shape[0]
     if any(matrix.shape != (size, size) or not matrix.nnz for matrix in edges):
@@ -188,9 +188,10 @@ def _check_matrices(edges: Any, path: Path) -> list[sp.csr_array]:
 
 
 def _type_starts(matrices: Sequence[sp.csr_array]) -> list[int]:
-    """Returns the first id of every type: the lowest ids that the matrices' ends have.
+    """Returns the first id of every type, the smallest row or column ids of the matrices.
 
-    Rows and columns of a matrix each lie in the range of one type. The first type starts at 0.
+    The rows of a matrix are in the range of one type, and so are its columns. The first type
+    starts at 0.
     """
     ends = [ids for matrix in matrices for ids in matrix.nonzero()]
     spans = sorted({(int(ids.min()), int(ids.max())) for ids in ends})
@@ -212,16 +213,15 @@ def _relation(
             if ids.min() >= start and ids.max() < stop:
                 ends.append((name, ids - start, stop - start))
     if len(ends) != 2:
-        raise FileFormatError(f"{label} joins nodes of more than two types.")
+        raise FileFormatError(f"{label} connects nodes of more than two types.")
     (src, src_ids, num_src), (dst, dst_ids, num_dst) = ends
     relation = Relation.from_edges(src_ids, dst_ids, num_src, num_dst)
     return EdgeType(src, relation_name(src, dst), dst), relation
 
 
-def _labels(value: Any, ranges: dict[str, tuple[int, int]], label: str) -> tuple[NodeLabels, Split]:
+def _labels(value: Any, ranges: dict[str, tuple[int, int]], label: str) -> tuple[Labels, Split]:
     try:
-        parts = [np.asarray(part, dtype=np.int64).reshape(-1, 2) for part in value]
-        train, valid, test = parts
+        train, valid, test = (np.asarray(pairs, dtype=np.int64).reshape(-1, 2) for pairs in value)
     except (TypeError, ValueError) as error:
         raise FileFormatError(
             f"{label} is not three lists of [node, class] ({' '.join(str(error).split())})."
@@ -237,6 +237,5 @@ def _labels(value: Any, ranges: dict[str, tuple[int, int]], label: str) -> tuple
     target = torch.from_numpy(table[:, 1].copy())
     index = torch.from_numpy(table[:, 0] - ranges[owners[0]][0])
     bounds = (train.shape[0], train.shape[0] + valid.shape[0])
-    labels = NodeLabels(owners[0], int(target.max()) + 1, index, target)
-    first, second, third = (part.clone() for part in index.tensor_split(bounds))
-    return labels, Split(train=first, valid=second, test=third)
+    labels = Labels(owners[0], int(target.max()) + 1, index, target)
+    return labels, Split(*(ids.clone() for ids in index.tensor_split(bounds)))

@@ -1,8 +1,8 @@
-"""The sets of HeCo (Wang et al., KDD 2021): edge lists, features and three label budgets.
+"""The data sets of HeCo (Wang et al., KDD 2021): edge lists, features and three label budgets.
 
 ``XY.txt`` lists edges between the types with the initials X and Y, ``X_feat.npz`` holds features,
-``labels.npy`` the classes of the target type, and ``{train,val,test}_K.npy`` a split with K labels
-of each class for training. Meta-path products, positive pairs and neighbour lists (``pap.npz``,
+``labels.npy`` the classes of the target type, and ``{train,val,test}_K.npy`` a split with K
+training labels per class. Meta-path products, positive pairs and neighbour lists (``pap.npz``,
 ``pos.npz``, ``nei_*.npy``) follow from the edges and are not read.
 """
 
@@ -20,8 +20,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.catalog.collection import Collection, Files
-from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
 from hetgraph.catalog.textscan import read_columns
 from hetgraph.data.csr import CSR
 from hetgraph.data.graph import HeteroGraph
@@ -45,30 +45,30 @@ _TYPES = {
 }
 _EDGE_FILE = re.compile(r"[a-z]{2}\.txt")
 _READ = re.compile(r"[a-z]{2}\.txt|[a-z]_feat\.npz|labels\.npy|(train|val|test)_\d+\.npy")
-_PARTS = {"train": "train", "valid": "val", "test": "test"}
+_PREFIXES = {"train": "train", "valid": "val", "test": "test"}
 
 
 class HeCo(Collection):
-    """ACM, DBLP and AMiner with 20, 40 or 60 training labels for each class."""
+    """ACM, DBLP and AMiner with 20, 40 or 60 training labels per class."""
 
     name = "heco"
     version: ClassVar[int] = 1
     options: ClassVar[Mapping[str, Any]] = {"target": None}
 
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
-        """Reads a set of the collection; see :meth:`load_folder` for the format."""
+        """Reads a data set of the collection; see :meth:`load_folder` for the format."""
         target = options.get("target") or files.manifest.loader["target"]
         return _load(files.folder, files.manifest.full_name, target)
 
     def load_folder(self, path: Path, **options: Any) -> Dataset:
         """Reads a folder of edge lists, features, labels and splits.
 
-        The option ``target`` names the labelled type. Without it, it is the type that every
-        meta-path file (``pap.npz``, ...) of the folder begins with.
+        The option ``target`` is the labelled type; default: the first type of all meta-path files
+        (``pap.npz``, ...) of the folder.
 
         Raises:
-            FileFormatError: If a file is missing, damaged or contradicts another one.
-            ConfigError: If the target type is unknown or cannot be told.
+            FileFormatError: If a file is missing, damaged or inconsistent with another one.
+            ConfigError: If the target type is unknown or ambiguous.
         """
         return _load(path, f"heco:{path}", options.get("target") or _guess_target(path))
 
@@ -100,7 +100,7 @@ def _load(folder: Path, full_name: str, target: str) -> Dataset:
     ordered = sorted(types.values(), key=lambda name: name != target)
     counts = {name: _count(name, target, types, edges, features, labels) for name in ordered}
     for pair, columns in edges.items():
-        _check_edges(folder / f"{pair}.txt", columns, [counts[types[one]] for one in pair])
+        _check_edges(folder / f"{pair}.txt", columns, [counts[types[letter]] for letter in pair])
     relations, reverses = complete_reverses(
         {
             _edge_type(types[pair[0]], types[pair[1]]): Relation.from_edges(
@@ -117,14 +117,14 @@ def _load(folder: Path, full_name: str, target: str) -> Dataset:
         name=full_name,
     )
     classes = torch.from_numpy(labels.astype(np.int64))
-    node_labels = NodeLabels(
+    node_labels = Labels(
         node_type=target,
         num_classes=int(classes.max()) + 1,
         index=torch.arange(classes.numel()),
         target=classes,
     )
     splits = _read_splits(folder, classes.numel())
-    return Dataset(full_name, graph, labels=node_labels, splits=splits)
+    return Dataset(full_name, graph, node_labels, splits=splits)
 
 
 def _edge_type(src: str, dst: str) -> EdgeType:
@@ -136,8 +136,8 @@ def _guess_target(folder: Path) -> str:
     first = {name[0] for name in names if len(name) > 2 and name == name[::-1]}
     if len(first) != 1:
         raise ConfigError(
-            f"{folder} does not tell which type is labelled; "
-            "give it as option, such as target='paper'."
+            f"{folder} does not show which type is labelled; "
+            "set the option target, such as target='paper'."
         )
     letter = first.pop()
     return _TYPES.get(letter, letter)
@@ -171,10 +171,10 @@ def _read_bytes(path: Path) -> bytes:
 
 def _read_array(path: Path) -> npt.NDArray[Any]:
     if not path.is_file():
-        raise FileFormatError(f"{path} is missing; every set of this format needs it.")
+        raise FileFormatError(f"{path} is missing; every data set of this format needs it.")
     try:
         array = np.load(path, allow_pickle=False)
-    except Exception as error:  # Damaged archives raise many kinds.
+    except Exception as error:  # Damaged archives raise many types of errors.
         raise FileFormatError(f"{path} is damaged ({type(error).__name__}: {error}).") from error
     if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype.kind not in "iuf":
         raise FileFormatError(f"{path} does not hold a list of numbers.")
@@ -192,7 +192,7 @@ def _read_features(path: Path) -> Tensor | CSR:
         if matrix.format in ("csr", "csc"):
             matrix.check_format(full_check=True)
         return CSR.from_scipy(matrix)
-    except Exception as error:  # Damaged archives raise many kinds.
+    except Exception as error:  # Damaged archives raise many types of errors.
         raise FileFormatError(f"{path} is damaged ({type(error).__name__}: {error}).") from error
 
 
@@ -204,30 +204,30 @@ def _count(
     features: Mapping[str, Tensor | CSR],
     labels: npt.NDArray[Any],
 ) -> int:
-    """Counts the nodes of a type: labels and features know isolated nodes, edges do not."""
+    """Returns the number of nodes of a type; labels and features include isolated nodes."""
     if name == target:
         return int(labels.size)
     if name in features:
         return int(features[name].shape[0])
-    seen = [
+    sizes = [
         int(ids.max()) + 1
         for pair, columns in edges.items()
         for letter, ids in zip(pair, columns, strict=True)
         if types[letter] == name and ids.size
     ]
-    return max(seen, default=0)
+    return max(sizes, default=0)
 
 
 def _read_splits(folder: Path, size: int) -> dict[str, Split]:
     budgets = sorted(int(path.stem[6:]) for path in folder.glob("train_*.npy"))
     splits = {}
     for budget in budgets:
-        parts = {}
-        for part, prefix in _PARTS.items():
+        split = {}
+        for name, prefix in _PREFIXES.items():
             path = folder / f"{prefix}_{budget}.npy"
             ids = _read_array(path).astype(np.int64)
             if ids.size and (ids.min() < 0 or ids.max() >= size):
                 raise FileFormatError(f"{path} lists node {ids.max()}, but {size} have labels.")
-            parts[part] = torch.from_numpy(ids)
-        splits[str(budget)] = Split(**parts)
+            split[name] = torch.from_numpy(ids)
+        splits[str(budget)] = Split(**split)
     return splits

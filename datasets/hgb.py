@@ -2,7 +2,7 @@
 
 ``node.dat`` holds ``id, name, type, features``, ``link.dat`` ``head, tail, type, weight``,
 ``label.dat`` and ``label.dat.test`` ``id, name, type, class[,class...]``, ``link.dat.test`` the
-held-out links; ``info.dat`` names the types. The counts in ``meta.dat`` are unreliable and unused.
+held-out links; ``info.dat`` names the types. The unreliable counts of ``meta.dat`` are not used.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from hetgraph.catalog import Dataset, Labels, Links, Split
 from hetgraph.catalog.collection import Collection, Files
-from hetgraph.catalog.dataset import Dataset, LinkSplit, NodeLabels, Split
 from hetgraph.catalog.textscan import read_columns
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.naming import complete_reverses, relation_name
@@ -41,14 +41,14 @@ _LABEL_COLUMNS = {"node": pa.int64(), "name": pa.string(), "type": pa.int64(), "
 class HGB(Collection):
     """ACM, DBLP, IMDB and AMiner (node classification), LastFM (link prediction).
 
-    A set with held-out links and no labels is for link prediction.
+    Data sets with held-out links and without labels are for link prediction.
     """
 
     name = "hgb"
     version: ClassVar[int] = 1
 
     def task_of(self, name: str) -> str:
-        """Returns the task of a set by the files it has."""
+        """Returns the task family of a data set, judging by its files."""
         if name in self.names():
             files = {entry.name for entry in self.manifest(name).files}
             only_links = _TEST_LINKS in files and "label.dat" not in files
@@ -56,23 +56,23 @@ class HGB(Collection):
             try:
                 source = Source(Path(name).expanduser())
             except (FileFormatError, OSError):
-                return self.task  # loading it tells what is wrong
+                return self.task  # Loading it reports the mistake.
             only_links = source.has(_TEST_LINKS) and not source.has("label.dat")
         return _LINKS if only_links else self.task
 
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
-        """Reads a set of the collection; see :meth:`load_folder` for the format."""
+        """Reads a data set of the collection; see :meth:`load_folder` for the format."""
         return _load(files.folder, files.manifest.full_name, files.manifest.loader)
 
     def load_folder(self, path: Path, **options: Any) -> Dataset:
         """Reads a folder with ``node.dat`` and ``link.dat``, or a zip of it.
 
-        In the first release of the benchmark ``label.dat.test`` holds half of the test nodes and
-        ``label.dat.test_full`` all of them with shuffled classes. A folder with the latter file
-        is read without it and gets the split ``"half"`` instead of ``"default"``.
+        In the first release of the benchmark ``label.dat.test`` holds half of the test nodes, and
+        ``label.dat.test_full`` all of them with shuffled classes. The latter file is ignored, and
+        the split is named ``"half"`` instead of ``"default"``.
 
         Raises:
-            FileFormatError: If a file is missing, damaged or contradicts another one.
+            FileFormatError: If a file is missing, damaged or inconsistent with another one.
         """
         return _load(path, f"hgb:{path}", {})
 
@@ -80,10 +80,10 @@ class HGB(Collection):
         """Returns the zip, or the files of the folder that are read."""
         if path.is_file():
             return (path,)
-        found = [path / name for name in _FILES if (path / name).is_file()]
-        # An empty marker counts too: whether it is there changes the result.
-        found += [path / _SHUFFLED] if (path / _SHUFFLED).is_file() else []
-        return found if (path / "node.dat").is_file() else sorted(path.glob("*.zip"))
+        files = [path / name for name in _FILES if (path / name).is_file()]
+        # Even an empty file counts: its presence changes the name of the split.
+        files += [path / _SHUFFLED] if (path / _SHUFFLED).is_file() else []
+        return files if (path / "node.dat").is_file() else sorted(path.glob("*.zip"))
 
 
 def _load(path: Path, full_name: str, settings: Mapping[str, Any]) -> Dataset:
@@ -115,9 +115,8 @@ def _load(path: Path, full_name: str, settings: Mapping[str, Any]) -> Dataset:
     return Dataset(
         name=full_name,
         graph=graph,
-        labels=labels,
+        targets=links_held if labels is None else {labels.kind: labels, **links_held},
         splits=splits,
-        links=links_held,
         task=_LINKS if links_held and labels is None else "",
         info={"counts": {"links": links.num_rows}},
     )
@@ -127,11 +126,11 @@ def _load(path: Path, full_name: str, settings: Mapping[str, Any]) -> Dataset:
 
 
 def _edge_types(links: pa.Table, nodes: Nodes, info: Mapping[str, Any]) -> dict[int, EdgeType]:
-    """Returns the edge type of every link number, from the ends that the links really have."""
-    found: dict[int, EdgeType] = {}
+    """Returns the edge type of every link number, with the node types found in the links."""
+    edge_types: dict[int, EdgeType] = {}
     for code in np.unique(links["type"].to_numpy()):
-        one = links.filter(pc.equal(links["type"], int(code)))
-        head, tail = nodes.kind[one["head"].to_numpy()], nodes.kind[one["tail"].to_numpy()]
+        own = links.filter(pc.equal(links["type"], int(code)))
+        head, tail = nodes.kind[own["head"].to_numpy()], nodes.kind[own["tail"].to_numpy()]
         for role, kinds in (("heads", head), ("tails", tail)):
             if (kinds != kinds[0]).any():
                 mixed = " and ".join(sorted({nodes.types[kind] for kind in kinds}))
@@ -140,10 +139,10 @@ def _edge_types(links: pa.Table, nodes: Nodes, info: Mapping[str, Any]) -> dict[
         words = re.split(r"\s*(?:->|-)\s*", info["links"].get(int(code), ""))
         name = words[1] if len(words) == 3 else relation_name(src, dst)
         edge_type = EdgeType(src, name, dst)
-        if edge_type in found.values():
+        if edge_type in edge_types.values():
             edge_type = EdgeType(src, f"{name}_{code}", dst)
-        found[int(code)] = edge_type
-    return found
+        edge_types[int(code)] = edge_type
+    return edge_types
 
 
 # ------------------------------------------------------------------------------- links
@@ -178,7 +177,7 @@ def _relation(links: pa.Table, edge_type: EdgeType, nodes: Nodes) -> Relation:
 
 def _read_link_splits(
     source: Source, nodes: Nodes, names: Mapping[int, EdgeType]
-) -> dict[str, LinkSplit]:
+) -> dict[str, Links]:
     if not source.has(_TEST_LINKS):
         return {}
     links = _read_links(source, _TEST_LINKS, nodes)
@@ -189,7 +188,7 @@ def _read_link_splits(
             f"one of {sorted(names)} as in link.dat."
         )
     ends = np.stack([nodes.local[links[column].to_numpy()] for column in ("head", "tail")])
-    return {"default": LinkSplit(names[codes[0]], valid=None, test=torch.from_numpy(ends))}
+    return {"default": Links((names[codes[0]],), valid=None, test=torch.from_numpy(ends))}
 
 
 # ------------------------------------------------------------------------------- labels
@@ -197,23 +196,22 @@ def _read_link_splits(
 
 def _read_labels(
     source: Source, nodes: Nodes, info: Mapping[str, Any]
-) -> tuple[NodeLabels | None, dict[str, Split]]:
+) -> tuple[Labels | None, dict[str, Split]]:
     if not source.has("label.dat"):
         return None, {}
-    parts = {
-        part: read_columns(source.read(name), _LABEL_COLUMNS, source.label(name))
-        for part, name in (("train", "label.dat"), ("test", "label.dat.test"))
-    }
-    for part, name in (("train", "label.dat"), ("test", "label.dat.test")):
-        label = source.label(name)
-        _check_ids(parts[part]["node"].to_numpy(), nodes, label, "labelled node")
-    table = pa.concat_tables(parts.values()).combine_chunks()
+    tables = [
+        read_columns(source.read(name), _LABEL_COLUMNS, source.label(name))
+        for name in ("label.dat", "label.dat.test")
+    ]
+    for split_table, name in zip(tables, ("label.dat", "label.dat.test"), strict=True):
+        _check_ids(split_table["node"].to_numpy(), nodes, source.label(name), "labelled node")
+    table = pa.concat_tables(tables).combine_chunks()
     ids = table["node"].to_numpy()
     kinds = np.unique(nodes.kind[ids])
     if kinds.size != 1:
-        found = " and ".join(nodes.types[kind] for kind in kinds) or "none"
+        types = " and ".join(nodes.types[kind] for kind in kinds) or "none"
         raise FileFormatError(
-            f"{source.label('label.dat')}: labelled nodes of types {found}; expected one type."
+            f"{source.label('label.dat')}: labelled nodes of types {types}; expected one type."
         )
     unique, count = np.unique(ids, return_counts=True)
     if (count > 1).any():
@@ -223,10 +221,11 @@ def _read_labels(
         )
     target, classes = _classes(table["label"], source.label("label.dat"))
     names = info["classes"].get(int(nodes.codes[kinds[0]]), {})
-    class_names = tuple(str(names.get(str(one), one)) for one in range(classes)) if names else ()
-    size = parts["train"].num_rows
+    numbers = range(classes) if names else ()
+    class_names = tuple(str(names.get(str(number), number)) for number in numbers)
+    size = tables[0].num_rows
     local = torch.from_numpy(nodes.local[ids])
-    labels = NodeLabels(
+    labels = Labels(
         node_type=nodes.types[kinds[0]],
         num_classes=classes,
         index=local,
@@ -240,7 +239,7 @@ def _read_labels(
 
 
 def _classes(column: pa.ChunkedArray, label: str) -> tuple[Tensor, int]:
-    """Returns ``[n]`` classes, or ``[n, num_classes]`` bool where a node has several."""
+    """Returns ``[n]`` classes, or ``[n, num_classes]`` bool if a node has several classes."""
     lists = pc.split_pattern(column.combine_chunks(), ",")
     try:
         flat = pc.list_flatten(lists).cast(pa.int64()).to_numpy().copy()

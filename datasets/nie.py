@@ -1,8 +1,8 @@
-r"""Node importance: nodes with texts, importance scores, and the hypergraphs released with them.
+r"""Node importance: nodes with texts, importance scores, and the released hypergraphs.
 
-The tables are tab-separated with one header line; row k is node k, ``\N`` stands for no text.
-``node_hyperedge_array.npy`` holds a row (node, hyperedge) for each node. The triples of FB15k's own
-graph are not among the files: it gets those of FB15k-237, a subset over the same entities.
+The tables are tab-separated with one header line; row k is node k, and ``\N`` means no text.
+``node_hyperedge_array.npy`` holds one row (node, hyperedge) per membership. The files lack the
+triples of FB15k; those of FB15k-237, a subset over the same entities, are used instead.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from hetgraph.catalog import Dataset, Values
 from hetgraph.catalog.collection import Collection, Files
-from hetgraph.catalog.dataset import Dataset, NodeValues
 from hetgraph.catalog.textscan import read_columns
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.hypergraph import Hypergraph
@@ -48,10 +48,10 @@ class NodeImportanceSets(Collection):
     task: ClassVar[str] = "node-importance"
 
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
-        """Reads a set of the collection.
+        """Reads a data set of the collection.
 
         Raises:
-            FileFormatError: If a file is damaged or contradicts another one.
+            FileFormatError: If a file is damaged or inconsistent with another one.
         """
         return _load_fb15k(files) if name == "FB15k" else _load_tmdb5k(files)
 
@@ -60,7 +60,7 @@ def _load_fb15k(files: Files) -> Dataset:
     nodes = _table(files.path("node_infos.tsv"), _FB15K_NODES)
     texts = _table(files.path("fb15k_description.tsv"), _FB15K_TEXTS)
     if texts["mid"] != nodes["mid"]:
-        raise FileFormatError(f"{files.folder}: the two tables list other entities.")
+        raise FileFormatError(f"{files.folder}: the two tables list different entities.")
     counts = {"entity": nodes.num_rows}
     graph = HeteroGraph(
         num_nodes=counts,
@@ -72,7 +72,7 @@ def _load_fb15k(files: Files) -> Dataset:
     return Dataset(
         name=files.manifest.full_name,
         graph=graph,
-        values=_values("entity", nodes["pageviews"], nodes["valid"], "page views"),
+        targets=_values("entity", nodes["pageviews"], nodes["valid"], "page views"),
         hypergraphs={"released": _read_hypergraph(files, counts, "hyperedge_types.npy")},
         task="node-importance",
         info={
@@ -95,7 +95,7 @@ def _load_tmdb5k(files: Files) -> Dataset:
     }
     movies = nodes.slice(0, counts["movie"])
     if pc.sum(nodes["valid"]).as_py() != pc.sum(movies["valid"]).as_py():
-        raise FileFormatError(f"{files.folder}: a node that is no movie has a score.")
+        raise FileFormatError(f"{files.folder}: a node that is not a movie has a score.")
     graph = HeteroGraph(
         num_nodes=counts,
         relations={},
@@ -105,7 +105,7 @@ def _load_tmdb5k(files: Files) -> Dataset:
     return Dataset(
         name=files.manifest.full_name,
         graph=graph,
-        values=_values("movie", movies["score"], movies["valid"], "popularity"),
+        targets=_values("movie", movies["score"], movies["valid"], "popularity"),
         hypergraphs={"released": _read_hypergraph(files, counts, "hyperedge_types.pt")},
         task="node-importance",
         info={"triples": "none released"},
@@ -124,10 +124,10 @@ def _texts(column: pa.ChunkedArray) -> pa.Array:
     return pc.if_else(pc.equal(column, _NO_TEXT), pa.scalar(None, column.type), column)
 
 
-def _values(node_type: str, scores: pa.Array, valid: pa.Array, name: str) -> NodeValues:
+def _values(node_type: str, scores: pa.Array, valid: pa.Array, name: str) -> Values:
     index = np.flatnonzero(valid.to_numpy() == 1)
     target = scores.to_numpy().astype(np.float64)[index]
-    return NodeValues(node_type, torch.from_numpy(index), torch.from_numpy(target), name)
+    return Values(node_type, torch.from_numpy(index), torch.from_numpy(target), name)
 
 
 def _read_hypergraph(files: Files, counts: Mapping[str, int], types: str) -> Hypergraph:
@@ -139,7 +139,7 @@ def _read_hypergraph(files: Files, counts: Mapping[str, int], types: str) -> Hyp
 
 
 def _array(path: Path) -> Tensor:
-    """Reads an array that numpy or torch saved, without the power to run code."""
+    """Reads an array that numpy or torch saved; nothing in the file can run code."""
     try:
         if path.suffix == ".npy":
             return torch.from_numpy(np.load(path, allow_pickle=False))
@@ -150,25 +150,25 @@ def _array(path: Path) -> Tensor:
 
 
 def _read_triples(files: Files, mids: pa.Array) -> dict[EdgeType, Relation]:
-    """Reads training, validation and test triples alike: links are no target of these sets."""
-    parts = [files.path(name) for name in _TRIPLE_FILES]
+    """Reads training, validation and test triples, as links are not a target here."""
+    paths = [files.path(name) for name in _TRIPLE_FILES]
     triples = pa.concat_tables(
-        [read_columns(path.read_bytes(), _TRIPLES, str(path)) for path in parts]
+        [read_columns(path.read_bytes(), _TRIPLES, str(path)) for path in paths]
     ).combine_chunks()
     ends = []
     for column in ("head", "tail"):
-        found = pc.index_in(triples[column], value_set=mids).combine_chunks()
-        if found.null_count:
-            row = pc.index(found.is_null(), True).as_py()
+        rows = pc.index_in(triples[column], value_set=mids).combine_chunks()
+        if rows.null_count:
+            row = pc.index(rows.is_null(), True).as_py()
             raise FileFormatError(
-                f"{parts[0].parent}: {triples[column][row]} is not an entity of FB15k."
+                f"{paths[0].parent}: {triples[column][row]} is not an entity of FB15k."
             )
-        ends.append(found.to_numpy().astype(np.int64))
+        ends.append(rows.to_numpy().astype(np.int64))
     names = pc.unique(triples["relation"]).sort()
     number = pc.index_in(triples["relation"], value_set=names).to_numpy()
     order = np.argsort(number, kind="stable")
     bounds = np.searchsorted(number[order], np.arange(len(names) + 1))
-    src, dst = (one[order] for one in ends)
+    src, dst = (ids[order] for ids in ends)
     return {
         EdgeType("entity", name, "entity"): Relation.from_edges(
             src[start:stop], dst[start:stop], len(mids), len(mids)

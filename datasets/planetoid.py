@@ -1,6 +1,6 @@
 """Citation networks with the Planetoid split (Yang et al., ICML 2016).
 
-Eight files ``ind.NAME.*`` of Python 2: features ``x``, ``tx``, ``allx`` (sparse), one-hot classes
+Eight files ``ind.NAME.*`` from Python 2: features ``x``, ``tx``, ``allx`` (sparse), one-hot classes
 ``y``, ``ty``, ``ally``, neighbour lists ``graph``, and the text ``test.index``.
 """
 
@@ -15,8 +15,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.catalog.collection import Collection, Files
-from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
 from hetgraph.catalog.unpickle import load_pickle
 from hetgraph.data.csr import CSR
 from hetgraph.data.graph import HeteroGraph
@@ -26,7 +26,7 @@ from hetgraph.errors import FileFormatError
 
 Ints = npt.NDArray[np.int64]
 
-_SPLITS = ("x", "y", "tx", "ty", "allx", "ally", "graph", "test.index")
+_FILES = ("x", "y", "tx", "ty", "allx", "ally", "graph", "test.index")
 _CITES = EdgeType("paper", "cites", "paper")
 _NUM_VALID = 500
 
@@ -38,17 +38,17 @@ class Planetoid(Collection):
     version: ClassVar[int] = 1
 
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
-        """Reads a set of the collection; see :meth:`load_folder` for the format."""
+        """Reads a data set of the collection; see :meth:`load_folder` for the format."""
         return _load(files.folder, files.manifest.full_name)
 
     def load_folder(self, path: Path, **options: Any) -> Dataset:
-        """Reads a folder with the eight files of one set.
+        """Reads a folder with the eight files of one data set.
 
-        Edges are stored in both directions without repeats and self loops. Nodes that
-        ``test.index`` skips exist, have zero features and no label.
+        Edges are stored in both directions without repeats and self loops. Nodes
+        that ``test.index`` skips are isolated, with zero features and without a label.
 
         Raises:
-            FileFormatError: If a file is missing, damaged or contradicts another one.
+            FileFormatError: If a file is missing, damaged or inconsistent with another one.
         """
         return _load(path, f"planetoid:{path}")
 
@@ -58,24 +58,24 @@ class Planetoid(Collection):
 
 
 def _load(folder: Path, full_name: str) -> Dataset:
-    parts = _read_parts(folder)
-    test = parts["test.index"]
-    known = parts["allx"].shape[0]
+    files = _read_files(folder)
+    test = files["test.index"]
+    known = files["allx"].shape[0]
     size = max(known, int(test.max()) + 1)
-    if test.min() < known or parts["tx"].shape[0] != test.size:
+    if test.min() < known or files["tx"].shape[0] != test.size:
         raise FileFormatError(
             f"{folder}: test.index lists {test.size} nodes from {test.min()} on; expected "
-            f"{parts['tx'].shape[0]} nodes that follow the {known} of allx."
+            f"{files['tx'].shape[0]} nodes that follow the {known} of allx."
         )
     # Row i of tx belongs to the node on line i of test.index.
-    tail = parts["tx"].tocoo()
+    tail = files["tx"].tocoo()
     rest = (tail.data, (test[tail.row] - known, tail.col))
-    features = sp.vstack([parts["allx"], sp.csr_array(rest, shape=(size - known, tail.shape[1]))])
-    onehot = np.zeros((size, parts["ally"].shape[1]), dtype=np.int64)
-    onehot[:known], onehot[test] = parts["ally"], parts["ty"]
-    relation, counts = _citations(parts["graph"], size, folder)
+    features = sp.vstack([files["allx"], sp.csr_array(rest, shape=(size - known, tail.shape[1]))])
+    onehot = np.zeros((size, files["ally"].shape[1]), dtype=np.int64)
+    onehot[:known], onehot[test] = files["ally"], files["ty"]
+    relation, counts = _citations(files["graph"], size, folder)
     labelled = np.flatnonzero(onehot.any(axis=1))
-    num_train = parts["y"].shape[0]
+    num_train = files["y"].shape[0]
     return Dataset(
         full_name,
         HeteroGraph(
@@ -85,7 +85,7 @@ def _load(folder: Path, full_name: str) -> Dataset:
             reverses=((_CITES, _CITES),),
             name=full_name,
         ),
-        labels=NodeLabels(
+        targets=Labels(
             node_type="paper",
             num_classes=onehot.shape[1],
             index=torch.from_numpy(labelled),
@@ -94,7 +94,7 @@ def _load(folder: Path, full_name: str) -> Dataset:
         splits={
             "default": Split(
                 train=torch.arange(num_train),
-                valid=torch.arange(num_train, num_train + _NUM_VALID),
+                valid=torch.arange(num_train, min(num_train + _NUM_VALID, known)),
                 test=torch.from_numpy(np.sort(test)),
             )
         },
@@ -102,23 +102,24 @@ def _load(folder: Path, full_name: str) -> Dataset:
     )
 
 
-def _read_parts(folder: Path) -> dict[str, Any]:
-    parts: dict[str, Any] = {}
-    for split in _SPLITS:
-        found = sorted(folder.glob(f"ind.*.{split}"))
-        # "ind.cora.x" but not "ind.cora.allx": the glob already asks for the dot.
-        if len(found) != 1:
-            raise FileFormatError(f"{folder} has {len(found)} files ind.*.{split}, expected one.")
+def _read_files(folder: Path) -> dict[str, Any]:
+    contents: dict[str, Any] = {}
+    for name in _FILES:
+        # The dot in the pattern keeps ind.cora.allx apart from ind.cora.x.
+        paths = sorted(folder.glob(f"ind.*.{name}"))
+        if len(paths) != 1:
+            raise FileFormatError(f"{folder} has {len(paths)} files ind.*.{name}, expected one.")
+        path = paths[0]
         try:
-            data = found[0].read_bytes()
+            data = path.read_bytes()
         except OSError as error:
-            raise FileFormatError(f"{found[0]} cannot be read: {error.strerror}.") from error
-        if split == "test.index":
-            parts[split] = _integers(data, found[0])
+            raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from error
+        if name == "test.index":
+            contents[name] = _integers(data, path)
         else:
-            parts[split] = load_pickle(data, str(found[0]))
-            _check_kind(parts[split], split, found[0])
-    return parts
+            contents[name] = load_pickle(data, str(path))
+            _check_kind(contents[name], name, path)
+    return contents
 
 
 def _integers(data: bytes, path: Path) -> Ints:
@@ -131,24 +132,24 @@ def _integers(data: bytes, path: Path) -> Ints:
     return numbers
 
 
-def _check_kind(value: Any, split: str, path: Path) -> None:
-    if split == "graph":
-        good = isinstance(value, dict)
-    elif split.endswith("x"):
-        good = sp.issparse(value)
+def _check_kind(value: Any, name: str, path: Path) -> None:
+    if name == "graph":
+        valid = isinstance(value, dict)
+    elif name.endswith("x"):
+        valid = sp.issparse(value)
     else:
-        good = isinstance(value, np.ndarray) and value.ndim == 2
-    if not good:
+        valid = isinstance(value, np.ndarray) and value.ndim == 2
+    if not valid:
         raise FileFormatError(f"{path} holds a {type(value).__name__}, not what its name says.")
 
 
 def _citations(
     graph: Mapping[int, list[int]], size: int, folder: Path
 ) -> tuple[Relation, dict[str, int]]:
-    """Returns the symmetric relation, and what the lists held before clean-up."""
+    """Returns the symmetric relation, and the counts of the lists before clean-up."""
     lists = list(graph.values())
-    heads = np.repeat(np.fromiter(graph, np.int64, len(lists)), [len(one) for one in lists])
-    tails = np.fromiter((node for one in lists for node in one), np.int64, heads.size)
+    heads = np.repeat(np.fromiter(graph, np.int64, len(lists)), [len(nodes) for nodes in lists])
+    tails = np.fromiter((node for nodes in lists for node in nodes), np.int64, heads.size)
     if heads.size and max(heads.max(), tails.max()) >= size:
         raise FileFormatError(
             f"{folder}: the graph lists node {max(heads.max(), tails.max())}, but the features end "

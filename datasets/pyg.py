@@ -27,11 +27,11 @@ class PyGFormat(Collection):
     version: ClassVar[int] = 1
 
     def names(self) -> tuple[str, ...]:
-        """Returns no names: a format has no sets of its own."""
+        """Returns no names, as a format has no data sets."""
         return ()
 
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
-        """Refuses: a format is loaded from a file.
+        """Fails, as a format is loaded from a file.
 
         Raises:
             ConfigError: Always.
@@ -52,9 +52,9 @@ class PyGFormat(Collection):
 
 
 def read_pyg_file(path: Path) -> Any:
-    """Reads a ``HeteroData`` without running code from the file.
+    """Reads a ``HeteroData``; nothing in the file can run code.
 
-    Only tensors, plain Python values and PyG's own storage classes are accepted.
+    Only tensors, plain Python values and PyG's storage classes are accepted.
 
     Args:
         path: The file, or a folder with ``data.pt`` or ``processed/data.pt``.
@@ -84,8 +84,8 @@ def read_pyg_file(path: Path) -> Any:
         content = package.HeteroData.from_dict(content)
     if not isinstance(content, package.HeteroData):
         raise FileFormatError(
-            f"{path} holds a {type(content).__name__}; expected a HeteroData, which "
-            "data.to_heterogeneous() makes of a homogeneous Data."
+            f"{path} holds a {type(content).__name__}; expected a HeteroData; convert a "
+            "homogeneous Data with data.to_heterogeneous()."
         )
     return content
 
@@ -100,14 +100,14 @@ def _data_file(path: Path) -> Path:
 
 
 def _refusal(path: Path, error: Exception) -> str:
-    found = _GLOBAL.search(str(error))
-    if found is None:
+    forbidden = _GLOBAL.search(str(error))
+    if forbidden is None:
         return (
             f"{path} is truncated or was not written by torch.save "
             f"({type(error).__name__}); save the HeteroData again."
         )
     return (
-        f"{path} holds a {found[1]}, which could run code and is not read. If you trust the file: "
+        f"{path} holds a {forbidden[1]}, which could run code and is not read. If you trust it: "
         "data = torch.load(path, weights_only=False); "
         "hetgraph.io.save_tables(hetgraph.io.from_pyg_dataset(data), 'folder'); "
         "then use tables:folder."

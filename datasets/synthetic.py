@@ -1,4 +1,4 @@
-"""Generated graphs: the first run needs no download, and tests of scale need no data."""
+"""Generated graphs, for first runs without a download and tests of scale without data."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _SIZES = {"small": AcademicConfig, "mag": MagConfig}
 
 
 class Synthetic(Collection):
-    """``academic`` with planted classes, and ``academic-mag`` at the size of OGBN-MAG.
+    """``academic`` with planted classes, and ``academic-mag`` of the size of OGBN-MAG.
 
     Options:
         size: ``"small"`` or ``"mag"``; ``academic`` with ``"mag"`` is ``academic-mag``.
-        scale: Factor on the number of nodes and edges.
-        num_nodes: Number of nodes; the number of edges follows unless it is given.
+        scale: Factor of the numbers of nodes and edges.
+        num_nodes: Number of nodes; the number of edges is scaled alike unless given.
         num_edges: Number of edges in one direction.
-        seed: Everything random follows from it.
+        seed: Random seed.
     """
 
     name = "synthetic"
@@ -37,10 +37,10 @@ class Synthetic(Collection):
     }
 
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
-        """Generates the set ``name``.
+        """Generates the data set ``name``.
 
         Raises:
-            ConfigError: If an option has a value that does not fit.
+            ConfigError: If an option has an invalid value.
         """
         size = options.get("size", "mag" if name == "academic-mag" else "small")
         if size not in _SIZES:
@@ -61,10 +61,10 @@ def _sizes(default: AcademicConfig | MagConfig, options: Mapping[str, Any]) -> d
         if value is not None and (not isinstance(value, int) or value < 1):
             raise ConfigError(f"{key} is {value!r}, expected a positive whole number.")
     nodes = options.get("num_nodes") or round(default.num_nodes * scale)
-    share = nodes / default.num_nodes
+    factor = nodes / default.num_nodes
     return {
         "num_nodes": nodes,
-        "num_edges": options.get("num_edges") or round(default.num_edges * share),
+        "num_edges": options.get("num_edges") or round(default.num_edges * factor),
     }
 
 

@@ -15,7 +15,7 @@ __all__ = ["TablesFormat"]
 
 
 class TablesFormat(Collection):
-    """A folder with one Parquet, CSV or TSV file a node type and one an edge type.
+    """A folder with one Parquet, CSV or TSV file per node type and per edge type.
 
     The layout and ``tables.yaml`` are described in :mod:`hetgraph.io.folder`;
     :func:`hetgraph.io.save_tables` writes such a folder.
@@ -25,18 +25,18 @@ class TablesFormat(Collection):
     version: ClassVar[int] = 2
 
     def names(self) -> tuple[str, ...]:
-        """Returns no names: a format has no sets of its own."""
+        """Returns no names, as a format has no data sets."""
         return ()
 
     def task_of(self, name: str) -> str:
-        """Returns the task that the tables declare or are good for."""
+        """Returns the task family that the tables declare, or that of their default target."""
         try:
             return tables_task(Path(name).expanduser()) or self.task
         except (UserError, OSError):
-            return self.task  # loading it tells what is wrong
+            return self.task  # Loading it reports the mistake.
 
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
-        """Refuses: a format is loaded from a folder.
+        """Fails, as a format is loaded from a folder.
 
         Raises:
             ConfigError: Always.
@@ -47,7 +47,7 @@ class TablesFormat(Collection):
         """Reads a folder of tables.
 
         Raises:
-            UserError: If a table or its declaration does not fit, naming file, column and row.
+            UserError: If a table or its declaration is invalid, naming file, column and row.
         """
         return load_tables(path)
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from hetgraph._checkout import find_folders_at_the_root
+from hetgraph.version import __version__
 
 if TYPE_CHECKING:
     from hetgraph.catalog.loading import load_dataset
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from hetgraph.tasks import audit, make_task
     from hetgraph.train import TrainConfig, Trainer
 
-__version__ = "0.1.0"
+find_folders_at_the_root(Path(__file__).parent)
 
 _HOME = {
     "EdgeType": "hetgraph.data",
@@ -56,7 +60,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a public name when it is first asked for: ``hetgraph --help`` needs no torch."""
+    """Imports a public name at first use, so that ``hetgraph --help`` does not import torch."""
     if name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
         globals()[name] = value

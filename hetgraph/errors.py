@@ -1,4 +1,4 @@
-"""Errors that a user can mend: the command line prints them as one line and exits with 2."""
+"""Errors that the user can fix; the command line prints them as one line and exits with 2."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ __all__ = [
 
 
 class UserError(ValueError):
-    """A mistake in what the user gave; the message says what was expected and how to mend it."""
+    """A mistake in the user's input; the message says what was expected and how to fix it."""
 
 
 class SchemaError(UserError):
-    """A node type, edge type or declaration that the schema does not allow."""
+    """A node type, edge type or declaration that contradicts the schema."""
 
 
 class DataError(UserError):
-    """Values that contradict their declaration: counts, ranges, dtypes, NaN."""
+    """Data that contradicts its declaration: counts, ranges, dtypes, NaN."""
 
 
 class FileFormatError(UserError):
-    """A file that is missing parts, truncated or not in the expected format."""
+    """A file that is incomplete, truncated or not in the expected format."""
 
 
 class MetaPathError(UserError):
-    """A meta-path that cannot be parsed or does not fit the schema."""
+    """A meta-path that cannot be parsed or does not match the schema."""
 
 
 class BudgetError(UserError):
@@ -47,20 +47,24 @@ class ConfigError(UserError):
 
 
 class LeakageError(UserError):
-    """Held-out information that would reach the input of a model."""
+    """Held-out information that would leak into the input of a model."""
 
 
 def suggest(name: str, options: Iterable[str], *, limit: int = 12) -> str:
-    """Returns a sentence that helps to mend a misspelt name.
+    """Returns a sentence that suggests a known name for a misspelt one.
 
     Args:
-        name: What the user wrote.
-        options: The names that exist.
-        limit: At most this many names are listed when none is close.
+        name: The name that the user gave.
+        options: The known names.
+        limit: Maximum number of names to list if none is close.
 
     Returns:
         ``" Did you mean 'x'?"`` if a name is close, else ``" Known: a, b, c."``, with a leading
-        space, ready to be appended to a message.
+        space, to be appended to a message.
+
+    Example:
+        >>> suggest("papr", ["author", "paper"]), suggest("venue", ["author", "paper"])
+        (" Did you mean 'paper'?", ' Known: author, paper.')
     """
     known = sorted(set(options))
     if not known:

@@ -1,19 +1,32 @@
-"""Files that appear whole or not at all, and clear words when the disk refuses them."""
+"""Atomic writing of files and folders, with clear messages when the disk refuses."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import hashlib
+import json
+import logging
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from hetgraph.errors import UserError
+from hetgraph.errors import DataError, UserError
 
-__all__ = ["OutputError", "atomic_dir", "atomic_path", "explain_os_error", "sha256_file"]
+__all__ = [
+    "OutputError",
+    "atomic_dir",
+    "atomic_path",
+    "cache_folder",
+    "cache_root",
+    "explain_os_error",
+    "remembered_sha256",
+    "sha256_file",
+]
+
+_LOG = logging.getLogger("hetgraph.files")
 
 _WORDS = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
@@ -34,10 +47,10 @@ class OutputError(UserError):
 
 
 def explain_os_error(error: BaseException) -> str | None:
-    """Returns what an error of the operating system means and how to mend it, else ``None``.
+    """Returns the meaning of an operating system error and its fix, or ``None``.
 
-    Libraries that write through their own runtime (safetensors) raise errors of their own type
-    that only quote the system's text, so that text is searched as well.
+    Libraries with their own I/O code (safetensors) raise their own errors, which only quote the
+    text of the system, so the text is searched, too.
     """
     if isinstance(error, OSError) and error.errno in _WORDS:
         return _WORDS[error.errno]
@@ -50,19 +63,19 @@ def explain_os_error(error: BaseException) -> str | None:
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yields a temporary path in the same folder that becomes ``path`` when the block succeeds.
+    """Yields a temporary path in the same folder that replaces ``path`` if the block succeeds.
 
-    The parent folder is created. When the block fails, or is interrupted, the temporary file is
-    removed and a file that stood at ``path`` before is untouched.
+    The parent folder is created. If the block fails or is interrupted, the temporary file is
+    removed and an existing file at ``path`` is unchanged.
 
     Args:
-        path: Where the file is wanted; a file there is replaced.
+        path: Target file; an existing one is replaced.
 
     Yields:
-        The path to write to. Its suffix is the one of ``path``, for writers that look at it.
+        The path to write to. It has the suffix of ``path``, for writers that depend on it.
 
     Raises:
-        OutputError: If the file cannot be written, with the reason and a way out.
+        OutputError: If the file cannot be written, with the reason and a remedy.
     """
     target = Path(path)
     temporary = _sibling(target, "tmp")
@@ -78,15 +91,15 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_dir(path: str | os.PathLike[str], *, marker: str | None = None) -> Iterator[Path]:
-    """Yields a temporary folder that becomes ``path`` when the block succeeds.
+    """Yields a temporary folder that replaces ``path`` if the block succeeds.
 
-    A folder that stands at ``path`` is replaced only if it is empty or holds the file ``marker``,
-    so that a mistyped path never costs somebody else's files. The old folder is moved aside
-    first and put back if the new one cannot take its place.
+    An existing folder at ``path`` is replaced only if it is empty or holds the file ``marker``, so
+    that a mistyped path never deletes other files. The old folder is moved aside first and
+    restored if the new one cannot replace it.
 
     Args:
-        path: Where the folder is wanted.
-        marker: Name of a file by which a folder of the same kind is known, such as
+        path: Target folder.
+        marker: Name of a file that identifies a folder of the same kind, such as
             ``"config.json"``. Without it only an empty folder may be replaced.
 
     Yields:
@@ -97,7 +110,7 @@ def atomic_dir(path: str | os.PathLike[str], *, marker: str | None = None) -> It
     """
     target = Path(path)
     with _clear_errors(target):
-        target = target.resolve()  # A link stays, the folder that it points to is replaced.
+        target = target.resolve()  # A link is kept; the folder that it points to is replaced.
         _check_replaceable(target, marker)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = _sibling(target, "tmp")
@@ -111,7 +124,7 @@ def atomic_dir(path: str | os.PathLike[str], *, marker: str | None = None) -> It
 
 
 def sha256_file(path: str | os.PathLike[str], *, block_bytes: int = 1 << 20) -> str:
-    """Returns the sha256 of a file's bytes as 64 hexadecimal digits, read block by block."""
+    """Returns the SHA-256 of a file as 64 hexadecimal digits, reading in blocks."""
     digest = hashlib.sha256()
     buffer = bytearray(block_bytes)
     view = memoryview(buffer)
@@ -121,9 +134,61 @@ def sha256_file(path: str | os.PathLike[str], *, block_bytes: int = 1 << 20) -> 
     return digest.hexdigest()
 
 
+def cache_root() -> Path:
+    """Returns the folder of what can be computed again: ``HETGRAPH_CACHE`` or the platform's."""
+    import pooch  # a tenth of a second that a command without data does not need
+
+    chosen = os.environ.get("HETGRAPH_CACHE")
+    return Path(chosen).expanduser() if chosen else Path(pooch.os_cache("hetgraph")) / "parsed"
+
+
+def cache_folder(kind: str, name: str, digest: str) -> Path:
+    """Returns the cache folder of something that is trained once: readable, one per digest.
+
+    Args:
+        kind: Folder below :func:`cache_root`.
+        name: What a person looks for, such as a data set.
+        digest: sha256 of all it depends on.
+    """
+    readable = "".join(char if char.isalnum() or char in "-." else "-" for char in name)
+    return cache_root() / kind / f"{readable[-60:]}-{digest[:16]}"
+
+
+def remembered_sha256(path: Path) -> str:
+    """Returns a file's sha256, from a memo in the cache while its size and time stay the same.
+
+    Raises:
+        DataError: If the file cannot be read.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}.") from error
+    fact = [status.st_size, status.st_mtime_ns]
+    key = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:32]
+    memo = cache_root() / "verified" / f"{key}.json"
+    try:
+        known = json.loads(memo.read_text(encoding="utf-8"))
+        if known["fact"] == fact:
+            return str(known["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    try:
+        digest = sha256_file(path)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}.") from error
+    try:
+        with atomic_path(memo) as temporary:
+            content = {"path": str(path), "fact": fact, "sha256": digest}
+            temporary.write_text(json.dumps(content), encoding="utf-8")
+    except (UserError, OSError) as error:
+        _LOG.debug("digest of %s is not remembered: %s", path, error)
+    return digest
+
+
 def _sibling(target: Path, purpose: str) -> Path:
     """Returns an unused hidden path in the folder of ``target``."""
-    # The name is cut so that the temporary one stays within the usual 255 bytes.
+    # The stem is truncated, as file systems limit names to 255 bytes.
     stem, token = target.name[:120], secrets.token_hex(4)
     return target.with_name(f".{stem}.{os.getpid()}-{token}.{purpose}{target.suffix[:20]}")
 
@@ -143,7 +208,7 @@ def _check_replaceable(target: Path, marker: str | None) -> None:
 
 
 def _swap_in(new: Path, target: Path) -> None:
-    """Renames ``new`` to ``target``, moving an old folder aside and back if that fails."""
+    """Renames ``new`` to ``target``; an old folder is moved aside, and restored on failure."""
     if not target.exists():
         new.rename(target)
         return
@@ -171,7 +236,7 @@ def _clear_errors(target: Path) -> Iterator[None]:
 
 
 def _is_about_another_path(error: Exception, target: Path) -> bool:
-    """Whether the block failed on a file elsewhere, such as an input that it reads."""
+    """Whether the error is about a file elsewhere, such as an input of the block."""
     name = error.filename if isinstance(error, OSError) else None
     if not isinstance(name, (str, os.PathLike)):
         return False

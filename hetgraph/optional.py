@@ -1,4 +1,4 @@
-"""Packages that only some conversions need."""
+"""Import of optional packages."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def require(module: str, install: str) -> Any:
     """Imports an optional package.
 
     Args:
-        module: Its import name.
-        install: What to give to ``pip install``.
+        module: Import name.
+        install: Argument of ``pip install``.
 
     Raises:
-        ConfigError: If it is not installed, with the command that installs it.
+        ConfigError: If the package is not installed, with the command that installs it.
     """
     try:
         return importlib.import_module(module)

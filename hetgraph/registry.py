@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from hetgraph.errors import ConfigError, suggest
 
-__all__ = ["Registry", "collections", "models"]
+__all__ = ["Registry", "collections", "models", "targets", "tasks"]
 
 T = TypeVar("T")
 
@@ -22,25 +22,41 @@ class Registry(Generic[T]):
 
     A module is imported only when its name is asked for; listing the names of a package costs a
     directory scan. A class belongs to the registry if it is defined in the module of its name and
-    its class attribute ``name`` equals it.
+    its class attribute ``name`` (or another one, see ``key``) equals it.
 
     Args:
         what: What the names stand for, used in messages.
         package: Package whose modules (or sub-packages) define one class each.
         group: Entry point group for other packages.
-        base: ``"module:Class"`` of the base class, imported when first needed.
+        base: ``"module:Class"`` of the base class, imported when first needed; its module has no
+            name of its own.
+        key: Class attribute that holds the name.
+        dashes: Whether a name with dashes is that of a module with underscores. Such a package
+            has modules of other kinds, too, which are no names.
     """
 
-    def __init__(self, what: str, package: str, group: str, base: str) -> None:
+    def __init__(
+        self,
+        what: str,
+        package: str,
+        group: str,
+        base: str,
+        key: str = "name",
+        *,
+        dashes: bool = False,
+    ) -> None:
         self.what = what
+        self.key = key
         self.package = package
         self.group = group
         self._base = base
+        self._dashes = dashes
         self._added: dict[str, type[T]] = {}
 
     def names(self) -> tuple[str, ...]:
         """Returns every name, sorted."""
-        return tuple(sorted({*self._modules(), *self._entry_points(), *self._added}))
+        own = {name for name in self._modules() if not self._dashes or self._defines(name)}
+        return tuple(sorted({*own, *self._entry_points(), *self._added}))
 
     def get(self, name: str) -> type[T]:
         """Returns the class of a name.
@@ -51,14 +67,14 @@ class Registry(Generic[T]):
         if name in self._added:
             return self._added[name]
         if name in self._modules():
-            return self._find(importlib.import_module(f"{self.package}.{name}"), name)
+            return self._find(self._module(name), name)
         if name in (points := self._entry_points()):
             return self._checked(points[name].load(), name)
         raise ConfigError(f"unknown {self.what} {name!r}.{suggest(name, self.names())}")
 
     def add(self, cls: type[T], name: str | None = None) -> type[T]:
         """Registers a class by hand, for notebooks and tests; usable as a decorator."""
-        key = name or str(cls.name)  # type: ignore[attr-defined]
+        key = name or str(getattr(cls, self.key))
         self._added[key] = self._checked(cls, key)
         return cls
 
@@ -70,8 +86,18 @@ class Registry(Generic[T]):
 
     def _modules(self) -> set[str]:
         package = importlib.import_module(self.package)
-        found = (info.name for info in pkgutil.iter_modules(package.__path__))
-        return {name for name in found if not name.startswith("_")}
+        modules = (info.name for info in pkgutil.iter_modules(package.__path__))
+        no_names = {self._base.partition(":")[0].removeprefix(f"{self.package}.")}
+        names = {name for name in modules if not name.startswith("_")} - no_names
+        return {name.replace("_", "-") for name in names} if self._dashes else names
+
+    def _module(self, name: str) -> Any:
+        name = name.replace("-", "_") if self._dashes else name
+        return importlib.import_module(f"{self.package}.{name}")
+
+    def _defines(self, name: str) -> bool:
+        """Whether the module of a name defines its class."""
+        return any(getattr(v, self.key, None) == name for v in vars(self._module(name)).values())
 
     def _entry_points(self) -> dict[str, EntryPoint]:
         return _installed(self.group, tuple(sys.path))
@@ -84,12 +110,14 @@ class Registry(Generic[T]):
     def _find(self, module: Any, name: str) -> type[T]:
         base = self._base_class()
         for value in vars(module).values():
-            is_class = isinstance(value, type) and issubclass(value, base) and value is not base
-            if is_class and getattr(value, "name", None) == name:
+            # Not isinstance(value, type): an alias such as list[int] may claim to be a class.
+            if not issubclass(type(value), type) or not issubclass(value, base):
+                continue
+            if value is not base and getattr(value, self.key, None) == name:
                 found: type[T] = value
                 return found
         raise ConfigError(
-            f"{module.__name__} defines no {base.__name__} whose `name` is {name!r}; add one."
+            f"{module.__name__} defines no {base.__name__} whose `{self.key}` is {name!r}; add one."
         )
 
     def _checked(self, cls: Any, name: str) -> type[T]:
@@ -109,11 +137,21 @@ def _installed(group: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
 
 # Base classes are named, not imported: whoever registers a class stands above this module.
 models: Registry[Any] = Registry(
-    "model", "hetgraph.models", "hetgraph.models", "hetgraph.methods.method:Method"
+    "model", "hetgraph.models", "hetgraph.models", "hetgraph.methods.registered:Registered"
 )
 collections: Registry[Any] = Registry(
     "data collection",
     "hetgraph.datasets",
     "hetgraph.datasets",
     "hetgraph.catalog.collection:Collection",
+)
+tasks: Registry[Any] = Registry(
+    "task", "hetgraph.tasks", "hetgraph.tasks", "hetgraph.tasks.base:Task", dashes=True
+)
+targets: Registry[Any] = Registry(
+    "kind of target",
+    "hetgraph.catalog.targets",
+    "hetgraph.targets",
+    "hetgraph.catalog.targets.base:Target",
+    key="kind",
 )

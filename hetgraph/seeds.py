@@ -1,4 +1,4 @@
-"""Four separate sources of chance, so that variance can be told apart by source."""
+"""Four separate sources of randomness, so that variance can be attributed to each of them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ SeedKind = Literal["split", "init", "sampling", "projection"]
 
 @dataclass(frozen=True)
 class Seeds:
-    """The seed of each source of chance.
+    """The seed of each source of randomness.
 
     Args:
-        split: Draws the validation set.
-        init: Initialises parameters.
-        sampling: Orders batches, drops out, samples neighbours and negatives.
-        projection: Draws fixed random features and projections.
+        split: Choice of the validation set.
+        init: Initial parameters.
+        sampling: Order of batches, dropout, sampled neighbours and negatives.
+        projection: Fixed random features and projections.
+
+    Example:
+        >>> seeds = Seeds.from_seed(1)
+        >>> seeds.key("init", "encoder") == seeds.key("init", "head")
+        False
     """
 
     split: int = 0
@@ -31,23 +36,23 @@ class Seeds:
 
     @classmethod
     def from_seed(cls, seed: int) -> Seeds:
-        """Returns the same seed for every source; their streams differ all the same."""
+        """Returns one seed for all sources; their random streams still differ."""
         return cls(seed, seed, seed, seed)
 
-    def key(self, kind: SeedKind, *parts: object) -> int:
-        """Returns a 63-bit seed for one purpose: equal parts give equal seeds, others do not."""
-        return keyed_seed(kind, getattr(self, kind), *parts)
+    def key(self, kind: SeedKind, *purpose: object) -> int:
+        """Returns a 63-bit seed that is determined by the source and the purpose."""
+        return keyed_seed(kind, getattr(self, kind), *purpose)
 
-    def generator(self, kind: SeedKind, *parts: object) -> torch.Generator:
-        """Returns a fresh CPU generator for one purpose, independent of any call order."""
-        return torch.Generator().manual_seed(self.key(kind, *parts))
+    def generator(self, kind: SeedKind, *purpose: object) -> torch.Generator:
+        """Returns a new CPU generator for a purpose, independent of the order of calls."""
+        return torch.Generator().manual_seed(self.key(kind, *purpose))
 
     def to_dict(self) -> dict[str, int]:
         """Returns the seeds by source."""
         return asdict(self)
 
 
-def keyed_seed(*parts: object) -> int:
-    """Hashes parts (by their ``str``) into a 63-bit seed that is stable across machines."""
-    text = "\x1f".join(map(str, parts)).encode()
+def keyed_seed(*key: object) -> int:
+    """Hashes the ``str`` of the arguments to a 63-bit seed that is the same on all machines."""
+    text = "\x1f".join(map(str, key)).encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "little") >> 1

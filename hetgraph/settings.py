@@ -14,17 +14,21 @@ from typing import Any, Literal, TypeVar
 from hetgraph.errors import ConfigError, suggest
 
 __all__ = [
+    "additive",
     "config_from_dict",
     "config_to_dict",
     "field_names",
+    "harmless",
     "later",
     "merge",
     "parse_assignments",
+    "settings_that_count",
 ]
 
 T = TypeVar("T")
 
 _LATER = "later"
+_EFFECT = "effect"
 
 
 def config_from_dict(cls: type[T], values: Mapping[str, Any], section: str = "") -> T:
@@ -64,11 +68,12 @@ def config_to_dict(config: Any) -> dict[str, Any]:
 
     Those of :func:`later` are left out where they have their default.
     """
-    values = {one.name: getattr(config, one.name) for one in dataclasses.fields(config)}
-    for one in dataclasses.fields(config):
-        if one.metadata.get(_LATER) and values[one.name] == one.default:
-            del values[one.name]
-    return {name: _plain(value) for name, value in values.items()}
+    return {
+        setting.name: _plain(value)
+        for setting in dataclasses.fields(config)
+        if (value := getattr(config, setting.name)) != setting.default
+        or not setting.metadata.get(_LATER)
+    }
 
 
 def later(default: Any) -> Any:
@@ -78,6 +83,48 @@ def later(default: Any) -> Any:
     before keep their settings: they can be resumed, and stay in one group with those of today.
     """
     return dataclasses.field(default=default, metadata={_LATER: True})
+
+
+def harmless(default: Any) -> Any:
+    """Returns the default of a setting that changes no number, such as how often to save.
+
+    Runs that differ in it alone are the same run: one can be resumed as the other.
+    """
+    return dataclasses.field(default=default, metadata={_EFFECT: "none"})
+
+
+def additive(default: Any) -> Any:
+    """Returns the default of a setting that adds numbers to a result and changes none.
+
+    A run is resumed with the same value only, as numbers of the past cannot be added later;
+    the numbers of two results that differ in it alone may be compared.
+    """
+    return dataclasses.field(default=default, metadata={_EFFECT: "adds"})
+
+
+def settings_that_count(
+    cls: type[Any], values: Mapping[str, Any], *, with_additive: bool = True
+) -> dict[str, Any]:
+    """Returns the values that tell two runs apart: those that are not marked :func:`harmless`.
+
+    Args:
+        cls: The dataclass that the values are for.
+        values: Values by field name, as :func:`config_to_dict` returns them. Names that the class
+            does not have are kept: a record may be older than the class.
+        with_additive: Whether those marked :func:`additive` count: yes to resume a run, no to
+            compare results.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Config:
+        ...     lr: float = 0.1
+        ...     save_every: int = harmless(10)
+        >>> settings_that_count(Config, {"lr": 0.2, "save_every": 5})
+        {'lr': 0.2}
+    """
+    marks = {setting.name: setting.metadata.get(_EFFECT) for setting in dataclasses.fields(cls)}
+    left_out = ("none",) if with_additive else ("none", "adds")
+    return {name: value for name, value in values.items() if marks.get(name) not in left_out}
 
 
 def field_names(cls: type[Any]) -> tuple[str, ...]:
@@ -172,8 +219,8 @@ def _parse(hint: Any, value: Any, section: str, name: str) -> Any:
         return None
     if value is None and optional:
         return None
-    if isinstance(value, str) and _is_sequence(options) and not value.lstrip().startswith("["):
-        value = f"[{value}]"
+    if isinstance(value, str) and _is_sequence(options) and value not in _choices(options):
+        value = value if value.lstrip().startswith("[") else f"[{value}]"
     return _convert(hint, value, where)
 
 
@@ -208,6 +255,12 @@ def _is_union(hint: Any) -> bool:
 def _is_sequence(options: Iterable[Any]) -> bool:
     origins = {typing.get_origin(option) or option for option in options}
     return bool(origins & {tuple, list}) and str not in origins
+
+
+def _choices(options: Iterable[Any]) -> list[Any]:
+    """The words among the types of a union, such as ``"balanced"`` beside a list of numbers."""
+    literals = (option for option in options if typing.get_origin(option) is Literal)
+    return [choice for literal in literals for choice in typing.get_args(literal)]
 
 
 def _words(hint: Any) -> str:

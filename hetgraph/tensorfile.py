@@ -1,4 +1,4 @@
-"""Named tensors in one safetensors file: written whole, mapped into memory on reading."""
+"""Named tensors in one safetensors file, written atomically and memory-mapped when read."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def save_tensors(
 ) -> None:
     """Writes tensors of any device and stride to one file, atomically.
 
-    Tensors that overlap in memory are stored apart, so each is read back on its own.
+    Tensors that overlap in memory are stored separately.
 
     Args:
         tensors: The tensors by name.
-        path: The file; one that is there is replaced.
-        metadata: Strings to keep in the header.
+        path: The file; an existing one is replaced.
+        metadata: Strings for the header of the file.
 
     Raises:
         OutputError: If the file cannot be written.
@@ -37,14 +37,14 @@ def save_tensors(
     ready = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with atomic_path(path) as temporary:
         save_file(_apart(ready), temporary, metadata=dict(metadata) if metadata else None)
-        # safetensors creates its file for the owner alone; give it the usual permissions.
+        # safetensors makes the file readable by its owner only; restore the usual permissions.
         temporary.chmod(0o666 & ~_umask())
 
 
 def load_tensors(path: str | os.PathLike[str], device: str = "cpu") -> dict[str, Tensor]:
-    """Reads the tensors that :func:`save_tensors` wrote.
+    """Reads tensors written by :func:`save_tensors`.
 
-    On the CPU the file is mapped: nothing is copied, and pages are read when they are used.
+    On the CPU the file is memory-mapped: nothing is copied, and pages are read on first use.
 
     Raises:
         FileFormatError: If the file is missing, truncated or not a safetensors file.
@@ -62,7 +62,7 @@ def load_tensors(path: str | os.PathLike[str], device: str = "cpu") -> dict[str,
 
 
 def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Clones every tensor that overlaps in memory with one before it."""
+    """Clones every tensor that overlaps in memory with an earlier one."""
     end = 0
     result = dict(tensors)
     spans = sorted((value.data_ptr(), name) for name, value in tensors.items() if value.numel())
@@ -74,7 +74,7 @@ def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _umask() -> int:
-    # The mask can only be read by setting it; the second call puts it back at once.
+    # The mask can only be read by setting it; the second call restores it.
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

@@ -1,17 +1,17 @@
-"""The columns of a dataset's table, the same for the console, Markdown and HTML."""
+"""The columns of a dataset's table, shared by console, Markdown and HTML."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from hetgraph.cli.console import p_text
 from hetgraph.leaderboards.board import Board, Row
 from hetgraph.leaderboards.format import (
     cell_text,
     count_text,
     memory_text,
     number,
-    p_text,
     sample_text,
     seconds_text,
 )
@@ -21,7 +21,7 @@ from hetgraph.leaderboards.verdict import Sample
 __all__ = ["MARKS", "Column", "Value", "comparison_columns", "table_columns", "used"]
 
 MARKS = {"reproduced": "✓", "better": "▲", "worse": "▼", "undecided": "~", "not run": "·"}
-"""A sign for each verdict, beside its word."""
+"""The sign of each verdict."""
 
 _LABELS = {"free": "no", "used": "yes", "unknown": "?"}
 _TESTS = {"full": "full", "half": "half", "unknown": "?"}
@@ -52,9 +52,9 @@ class Column:
 
 
 def table_columns(board: Board) -> list[Column]:
-    """All columns of a board in order, empty ones left out."""
+    """All columns of a board in order, without empty ones."""
     columns = [
-        Column("model", "", "Model", lambda row: Value(row.title), numeric=False),
+        Column("model", "", "Model", lambda row: Value(row.marked_title), numeric=False),
         Column("labels", "", "Labels used", _flag(_LABELS, "labels"), numeric=False),
         Column("test", "", "Test set", _flag(_TESTS, "test"), numeric=False),
         *_published_columns(board),
@@ -83,10 +83,11 @@ def comparison_columns(board: Board) -> list[tuple[str, Callable[[Row, str, str]
     scale = board.benchmark.scale
 
     def interval(row: Row, variant: str, metric: str) -> str:
-        found = row.comparisons[variant, metric]
-        if found.low is None or found.high is None:
-            return found.reason
-        low, high = (number(end, scale, signed=True) for end in (found.low, found.high))
+        comparison = row.comparisons[variant, metric]
+        if comparison.low is None or comparison.high is None:
+            return comparison.reason
+        ends = (comparison.low, comparison.high)
+        low, high = (number(end, scale, signed=True) for end in ends)
         return f"[{low}, {high}]"
 
     def difference(row: Row, variant: str, metric: str) -> str:
@@ -154,16 +155,17 @@ def _our_columns(board: Board, variant: Variant) -> list[Column]:
 def _paired_columns(board: Board) -> list[Column]:
     if board.benchmark.paired is None:
         return []
-    group = f"Less {board.benchmark.paired.against}"
+    group = f"vs. {board.benchmark.paired.against}"
     name, scale = board.rank_by, board.benchmark.scale
 
     def value(row: Row) -> Value:
         test = row.paired.get(name)
         if test is None:
             return Value("")
-        found = sample_text(Sample(test.difference, test.error, test.pairs), scale, signed=True)
+        difference = Sample(test.difference, test.error, test.pairs)
         p = p_text(test.p)
-        return Value(f"{found}, p {p if p.startswith('<') else f'= {p}'}", test.difference)
+        text = sample_text(difference, scale, signed=True)
+        return Value(f"{text}, p {p if p.startswith('<') else f'= {p}'}", test.difference)
 
     return [Column("paired", group, board.benchmark.metrics[name].label, value)]
 

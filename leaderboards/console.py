@@ -1,4 +1,4 @@
-"""A benchmark on the terminal: a ranking of each dataset, then what our runs cost and showed."""
+"""A benchmark on the terminal: per dataset the ranking, the cost of our runs and the tests."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _runs(board: Board) -> Table:
 
 
 def _tests(board: Board) -> Table:
-    """How the main verdicts were reached."""
+    """How the verdicts of the main variant were reached."""
     variant = board.benchmark.main_variant.name
     columns = comparison_columns(board)
     table = Table(title=f"{board.dataset.label}: tests", title_justify="left", title_style="bold")
@@ -60,7 +60,7 @@ def _tests(board: Board) -> Table:
         )
     for row in board.rows:
         for name in board.dataset.metrics:
-            if (variant, name) in row.comparisons and (variant, name) in row.samples:
+            if row.is_compared(variant, name):
                 texts = [text(row, variant, name) for _, text in columns]
                 label = board.benchmark.metrics[name].label
                 table.add_row(*(Text(text) for text in (row.title, label, *texts)))
@@ -76,7 +76,7 @@ def _table(title: str, columns: Sequence[Column], rows: Sequence[Row]) -> Table:
     for column in columns:
         heading = "\n".join(f"{column.group} {column.title}".split())
         justify: JustifyMethod = "right" if column.numeric else "left"
-        # Where a board has too many columns all shrink alike; one that may wrap would vanish first.
+        # With too many columns all shrink alike; a column that may wrap would vanish first.
         table.add_column(heading, justify=justify, no_wrap=True)
     for row in rows:
         cells = (_styled(column.value(row).text) for column in columns)

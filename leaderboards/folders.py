@@ -1,4 +1,4 @@
-"""Where records and tables lie."""
+"""Where records and tables are stored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Folders", "find_folders"]
 
 @dataclass(frozen=True)
 class Folders:
-    """``results`` is written and read, ``shipped`` read if ``results`` has no record."""
+    """``results`` is written and read; ``shipped`` is read if ``results`` has no record."""
 
     results: Path
     tables: Path
@@ -25,11 +25,11 @@ def find_folders(results: Path | None = None) -> Folders:
     Args:
         results: Folder of the records that the caller asks for. None means the ``leaderboards``
             folder of a source checkout, else the one in the current folder; an installed package
-            also ships the records that came with it.
+            also ships records.
 
     Returns:
-        The folders, which need not exist. Tables go beside a folder called ``results``, and
-        into ``tables`` within a folder of any other name.
+        The folders, which need not exist. ``tables`` is next to a folder called ``results``, and
+        inside a folder of any other name.
     """
     if results is not None:
         beside = results.parent if results.name == "results" else results
@@ -41,6 +41,6 @@ def find_folders(results: Path | None = None) -> Folders:
 
 
 def _is_checkout(folder: Path) -> bool:
-    """Whether the benchmarks lie in the source tree, not in an installed package."""
+    """Whether the benchmarks are in a source tree, not in an installed package."""
     root = folder.parent
     return (root / "pyproject.toml").is_file() and (root / "hetgraph").is_dir()

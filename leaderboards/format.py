@@ -1,4 +1,4 @@
-"""Numbers as people read them in the tables."""
+"""Numbers as text for the tables."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ __all__ = [
     "count_text",
     "memory_text",
     "number",
-    "p_text",
     "sample_text",
     "seconds_text",
 ]
 
 
 def number(value: float, scale: float = 1.0, *, signed: bool = False) -> str:
-    """A stored value in the unit of the table, two decimals for percent, four otherwise."""
+    """A stored value in the unit of the table: two decimals for percent, four otherwise."""
     digits = 2 if scale == 100.0 else 4
     return f"{value * scale:{'+' if signed else ''}.{digits}f}"
 
 
 def sample_text(sample: Sample | None, scale: float, *, signed: bool = False) -> str:
-    """``95.55 ± 0.29``, the mean alone for a single run, nothing without runs."""
+    """``95.55 ± 0.29``; the mean alone for a single run; empty without runs."""
     if sample is None:
         return ""
     mean = number(sample.mean, scale, signed=signed)
@@ -31,7 +30,7 @@ def sample_text(sample: Sample | None, scale: float, *, signed: bool = False) ->
 
 
 def cell_text(cell: Cell | None, scale: float) -> str:
-    """A published value, ``OOM``, ``?`` where it is not established, nothing if not reported."""
+    """A published value, ``OOM``, ``?`` if it is not known, or empty if it is not reported."""
     if cell is None:
         return ""
     if cell.mean is None:
@@ -60,12 +59,5 @@ def memory_text(size: float | None) -> str:
 
 
 def count_text(count: int | None) -> str:
-    """A count with thousands separated."""
+    """A count with thousands separators."""
     return "" if count is None else f"{count:,}"
-
-
-def p_text(value: float | None) -> str:
-    """A chance with three decimals, nothing if there is none."""
-    if value is None:
-        return ""
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -9,11 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import hetgraph
-from hetgraph.leaderboards.record import Identity, RunRecord, config_hash
+from hetgraph.leaderboards.code import code_digest
+from hetgraph.leaderboards.record import Identity, RunRecord, comparable_config, config_hash
 from hetgraph.leaderboards.spec import Benchmark
 from hetgraph.settings import merge
 
-__all__ = ["Job"]
+__all__ = ["Hashes", "Job"]
+
+
+@dataclass(frozen=True)
+class Hashes:
+    """What identifies the runs of a job apart from their seed.
+
+    Args:
+        config: Hash of the configuration.
+        data: Hash of the data set.
+        code: Digests of the code by component.
+    """
+
+    config: str
+    data: str
+    code: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -28,7 +44,7 @@ class Job:
         metapaths: Requested meta-paths.
         root: Folder of the data sets.
         out: Folder for the outputs of the runs.
-        label: What messages call the model.
+        label: Name of the row in messages.
     """
 
     benchmark: Benchmark
@@ -42,12 +58,12 @@ class Job:
 
     @property
     def title(self) -> str:
-        """What messages call it."""
+        """Name of the row in messages."""
         return self.label or self.model
 
     @property
     def all_settings(self) -> dict[str, Any]:
-        """The settings of the benchmark, those of the dataset over them, the caller's over both."""
+        """Settings of the benchmark, overridden by the dataset's, overridden by the caller's."""
         own = self.benchmark.datasets[self.dataset].settings
         return merge(self.benchmark.settings, own, self.settings)
 
@@ -62,8 +78,8 @@ class Job:
         metapaths = {"metapaths": list(self.metapaths)} if self.metapaths else {}
         return {**self.settings, **metapaths}
 
-    def identify(self) -> tuple[str, str]:
-        """Hashes of the configuration and the data that the runs will have; loads the dataset.
+    def identify(self) -> Hashes:
+        """Hashes of configuration, data and code that the runs will have; loads the dataset.
 
         Raises:
             UserError: If a setting is wrong or the dataset cannot be loaded.
@@ -71,7 +87,7 @@ class Job:
         from hetgraph.catalog.loading import load_dataset
         from hetgraph.registry import models
         from hetgraph.runs.plan import bind_metapaths, make_plan
-        from hetgraph.train.fingerprint import dataset_sha256
+        from hetgraph.tasks import task_class
 
         plan = make_plan(
             models.get(self.model),
@@ -81,20 +97,22 @@ class Job:
         )
         dataset = load_dataset(self.data, self.root, **plan.data)
         bound = bind_metapaths(plan, dataset)
-        return config_hash(bound.settings), dataset_sha256(dataset)
+        config = comparable_config(bound.settings, self.model)
+        code = code_digest(self.model, task_class(plan.family).__module__)
+        return Hashes(config_hash(config), dataset.sha256, code)
 
-    def identity(self, hashes: tuple[str, str], seed: int) -> Identity:
+    def identity(self, hashes: Hashes, seed: int) -> Identity:
         """The identity of the record that a run with a seed will give."""
-        config_sha256, data_sha256 = hashes
+        total = hashes.code.get("total", "")
         version = hetgraph.__version__
-        return (self.model, self.dataset, config_sha256, seed, data_sha256, version)
+        return (self.model, self.dataset, hashes.config, seed, hashes.data, version, total)
 
-    def run(self, hashes: tuple[str, str], seed: int, *, fresh: bool, progress: bool) -> RunRecord:
-        """Runs one seed; unless ``fresh``, a run that was cut off goes on where it was.
+    def run(self, hashes: Hashes, seed: int, *, fresh: bool, progress: bool) -> RunRecord:
+        """Runs one seed; unless ``fresh``, a run that was interrupted is resumed.
 
         Raises:
             UserError: If the run cannot be done.
-            DataError: If its outcome is no valid record, for example diverged.
+            DataError: If its outcome is not a valid record, for example after divergence.
         """
         from hetgraph.runs import run
 
@@ -115,12 +133,13 @@ class Job:
             benchmark=self.benchmark.name,
             version=hetgraph.__version__,
             overrides=self.overrides,
+            code=hashes.code,
         )
 
-    def folder(self, hashes: tuple[str, str], seed: int, *, fresh: bool) -> Path:
-        """Folder of a run: the same for the same configuration, data and version."""
-        config_sha256, data_sha256 = hashes
-        made_from = f"{config_sha256[:8]}-{data_sha256[:8]}-{hetgraph.__version__}"
+    def folder(self, hashes: Hashes, seed: int, *, fresh: bool) -> Path:
+        """Folder of a run; it depends on configuration, data, version, code and seed alone."""
+        digests = (hashes.config, hashes.data, hashes.code.get("total", ""))
+        made_from = "-".join([*(digest[:8] for digest in digests if digest), hetgraph.__version__])
         name = f"{self.model}-{self.dataset.replace('/', '-')}-{made_from}"
         parent = self.out / self.benchmark.name / name
         first = parent / f"seed-{seed}"

@@ -1,4 +1,4 @@
-"""Two of our own rows, task by task: a seed draws the same split for both."""
+"""Paired comparison of two rows of ours: a seed draws the same split for both."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class PairedTest:
     """Outcome of a paired t-test.
 
     Args:
-        difference: Mean of this row less the one it is compared with.
-        error: Standard error of it.
-        p: Two-sided probability of such a difference if there were none.
+        difference: Mean of this row minus the mean of the row it is compared with.
+        error: Standard error of the difference.
+        p: Two-sided p-value.
         pairs: Number of tasks.
     """
 
@@ -37,17 +37,17 @@ def paired_test(
     """Compares two groups over the seeds that both have.
 
     Args:
-        group: The runs of a row.
-        against: Those of the row to compare with.
+        group: Runs of a row.
+        against: Runs of the row to compare with.
         split: ``"test"`` or ``"valid"``.
-        key: Name of a metric there.
-        period: Seeds that are equal modulo it are runs of one task: their mean counts once, since
-            they are no independent pairs.
+        key: Name of a metric in that split.
+        period: Seeds that are equal modulo the period are runs of one task. They are not
+            independent, so their mean counts as one pair.
 
     Returns:
         The test, or ``None`` with fewer than two common tasks.
     """
-    ours, theirs = (_by_seed(one, split, key) for one in (group, against))
+    ours, theirs = (_by_seed(runs, split, key) for runs in (group, against))
     by_task: dict[int, list[float]] = {}
     for seed in sorted(ours.keys() & theirs.keys()):
         task = seed if period is None else seed % period
@@ -65,5 +65,5 @@ def paired_test(
 
 
 def _by_seed(group: Group, split: str, key: str) -> Mapping[int, float]:
-    found = ((record.seed, record.metrics.get(split, {}).get(key)) for record in group.records)
-    return {seed: value for seed, value in found if value is not None}
+    values = ((record.seed, record.metrics.get(split, {}).get(key)) for record in group.records)
+    return {seed: value for seed, value in values if value is not None}

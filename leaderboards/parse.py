@@ -1,43 +1,79 @@
-"""From a benchmark's YAML to the dataclasses of :mod:`hetgraph.leaderboards.spec`, strictly.
+"""From a benchmark's YAML to the structures of :mod:`hetgraph.leaderboards.spec`, strictly.
 
-Every mistake names the file and the place, such as ``published[3].results.hgb/DBLP.micro_f1``.
+Types and bounds are declared in the structures; what relates two places of a file, such as the
+name of a source, is checked here. Every mistake names the file and the place, such as
+``published.3.results.hgb/DBLP``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any, Literal, NoReturn
 
-import yaml
+from msgspec import Struct
+from msgspec.structs import replace
 
 from hetgraph.errors import ConfigError, suggest
-from hetgraph.leaderboards.node import Loader, Node
 from hetgraph.leaderboards.spec import (
     Benchmark,
     Cell,
     DatasetSpec,
+    Labels,
     Metric,
     OwnRow,
     Paired,
     PublishedRow,
     Rule,
     Source,
+    TestSet,
     Variant,
 )
+from hetgraph.renamed import current_settings
+from hetgraph.yamlfile import checked, read_yaml
 
 __all__ = ["parse_benchmark"]
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
-_VALUE = re.compile(rf"^{_NUMBER}\s*(?:(?:±|\+-|\+/-)\s*{_NUMBER})?$")
-_TOP = (
-    *("name", "title", "summary", "unit", "protocol", "metrics", "rank_by", "variants"),
-    *("settings", "verdict", "datasets", "sources", "published", "rows", "paired"),
-)
-_ROW = (
-    *("model", "ours", "source", "labels", "test", "runs", "assumed_runs", "results"),
-    *("parameters", "notes", "not_run"),
-)
+_VALUE = re.compile(rf"{_NUMBER}\s*(?:(?:±|\+-|\+/-)\s*{_NUMBER})?")
+_ABSENT = ("oom", "unknown")
+
+
+class _Published(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A published row as it is written; see :class:`PublishedRow`."""
+
+    model: str
+    source: str
+    labels: Labels
+    results: dict[str, Any]
+    ours: str | None = None
+    test: TestSet = "unknown"
+    runs: int | None = None
+    assumed_runs: int | None = None
+    parameters: int | None = None
+    notes: str = ""
+    not_run: str = ""
+
+
+class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A benchmark file as it is written; see :class:`Benchmark`."""
+
+    name: str
+    title: str
+    unit: Literal["percent", "raw"]
+    protocol: tuple[str, ...]
+    metrics: dict[str, Metric]
+    verdict: Rule
+    datasets: dict[str, DatasetSpec]
+    sources: dict[str, Source]
+    published: tuple[_Published, ...]
+    summary: str = ""
+    rank_by: str | None = None
+    variants: dict[str, Variant] | None = None
+    settings: dict[str, Any] = {}
+    rows: tuple[OwnRow, ...] = ()
+    paired: Paired | None = None
 
 
 def parse_benchmark(path: Path) -> Benchmark:
@@ -46,194 +82,142 @@ def parse_benchmark(path: Path) -> Benchmark:
     Raises:
         ConfigError: If the YAML or a declaration in it is not valid.
     """
-    try:
-        with path.open(encoding="utf-8") as file:
-            raw = yaml.load(file, Loader=Loader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
-    top = Node(raw, "top", path).only(_TOP)
-    unit = top.choice("unit", ("percent", "raw"))
-    scale = 100.0 if unit == "percent" else 1.0
-    metrics = {key: _metric(key, node) for key, node in top.child("metrics").children()}
-    datasets = {
-        key: _dataset(key, node, metrics, scale) for key, node in top.child("datasets").children()
+    file = checked(read_yaml(path, ConfigError), _File, path.name, ConfigError)
+    if file.name != path.stem:
+        _fail(path, "", f"name is {file.name!r}, but the file is called {path.name}")
+    if file.variants == {}:
+        _fail(path, "", "variants is empty; leave it out, or declare at least one")
+    scale = 100.0 if file.unit == "percent" else 1.0
+    metrics = {
+        key: replace(metric, name=key, key=metric.key or key)
+        for key, metric in file.metrics.items()
     }
-    sources = {key: _source(key, node) for key, node in top.child("sources").children()}
-    rule = _rule(top.child("verdict"))
+    rank_by = file.rank_by or next(iter(metrics), "")
+    _check_known(path, "rank_by", "metric", [rank_by], metrics)
+    datasets = {
+        key: _dataset(path, key, dataset, metrics, scale) for key, dataset in file.datasets.items()
+    }
     published = tuple(
-        _row(Node(row, f"published[{i}]", path), datasets, sources, rule, scale)
-        for i, row in enumerate(top.get("published", list))
+        _published(path, f"published.{i}", row, file, datasets)
+        for i, row in enumerate(file.published)
     )
-    own = [Node(row, f"rows[{i}]", path) for i, row in enumerate(top.get("rows", list, []))]
-    further = tuple(_own_row(node, datasets) for node in own)
-    titles = [row.model for row in published] + [row.label for row in further]
-    if top.get("name", str) != path.stem:
-        top.fail(f"name is {top.value['name']!r}, but the file is called {path.name}")
+    for i, row in enumerate(file.rows):
+        _check_known(path, f"rows.{i}", "dataset", row.datasets or (), datasets)
+    if file.paired is not None:
+        titles = [row.model for row in file.published] + [row.label for row in file.rows]
+        _check_known(path, "paired", "row", [file.paired.against], titles)
+    variants = file.variants or {"full": Variant(label="test")}
     return Benchmark(
-        name=path.stem,
-        title=top.get("title", str),
-        summary=top.get("summary", str, ""),
-        unit=unit,
-        protocol=tuple(str(line) for line in top.get("protocol", list)),
+        name=file.name,
+        title=file.title,
+        summary=file.summary,
+        unit=file.unit,
+        protocol=file.protocol,
         metrics=metrics,
-        variants=_variants(top),
+        variants=tuple(replace(variant, name=key) for key, variant in variants.items()),
         datasets=datasets,
-        sources=sources,
-        rule=rule,
-        rank_by=top.choice("rank_by", tuple(metrics), next(iter(metrics))),
-        settings=top.get("settings", Mapping, {}),
-        rows=further,
-        paired=_paired(top.child("paired"), titles) if "paired" in top.value else None,
+        sources={key: replace(source, key=key) for key, source in file.sources.items()},
+        rule=file.verdict,
+        rank_by=rank_by,
+        settings=current_settings(file.settings),
+        rows=tuple(
+            replace(row, settings=current_settings(row.settings, row.model)) for row in file.rows
+        ),
+        paired=file.paired,
         published=published,
     )
 
 
-def _metric(key: str, node: Node) -> Metric:
-    node.only(("label", "part", "key", "better"))
-    return Metric(
-        name=key,
-        label=node.get("label", str),
-        part=node.choice("part", ("test", "valid"), "test"),
-        key=node.get("key", str, key),
-        higher_is_better=node.choice("better", ("higher", "lower"), "higher") == "higher",
-    )
+def _fail(path: Path, place: str, message: str) -> NoReturn:
+    """Raises a ConfigError that names the file and the place."""
+    end = "" if message.endswith(("?", ".")) else "."
+    raise ConfigError(f"{path.name}: {f'{place}: ' if place else ''}{message}{end}")
 
 
-def _variants(top: Node) -> tuple[Variant, ...]:
-    nodes = top.child("variants", {"full": {"label": "test"}}).children()
-    if not nodes:
-        top.fail("variants is empty; leave it out, or declare at least one")
-    for _, node in nodes:
-        node.only(("label", "suffix"))
-    return tuple(
-        Variant(key, node.get("label", str), node.get("suffix", str, "")) for key, node in nodes
-    )
-
-
-def _dataset(key: str, node: Node, metrics: Mapping[str, Metric], scale: float) -> DatasetSpec:
-    node.only(("label", "metrics", "margins", "runnable", "note", "of", "settings"))
-    names = tuple(node.get("metrics", list, list(metrics)))
-    margins = {}
+def _check_known(
+    path: Path, place: str, what: str, names: Collection[str], known: Collection[str]
+) -> None:
     for name in names:
-        if name not in metrics:
-            node.fail(f"metric {name!r} is not declared.{suggest(name, metrics)}".rstrip("."))
-        margin = node.child("margins").get(name, (int, float))
-        if margin <= 0:
-            node.fail(f"the margin of {name} must be positive, found {margin}")
-        margins[name] = margin / scale
-    return DatasetSpec(
+        if name not in known:
+            _fail(path, place, f"{what} {name!r} is not declared.{suggest(name, known)}")
+
+
+def _dataset(
+    path: Path, key: str, dataset: DatasetSpec, metrics: Mapping[str, Metric], scale: float
+) -> DatasetSpec:
+    place = f"datasets.{key}"
+    names = dataset.metrics or tuple(metrics)
+    _check_known(path, place, "metric", names, metrics)
+    for name in names:
+        if name not in dataset.margins:
+            _fail(path, "", f"the key '{place}.margins.{name}' is missing")
+    return replace(
+        dataset,
         name=key,
-        label=node.get("label", str, key),
+        label=dataset.label or key,
         metrics=names,
-        margins=margins,
-        runnable=node.get("runnable", bool, True),
-        note=node.get("note", str, ""),
-        of=node.get("of", str, ""),
-        settings=node.get("settings", Mapping, {}),
+        margins={name: dataset.margins[name] / scale for name in names},
+        settings=current_settings(dataset.settings),
     )
 
 
-def _source(key: str, node: Node) -> Source:
-    node.only(("title", "url", "note"))
-    return Source(key, node.get("title", str), node.get("url", str), node.get("note", str, ""))
-
-
-def _rule(node: Node) -> Rule:
-    node.only(("alpha", "min_runs", "assumed_runs", "margin_reason"))
-    rule = Rule(
-        alpha=node.get("alpha", float),
-        min_runs=node.get("min_runs", int),
-        assumed_runs=node.get("assumed_runs", int),
-        margin_reason=node.get("margin_reason", str).strip(),
-    )
-    if not 0 < rule.alpha < 0.5:
-        node.fail(f"alpha must lie in (0, 0.5), found {rule.alpha}")
-    if min(rule.min_runs, rule.assumed_runs) < 2:
-        node.fail("min_runs and assumed_runs must be at least 2: one run has no spread")
-    return rule
-
-
-def _own_row(node: Node, datasets: Mapping[str, DatasetSpec]) -> OwnRow:
-    node.only(("label", "model", "settings", "datasets"))
-    chosen = node.get("datasets", list, None)
-    for key in chosen or ():
-        if key not in datasets:
-            node.fail(f"dataset {key!r} is not declared.{suggest(str(key), datasets)}".rstrip("."))
-    return OwnRow(
-        label=node.get("label", str),
-        model=node.get("model", str),
-        settings=node.get("settings", Mapping, {}),
-        datasets=None if chosen is None else tuple(chosen),
-    )
-
-
-def _paired(node: Node, titles: Sequence[str]) -> Paired:
-    node.only(("against", "period"))
-    period = node.get("period", int, None)
-    if period is not None and period < 2:
-        node.fail(f"period is {period}, expected at least 2: one pair has no spread")
-    return Paired(node.choice("against", titles), period)
-
-
-def _row(
-    node: Node,
-    datasets: Mapping[str, DatasetSpec],
-    sources: Mapping[str, Source],
-    rule: Rule,
-    scale: float,
+def _published(
+    path: Path, place: str, row: _Published, file: _File, datasets: Mapping[str, DatasetSpec]
 ) -> PublishedRow:
-    node.only(_ROW)
-    if "runs" in node.value and "assumed_runs" in node.value:
-        node.fail("give runs (established) or assumed_runs, not both")
-    results = {}
-    given = node.get("results", Mapping)
-    for key in given:
-        if key not in datasets:
-            node.fail(f"dataset {key!r} is not declared.{suggest(key, datasets)}".rstrip("."))
-        value = given[key]
-        if value in ("oom", "unknown"):
-            value = dict.fromkeys(datasets[key].metrics, value)
-        where = Node(value, f"{node.where}.results.{key}", node.path)
-        results[key] = _cells(where, node.get("source", str), datasets[key], sources, scale)
+    if row.runs is not None and row.assumed_runs is not None:
+        _fail(path, place, "give runs (established) or assumed_runs, not both")
+    _check_known(path, place, "dataset", row.results, datasets)
     return PublishedRow(
-        model=node.get("model", str),
-        ours=node.get("ours", str, None),
-        source=node.get("source", str),
-        labels=node.choice("labels", ("free", "used", "unknown")),
-        test=node.choice("test", ("full", "half", "unknown"), "unknown"),
-        runs=node.get("runs", int, node.get("assumed_runs", int, rule.assumed_runs)),
-        runs_assumed="runs" not in node.value,
-        results=results,
-        parameters=node.get("parameters", int, None),
-        notes=node.get("notes", str, "").strip(),
-        not_run=node.get("not_run", str, ""),
+        model=row.model,
+        ours=row.ours,
+        source=row.source,
+        labels=row.labels,
+        test=row.test,
+        runs=row.runs or row.assumed_runs or file.verdict.assumed_runs,
+        runs_assumed=row.runs is None,
+        results={
+            key: _cells(path, f"{place}.results.{key}", value, row.source, datasets[key], file)
+            for key, value in row.results.items()
+        },
+        parameters=row.parameters,
+        notes=row.notes,
+        not_run=row.not_run,
     )
 
 
 def _cells(
-    node: Node,
-    source: str,
-    dataset: DatasetSpec,
-    sources: Mapping[str, Source],
-    scale: float,
+    path: Path, place: str, values: Any, source: str, dataset: DatasetSpec, file: _File
 ) -> dict[str, Cell]:
-    node.only((*dataset.metrics, "sources"))
-    own = node.get("sources", Mapping, {})
+    """The published values of a row on a dataset by metric, in the order of the metrics."""
+    if values in _ABSENT:
+        values = dict.fromkeys(dataset.metrics, values)
+    if not isinstance(values, Mapping):
+        _fail(path, place, f"expected values by metric, 'oom' or 'unknown', found {values!r}")
+    known = (*dataset.metrics, "sources")
+    for key in values:
+        if key not in known:
+            _fail(path, place, f"unknown key {key!r}.{suggest(str(key), known)}")
+    sources = values.get("sources", {})
+    if not isinstance(sources, Mapping):
+        _fail(path, place, f"sources is {sources!r}, expected a mapping of metrics to sources")
     cells = {}
-    for metric in (name for name in dataset.metrics if name in node.value):
-        key = own.get(metric, source)
-        if key not in sources:
-            node.fail(f"source {key!r} is not declared.{suggest(str(key), sources)}".rstrip("."))
-        text = str(node.value[metric]).strip()
-        if text in ("oom", "unknown"):
-            cells[metric] = Cell(status=text, source=key)  # type: ignore[arg-type]
-            continue
-        match = _VALUE.match(text)
-        if match is None:
-            node.fail(f"{metric} is {text!r}, expected 'mean ± std', 'oom' or 'unknown'")
-        mean, std = match.groups()
-        if scale == 100.0 and float(mean) > 100.0:
-            node.fail(f"{metric} is {text!r}: more than 100 percent")
-        std = None if std is None else float(std) / scale
-        cells[metric] = Cell("value", key, float(mean) / scale, std)
+    for metric in (name for name in dataset.metrics if name in values):
+        key = sources.get(metric, source)
+        _check_known(path, place, "source", [key], file.sources)
+        cells[metric] = _cell(path, place, metric, str(values[metric]).strip(), key, file.unit)
     return cells
+
+
+def _cell(path: Path, place: str, metric: str, text: str, source: str, unit: str) -> Cell:
+    if text in _ABSENT:
+        return Cell(status=text, source=source)  # type: ignore[arg-type]
+    match = _VALUE.fullmatch(text)
+    if match is None:
+        _fail(path, place, f"{metric} is {text!r}, expected 'mean ± std', 'oom' or 'unknown'")
+    mean, std = (None if number is None else float(number) for number in match.groups())
+    assert mean is not None
+    if unit == "raw":
+        return Cell("value", source, mean, std)
+    if mean > 100.0:
+        _fail(path, place, f"{metric} is {text!r}: more than 100 percent")
+    return Cell("value", source, mean / 100.0, None if std is None else std / 100.0)

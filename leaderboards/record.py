@@ -1,25 +1,30 @@
-"""Records of our runs: one JSON object a line, appended and never rewritten.
+"""Records of our runs: one JSON object per line, appended and never rewritten.
 
-A file ``results/<benchmark>.<model>.jsonl`` holds the runs of one model. Appending is one locked
-write, taken back if the disk refuses a part of it. Reading checks every line.
+A file ``results/<benchmark>.<model>.jsonl`` holds the runs of one model. Appending is one write
+under a lock, undone if it is incomplete. Reading checks every line.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
+import io
 import json
 import math
 import os
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime, timezone
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 from hetgraph.errors import DataError, FileFormatError
 from hetgraph.files import OutputError, explain_os_error
+from hetgraph.renamed import current_settings
+from hetgraph.settings import settings_that_count
 
 __all__ = [
     "SCHEMA",
@@ -35,22 +40,22 @@ __all__ = [
 ]
 
 SCHEMA = 1
-"""Version of the layout of a line."""
+"""Version of the format of a line."""
 
-_HARMLESS = ("best_on_test", "checkpoint_seconds", "checkpoint_batches", "tensorboard")
-"""Settings that change no number; the first only adds some."""
-
-Identity: TypeAlias = tuple[str, str, str, int, str, str]
+Identity: TypeAlias = tuple[str, str, str, int, str, str, str]
+"""Model, dataset, configuration hash, seed, data hash, version and digest of the code."""
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run: what was run (config, seed, data, version), where, and what came out.
+    """One run: what was run (config, seed, data, version, code), where, and what came out.
 
-    ``metrics[part][name]`` are fractions as the task reports them, ``seconds`` is by phase,
+    ``metrics[split][name]`` are fractions as the task reports them, ``seconds`` is by phase,
     ``config`` is the effective configuration apart from the seeds and from settings that change no
     number, ``overrides`` what the caller changed in it, ``protocol`` what the task reports about
-    its parts. ``recorded`` is the time of writing (UTC, ISO 8601).
+    its splits. ``code`` are the digests of the code that made the numbers
+    (:mod:`hetgraph.leaderboards.code`); records without any are of older code. ``recorded`` is the
+    time of writing (UTC, ISO 8601).
     """
 
     benchmark: str
@@ -69,6 +74,7 @@ class RunRecord:
     peak_memory_bytes: int | None = None
     parameters: int | None = None
     epochs: int | None = None
+    code: Mapping[str, str] = field(default_factory=dict)
     recorded: str = ""
     schema: int = SCHEMA
 
@@ -78,7 +84,7 @@ class RunRecord:
 
     @property
     def identity(self) -> Identity:
-        """What makes two records the same run: all but time and machine."""
+        """What two records of the same run agree in: all but time and machine."""
         return (
             self.model,
             self.dataset,
@@ -86,7 +92,14 @@ class RunRecord:
             self.seed,
             self.data_sha256,
             self.version,
+            self.code.get("total", ""),
         )
+
+    @property
+    def refit(self) -> bool:
+        """Whether the model was trained once more on training and validation targets."""
+        train = self.config.get("train", {})
+        return isinstance(train, Mapping) and bool(train.get("refit", False))
 
     @classmethod
     def from_result(
@@ -96,9 +109,10 @@ class RunRecord:
         benchmark: str,
         version: str,
         overrides: Mapping[str, Any] | None = None,
+        code: Mapping[str, str] | None = None,
     ) -> RunRecord:
         """Record of a finished run from the dict that a run writes as ``result.json``."""
-        config = comparable_config(result["config"])
+        config = comparable_config(result["config"], result["model"])
         return cls(
             benchmark=benchmark,
             model=result["model"],
@@ -116,12 +130,13 @@ class RunRecord:
             peak_memory_bytes=result["peak_memory_bytes"],
             parameters=result["parameters"],
             epochs=result["epochs"],
-            recorded=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            code=dict(code or {}),
+            recorded=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RunRecord:
-        """Inverse of ``to_dict``.
+        """Inverse of ``to_dict``; settings that were renamed since get the names of today.
 
         Raises:
             DataError: If keys are missing or unknown, or a value does not fit.
@@ -135,24 +150,43 @@ class RunRecord:
             raise DataError(f"schema is {values['schema']!r}, this version reads {SCHEMA}.")
         if unknown := sorted(set(values) - known):
             raise DataError(f"key {unknown[0]!r} is unknown.")
-        return cls(**values)
+        return cls(**values)._renamed()
 
     def to_dict(self) -> dict[str, Any]:
         """The record as plain values, in the order in which a line is written."""
         return asdict(self)
 
+    def _renamed(self) -> RunRecord:
+        """This record under the names that its settings have today."""
+        config = current_settings(self.config, self.model)
+        if config == self.config:
+            return self
+        overrides = current_settings(self.overrides, self.model)
+        return replace(self, config=config, config_sha256=config_hash(config), overrides=overrides)
 
-def comparable_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration without the seeds and without settings that change no number."""
-    kept = {key: value for key, value in config.items() if key not in ("seed", "seeds")}
+
+def comparable_config(config: Mapping[str, Any], model: str = "") -> dict[str, Any]:
+    """The configuration without the seeds and without settings that change no number.
+
+    Args:
+        config: Settings by section; renamed ones get the names of today.
+        model: Name of the model that they belong to.
+    """
+    from hetgraph.train.config import TrainConfig  # Imports torch, which `show` does without.
+
+    kept = {
+        key: value
+        for key, value in current_settings(config, model).items()
+        if key not in ("seed", "seeds")
+    }
     if isinstance(train := kept.get("train"), Mapping):
-        kept["train"] = {key: value for key, value in train.items() if key not in _HARMLESS}
+        kept["train"] = settings_that_count(TrainConfig, train, with_additive=False)
     return kept
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
-    """First 16 hexadecimal digits of the sha256 of the configuration as canonical JSON."""
-    text = json.dumps(comparable_config(config), sort_keys=True, separators=(",", ":"))
+    """First 16 hexadecimal digits of the sha256 of a comparable configuration as canonical JSON."""
+    text = json.dumps(config, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -162,10 +196,10 @@ def record_file(folder: Path, benchmark: str, model: str) -> Path:
 
 
 def check_writable(folder: Path) -> None:
-    """Makes the folder of the records, so that a run does not train in vain.
+    """Creates the folder of the records, so that no run is trained in vain.
 
     Raises:
-        OutputError: If it cannot be made or written to.
+        OutputError: If it cannot be created or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -177,7 +211,7 @@ def check_writable(folder: Path) -> None:
 
 
 def append_record(folder: Path, record: RunRecord) -> Path:
-    """Appends one record to its file, whole or not at all; earlier lines are never touched.
+    """Appends one record to its file, completely or not at all; earlier lines stay untouched.
 
     Raises:
         OutputError: If the folder or file cannot be written.
@@ -204,27 +238,43 @@ def append_record(folder: Path, record: RunRecord) -> Path:
 
 
 def read_records(folder: Path, benchmark: str) -> list[RunRecord]:
-    """All records of a benchmark in order of file name and line; none if there is no folder.
+    """All records of a benchmark, ordered by file name and line; none without the folder.
+
+    An installed package holds the files compressed, as ``.jsonl.gz``.
 
     Raises:
-        FileFormatError: If a line is not a valid record, with its number.
+        FileFormatError: If a line is not a valid record; the message gives its number.
     """
     records = []
-    for path in sorted(folder.glob(f"{benchmark}.*.jsonl")):
-        with path.open(encoding="utf-8") as file:
+    names = (f"{benchmark}.*.jsonl", f"{benchmark}.*.jsonl.gz")
+    for path in sorted(path for name in names for path in folder.glob(name)):
+        with _opened(path) as file:
             for number, line in enumerate(file, start=1):
                 record = _read_line(line, f"{path}:{number}")
                 if record.benchmark != benchmark:
-                    found = f"it belongs to benchmark {record.benchmark!r}"
-                    raise FileFormatError(f"{path}:{number}: {found}; move the line there.")
+                    raise FileFormatError(
+                        f"{path}:{number}: it belongs to benchmark {record.benchmark!r}; "
+                        "move the line there."
+                    )
                 records.append(record)
     return records
 
 
 def duplicates(records: Iterable[RunRecord]) -> dict[Identity, int]:
-    """Runs that are recorded more than once, with how often."""
+    """Runs that are recorded more than once, with their number of records."""
     counts = Counter(record.identity for record in records)
     return {identity: count for identity, count in counts.items() if count > 1}
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    """Opens a file of records for reading, also one that setup.py compressed for the wheel."""
+    packed = path.suffix == ".gz"
+    try:
+        with gzip.open(path, "rb") if packed else path.open("rb") as data:
+            yield io.TextIOWrapper(data, encoding="utf-8")
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise FileFormatError(f"{path}: not a whole gzip file; install hetgraph again.") from error
 
 
 def _read_line(line: str, where: str) -> RunRecord:
@@ -240,7 +290,7 @@ def _read_line(line: str, where: str) -> RunRecord:
 
 
 def _problems(record: RunRecord) -> Iterator[str]:
-    """What is wrong with a record, first things first."""
+    """What is wrong with a record, the most basic mistake first."""
     for name in ("benchmark", "model", "dataset", "config_sha256", "data_sha256", "version"):
         value = getattr(record, name)
         if not isinstance(value, str) or not value:
@@ -248,7 +298,7 @@ def _problems(record: RunRecord) -> Iterator[str]:
             return
     if isinstance(record.seed, bool) or not isinstance(record.seed, int):
         yield f"seed is {record.seed!r}, expected an integer"
-    for name in ("config", "overrides", "protocol", "environment", "metrics", "seconds"):
+    for name in ("config", "overrides", "protocol", "environment", "metrics", "seconds", "code"):
         if not isinstance(getattr(record, name), Mapping):
             yield f"{name} is not a mapping"
             return

@@ -10,8 +10,7 @@ from hetgraph.files import atomic_path
 from hetgraph.leaderboards.board import Board, build_boards
 from hetgraph.leaderboards.console import print_boards
 from hetgraph.leaderboards.folders import Folders, find_folders
-from hetgraph.leaderboards.html import to_html
-from hetgraph.leaderboards.markdown import to_markdown
+from hetgraph.leaderboards.pages import to_html, to_markdown
 from hetgraph.leaderboards.record import RunRecord, read_records
 from hetgraph.leaderboards.spec import Benchmark, load_benchmark
 

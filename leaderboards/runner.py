@@ -29,9 +29,9 @@ __all__ = ["BenchmarkRun", "Failure", "run_benchmark"]
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a dataset was given up.
+    """Why the runs on a dataset were stopped.
 
-    ``seed`` is None if no run of it had begun, ``traceback`` empty for a user's mistake.
+    ``seed`` is None if no run had started; ``traceback`` is empty for a user's mistake.
     """
 
     model: str
@@ -43,7 +43,7 @@ class Failure:
 
 @dataclass
 class BenchmarkRun:
-    """What happened: new records, runs that were recorded already, and failures."""
+    """Outcome of a call: new records, skipped runs and failures."""
 
     recorded: list[RunRecord] = field(default_factory=list)
     skipped: list[Identity] = field(default_factory=list)
@@ -58,12 +58,17 @@ class _Session:
     known: set[Identity]
     seeds: tuple[int, ...]
     rerun: bool
+    keep_older: bool
     progress: bool
     console: Console
     report: BenchmarkRun = field(default_factory=BenchmarkRun)
 
     def say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def has_older(self, identity: Identity) -> bool:
+        """Whether the same run is recorded by other code."""
+        return any(known[:-1] == identity[:-1] for known in self.known)
 
 
 def run_benchmark(
@@ -78,28 +83,30 @@ def run_benchmark(
     results: Path | None = None,
     out: Path | None = None,
     rerun: bool = False,
+    keep_older: bool = False,
     progress: bool = True,
     console: Console | None = None,
 ) -> BenchmarkRun:
-    """Runs models and the benchmark's further rows, one run for each dataset and seed.
+    """Runs models and the benchmark's further rows, one run per dataset and seed.
 
-    A run that is recorded already (same model, dataset, configuration, seed, data and version) is
-    skipped, one that was cut off goes on where it was. When a dataset fails, its remaining seeds
-    are left out and the next dataset goes on.
+    A run that is recorded already (same model, dataset, configuration, seed, data, version and
+    code) is skipped; one that was interrupted is resumed. When a dataset fails, its remaining seeds
+    are left out and the next dataset is run.
 
     Args:
         name: A benchmark by name, or the path of its YAML file.
-        model: A registered model, with the further rows of it; None runs each model that has a
-            published row, and all further rows.
+        model: A registered model, run together with its further rows; None runs all models with a
+            published row and all further rows.
         seeds: The seeds, or how many: 5 means 0 to 4.
-        datasets: Datasets of the benchmark; None means all that are marked as runnable.
+        datasets: Datasets of the benchmark; None means all runnable ones.
         settings: Changes to the model's configuration, by section; such runs get a row of their
-            own without a verdict. With any, no further row is run.
-        metapaths: Meta-paths for a model that takes some; likewise.
+            own without a verdict. If given, no further row is run.
+        metapaths: Meta-paths for a model that takes them; treated like ``settings``.
         root: Folder of the data sets.
         results: Folder of the records; see :func:`hetgraph.leaderboards.folders.find_folders`.
-        out: Folder for the outputs of the runs; None means ``runs/leaderboards``.
+        out: Folder of the runs; None means ``runs/leaderboards``.
         rerun: Whether to run again what is recorded already.
+        keep_older: Whether to skip as well what is recorded by older code.
         progress: Whether the trainer shows progress.
         console: Where to report each run; None reports nothing.
 
@@ -118,9 +125,9 @@ def run_benchmark(
     check_writable(folder)
     known = {record.identity for record in read_records(folder, benchmark.name)}
     console = console or Console(quiet=True)
-    session = _Session(folder, known, numbers, rerun, progress, console)
+    session = _Session(folder, known, numbers, rerun, keep_older, progress, console)
     for row in chosen:
-        for dataset in (one for one in wanted if row.is_on(one.name)):
+        for dataset in (dataset for dataset in wanted if row.is_on(dataset.name)):
             if not dataset.runnable and datasets is None:
                 session.say(f"{row.label} on {dataset.name}: not run. {dataset.note}")
                 continue
@@ -139,15 +146,14 @@ def run_benchmark(
 
 
 def _run_job(job: Job, session: _Session) -> None:
-    """Runs every seed that is not recorded yet; a failure ends the dataset."""
+    """Runs every seed that is not recorded yet; after a failure the other seeds are left out."""
     seed: int | None = None
     try:
         hashes = job.identify()
         for seed in session.seeds:
             identity = job.identity(hashes, seed)
-            if identity in session.known and not session.rerun:
+            if not session.rerun and _is_recorded(job, session, identity):
                 session.report.skipped.append(identity)
-                session.say(f"{job.title} on {job.dataset}, seed {seed}: recorded already.")
                 continue
             record = job.run(hashes, seed, fresh=session.rerun, progress=session.progress)
             append_record(session.folder, record)
@@ -155,7 +161,7 @@ def _run_job(job: Job, session: _Session) -> None:
             session.report.recorded.append(record)
             session.say(f"{job.title} on {job.dataset}, seed {seed}: {_scores(job, record)}.")
     except OutputError:
-        raise  # A full disk or a forbidden folder stops every further run as well.
+        raise  # A full disk or a read-only folder would stop every further run as well.
     except UserError as error:
         _fail(job, session, seed, " ".join(str(error).split()))
     except Exception as error:
@@ -163,21 +169,36 @@ def _run_job(job: Job, session: _Session) -> None:
         _fail(job, session, seed, message, traceback.format_exc())
 
 
+def _is_recorded(job: Job, session: _Session, identity: Identity) -> bool:
+    """Whether a run is to be skipped, and says so; records of older code count if asked to."""
+    where = f"{job.title} on {job.dataset}, seed {identity[3]}"
+    if identity in session.known:
+        session.say(f"{where}: recorded already.")
+        return True
+    if not session.has_older(identity):
+        return False
+    if session.keep_older:
+        session.say(f"{where}: recorded already, by older code.")
+    else:
+        session.say(f"{where}: recorded by older code, so it is run again.")
+    return session.keep_older
+
+
 def _fail(job: Job, session: _Session, seed: int | None, message: str, trace: str = "") -> None:
     session.report.failures.append(Failure(job.title, job.dataset, seed, message, trace))
     where = f"{job.title} on {job.dataset}"
     if seed is not None:
         where += f", seed {seed}"
-    session.say(f"{where}: failed, going on with the next dataset. {message}")
+    session.say(f"{where}: failed, continuing with the next dataset. {message}")
 
 
 def _scores(job: Job, record: RunRecord) -> str:
-    """The main metrics and the time of a run."""
+    """The metrics of the table and the time of a run."""
     benchmark = job.benchmark
     parts = []
     for name in benchmark.datasets[job.dataset].metrics:
         metric = benchmark.metrics[name]
-        value = record.metrics.get(metric.part, {}).get(metric.key)
+        value = record.metrics.get(metric.split, {}).get(metric.key)
         if value is not None:
             parts.append(f"{metric.label} {number(value, benchmark.scale)}")
     return ", ".join([*parts, seconds_text(sum(record.seconds.values()))])
@@ -186,8 +207,11 @@ def _scores(job: Job, record: RunRecord) -> str:
 def _chosen(
     benchmark: Benchmark, model: str | None, settings: Mapping[str, Any], *, alone: bool
 ) -> list[OwnRow]:
-    """The rows to run; with ``alone`` none beyond the models as they are, with ``settings``."""
-    chosen = [OwnRow(name, name, settings) for name in _models(benchmark, model)]
+    """The rows to run; with ``alone`` only the models themselves, with ``settings``."""
+    chosen = [
+        OwnRow(label=name, model=name, settings=dict(settings))
+        for name in _models(benchmark, model)
+    ]
     if not alone:
         plain = {row.model for row in chosen}
         further = (row for row in benchmark.rows if model in (None, row.model))

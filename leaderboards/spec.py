@@ -1,11 +1,13 @@
-"""What a benchmark declares: protocol, metrics, datasets, margins and published rows."""
+"""What a benchmark file declares: protocol, metrics, datasets, margins and published rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
 
 from hetgraph.errors import ConfigError, suggest
 
@@ -13,12 +15,14 @@ __all__ = [
     "Benchmark",
     "Cell",
     "DatasetSpec",
+    "Labels",
     "Metric",
     "OwnRow",
     "Paired",
     "PublishedRow",
     "Rule",
     "Source",
+    "TestSet",
     "Variant",
     "available",
     "load_benchmark",
@@ -27,42 +31,60 @@ __all__ = [
 FOLDER = Path(__file__).resolve().parent
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A column: ``metrics[part][key + variant suffix]`` of a record."""
+Labels = Literal["free", "used", "unknown"]
+"""Whether training labels are an input of a published model."""
 
-    name: str
-    label: str
-    part: Literal["test", "valid"] = "test"
-    key: str = ""
-    higher_is_better: bool = True
+TestSet = Literal["full", "half", "unknown"]
+"""Which test nodes a published row was scored on."""
+
+AtLeastTwo = Annotated[int, Meta(ge=2)]
 
 
-@dataclass(frozen=True)
-class Variant:
-    """A way to score the same run, such as all or half of the test nodes."""
+class _Declared(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A mapping in a benchmark file, with the fields as keys.
 
-    name: str
-    label: str
-    suffix: str = ""
-
-
-@dataclass(frozen=True)
-class DatasetSpec:
-    """A dataset of the benchmark; margins are fractions, one for each metric.
-
-    ``of`` is the data set that is loaded, where the benchmark has it under several names with
-    ``settings`` of their own, such as one for each number of labels.
+    A field that is renamed to ``"<...>"`` is no key of the file; the reader fills it in.
     """
 
-    name: str
+
+class Metric(_Declared, frozen=True, rename={"name": "<name>"}):
+    """A column: ``metrics[split][key + variant suffix]`` of a record."""
+
     label: str
-    metrics: tuple[str, ...]
-    margins: Mapping[str, float]
+    split: Literal["test", "valid"] = "test"
+    key: str = ""
+    better: Literal["higher", "lower"] = "higher"
+    name: str = ""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a larger value is better."""
+        return self.better == "higher"
+
+
+class Variant(_Declared, frozen=True, rename={"name": "<name>"}):
+    """A way to score the same run, such as all or half of the test nodes."""
+
+    label: str
+    suffix: str = ""
+    name: str = ""
+
+
+class DatasetSpec(_Declared, frozen=True, rename={"name": "<name>"}):
+    """A dataset of the benchmark; margins are fractions, one per metric.
+
+    ``of`` is the data set that is loaded, if the benchmark has it under several names with
+    different ``settings``, such as one per number of labels.
+    """
+
+    margins: dict[str, Annotated[float, Meta(gt=0)]]
+    label: str = ""
+    metrics: tuple[str, ...] = ()
     runnable: bool = True
     note: str = ""
     of: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = {}
+    name: str = ""
 
     @property
     def data(self) -> str:
@@ -70,29 +92,27 @@ class DatasetSpec:
         return self.of or self.name
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where published values were read."""
+class Source(_Declared, frozen=True, rename={"key": "<key>"}):
+    """Where published values were taken from."""
 
-    key: str
     title: str
     url: str
     note: str = ""
+    key: str = ""
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(_Declared, frozen=True):
     """How a verdict is reached; see :mod:`hetgraph.leaderboards.verdict`."""
 
-    alpha: float
-    min_runs: int
-    assumed_runs: int
+    alpha: Annotated[float, Meta(gt=0, lt=0.5)]
+    min_runs: AtLeastTwo  # one run has no standard deviation
+    assumed_runs: AtLeastTwo
     margin_reason: str
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One published value as a fraction, or the reason why there is none."""
+    """One published value as a fraction, or why there is none."""
 
     status: Literal["value", "oom", "unknown"]
     source: str
@@ -104,16 +124,16 @@ class Cell:
 class PublishedRow:
     """A published model: its values by dataset and metric, and under which protocol.
 
-    ``ours`` is the name of the same model in hetgraph's registry. ``labels`` tells whether
-    training labels are an input of the model, ``test`` which test nodes were scored. ``runs`` is
-    assumed, not established, where ``runs_assumed``. ``not_run`` tells why there is no run of ours.
+    ``ours`` is the name of the same model in hetgraph's registry. ``labels`` says whether
+    training labels are an input of the model, ``test`` which test nodes were scored. With
+    ``runs_assumed``, ``runs`` is an assumption. ``not_run`` says why there is no run of ours.
     """
 
     model: str
     ours: str | None
     source: str
-    labels: Literal["free", "used", "unknown"]
-    test: Literal["full", "half", "unknown"]
+    labels: Labels
+    test: TestSet
     runs: int
     runs_assumed: bool
     results: Mapping[str, Mapping[str, Cell]]
@@ -122,17 +142,16 @@ class PublishedRow:
     not_run: str = ""
 
 
-@dataclass(frozen=True)
-class OwnRow:
+class OwnRow(_Declared, frozen=True):
     """A row of ours under a name of its own: a control, an ablation, another setting.
 
-    ``settings`` are changes to the model's configuration, by section; ``datasets`` those it is run
-    on, all of them for None.
+    ``settings`` are changes to the model's configuration, by section; ``datasets`` are those it is
+    run on, None for all.
     """
 
     label: str
     model: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = {}
     datasets: tuple[str, ...] | None = None
 
     def is_on(self, dataset: str) -> bool:
@@ -140,25 +159,24 @@ class OwnRow:
         return self.datasets is None or dataset in self.datasets
 
 
-@dataclass(frozen=True)
-class Paired:
-    """Every row of ours is compared with the one titled ``against``, seed by seed.
+class Paired(_Declared, frozen=True):
+    """Every row of ours is compared with the row titled ``against``, seed by seed.
 
-    Where seeds that are equal modulo ``period`` are runs of one task, their mean counts once.
+    Seeds that are equal modulo ``period`` are runs of one task; their mean counts as one pair.
     """
 
     against: str
-    period: int | None = None
+    period: AtLeastTwo | None = None
 
 
 @dataclass(frozen=True)
 class Benchmark:
     """A whole benchmark file.
 
-    Means, stds and margins are stored as in records and printed times ``scale``. Rows are ranked
-    by the metric ``rank_by`` where a dataset has it, else by its first metric. ``settings`` are
-    sections of settings that belong to the protocol and so hold for every run. ``rows`` are run
-    and shown beside the models as they are.
+    Means, standard deviations and margins are stored as in records and multiplied by ``scale`` for
+    printing. Rows are ranked by the metric ``rank_by`` if a dataset has it, else by its first
+    metric. ``settings`` belong to the protocol and apply to every run. ``rows`` are run and shown
+    in addition to the models with their own settings.
     """
 
     name: str
@@ -184,11 +202,11 @@ class Benchmark:
 
     @property
     def main_variant(self) -> Variant:
-        """The variant whose verdict counts: the first one declared."""
+        """The first variant declared; its verdict counts."""
         return self.variants[0]
 
     def select(self, datasets: Sequence[str] | None) -> tuple[DatasetSpec, ...]:
-        """Datasets by name (full, or the part after the slash), all of them for None.
+        """Datasets by name (full, or what follows the slash), all of them for None.
 
         Raises:
             ConfigError: If a name is not in this benchmark.
@@ -207,7 +225,7 @@ class Benchmark:
 
 
 def available(folder: Path | None = None) -> tuple[str, ...]:
-    """Names of the benchmarks that ship with hetgraph, or lie in ``folder``."""
+    """Names of the benchmarks that ship with hetgraph, or of those in ``folder``."""
     return tuple(sorted(path.stem for path in (folder or FOLDER).glob("*.yaml")))
 
 

@@ -1,4 +1,4 @@
-"""Sentences that every rendering of a benchmark shows."""
+"""Fixed texts of the tables of a benchmark."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["board_remarks", "legend", "rule_text", "unit_text"]
 
 
 def unit_text(benchmark: Benchmark) -> str:
-    """What the numbers are."""
+    """What the numbers in the cells mean."""
     unit = "Percent, mean ± standard deviation" if benchmark.unit == "percent" else "Mean ± std"
     return (
         f"{unit} over runs. OOM: the source reports out of memory. "
-        "?: not established; empty: not reported."
+        "?: not known; empty: not reported."
     )
 
 
@@ -28,22 +28,22 @@ def rule_text(benchmark: Benchmark) -> list[str]:
         "Reproduced: two one-sided Welch tests (TOST) show that our mean and the published one "
         f"differ by less than the margin, each at level {rule.alpha:g}; the {confidence} interval "
         "of the difference then lies within the margin.",
-        "Better, worse: not shown to be equal, and Welch's two-sided test finds a difference at "
+        "Better, worse: not reproduced, and Welch's two-sided test finds a difference at "
         f"level {rule.alpha:g}. Undecided: neither, or fewer than {rule.min_runs} of our runs.",
-        "Over several metrics the first of these counts that any of them has: worse, undecided, "
-        "not run, reproduced, better.",
-        "A published row is compared in the columns of the test set that it used, and in all of "
-        "them where that is not established.",
-        f"Where a source does not say how many runs it averages, {rule.assumed_runs} are assumed "
-        "unless the row says otherwise.",
+        "With several metrics, the verdict is the first of these that any of them has: worse, "
+        "undecided, not run, reproduced, better.",
+        "A published row is compared in the columns of the test set that it used, and in all "
+        "columns if that is not known.",
+        f"If a source does not state its number of runs, {rule.assumed_runs} are assumed unless "
+        "the row says otherwise.",
         f"Margins: {rule.margin_reason}",
     ]
     if paired is not None:
-        once = ", several runs of one task counting once by their mean" if paired.period else ""
+        once = " (runs of the same task count once, as their mean)" if paired.period else ""
         lines.append(
-            f"Less {paired.against}: mean and standard error of the differences from that row, "
-            f"task by task{once}, with the two-sided paired t-test; several rows are not corrected "
-            "for."
+            f"vs. {paired.against}: mean and standard error of the paired differences from that row"
+            f"{once}, with the p-value of a two-sided paired t-test, not corrected for multiple "
+            "rows."
         )
     return lines
 
@@ -54,7 +54,7 @@ def legend() -> str:
 
 
 def board_remarks(board: Board) -> list[str]:
-    """Remarks below a dataset's table: margins, published rows, our records."""
+    """Remarks below a dataset's table: margins, published rows, our records, older code."""
     scale = board.benchmark.scale
     margins = ", ".join(
         f"{board.benchmark.metrics[name].label} ± {number(board.dataset.margins[name], scale)}"
@@ -68,4 +68,10 @@ def board_remarks(board: Board) -> list[str]:
         for row in board.rows
         if row.published is not None and row.published.notes
     ]
-    return remarks + [f"Our runs of {note}" for note in board.notes]
+    remarks += [f"Our runs of {note}" for note in board.notes]
+    if any(row.group is not None and row.group.older for row in board.rows):
+        remarks.append(
+            "† Our runs in this row are of older code: the method, its task or code that methods "
+            "share has changed since, or was not recorded."
+        )
+    return remarks

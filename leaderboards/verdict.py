@@ -1,9 +1,9 @@
-"""Did we reproduce a published mean? An equivalence test with a margin declared beforehand.
+"""Whether a published mean is reproduced: an equivalence test with a margin declared beforehand.
 
-"No significant difference" is not "equal": few noisy runs never differ significantly from
-anything. So two one-sided Welch tests (TOST) must each reject that the true means lie a margin or
-more apart. Only then is a number called reproduced. If they do not, Welch's two-sided test tells
-better or worse from undecided.
+"No significant difference" does not mean "equal": a few noisy runs hardly ever differ
+significantly. So a number is called reproduced only if two one-sided Welch tests (TOST) both reject
+that the true means differ by the margin or more. Otherwise, Welch's two-sided test decides between
+better, worse and undecided.
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ def compare(
         reason = f"{ours.n} of at least {max(2, min_runs)} runs"
         return Comparison("undecided", margin, reason, difference)
     if ours.std is None or published.std is None or published.n < 2:
-        reason = "the spread of the published runs is unknown"
+        reason = "the std of the published runs is not known"
         return Comparison("undecided", margin, reason, difference)
     variances = (ours.std**2 / ours.n, published.std**2 / published.n)
-    if math.sqrt(sum(variances)) <= 1e-12 * margin:  # rounding of equal values, not a spread
+    if math.sqrt(sum(variances)) <= 1e-12 * margin:  # rounding errors, not a variance
         return _exact(difference, margin, higher_is_better)
     p_equivalence = max(
         _p_value(ours, published, shift=margin, alternative="greater"),
@@ -122,9 +122,9 @@ def combine(verdicts: Iterable[Verdict]) -> Verdict:
 
     Any "worse" gives worse, any "undecided" undecided, any "not run" not run; "better" needs all.
     """
-    found = set(verdicts)
+    present = set(verdicts)
     order: tuple[Verdict, ...] = ("worse", "undecided", "not run", "reproduced", "better")
-    return next((verdict for verdict in order if verdict in found), "not run")
+    return next((verdict for verdict in order if verdict in present), "not run")
 
 
 def _p_value(ours: Sample, published: Sample, *, shift: float, alternative: str) -> float:
@@ -145,20 +145,20 @@ def _p_value(ours: Sample, published: Sample, *, shift: float, alternative: str)
 def _interval_reach(
     ours: Sample, published: Sample, variances: tuple[float, float], alpha: float
 ) -> float:
-    """Half the width of Welch's interval of the difference at confidence 1 - 2 alpha."""
+    """Half the length of Welch's confidence interval of the difference, level 1 - 2 alpha."""
     total = sum(variances)
-    shares = [variance / total for variance in variances]
-    freedom = 1 / (shares[0] ** 2 / (ours.n - 1) + shares[1] ** 2 / (published.n - 1))
+    fractions = [variance / total for variance in variances]
+    freedom = 1 / (fractions[0] ** 2 / (ours.n - 1) + fractions[1] ** 2 / (published.n - 1))
     return float(stats.t.ppf(1 - alpha, freedom)) * math.sqrt(total)
 
 
 def _exact(difference: float, margin: float, higher_is_better: bool) -> Comparison:
-    """Neither side spreads at all: the difference is known, no test is needed."""
+    """Neither side varies: the difference is known, no test is needed."""
     equal = abs(difference) <= margin
     return Comparison(
         verdict="reproduced" if equal else _direction(difference, higher_is_better),
         margin=margin,
-        reason="no spread on either side",
+        reason="std is 0 on both sides",
         difference=difference,
         low=difference,
         high=difference,

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -37,6 +38,39 @@ def data_root() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("HETGRAPH_DATA does not name a folder with the benchmark files")
     return Path(folder)
+
+
+class Outcome(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Commands write below the current folder and the caches: none of them is the user's."""
+    monkeypatch.setenv("HETGRAPH_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("HETGRAPH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def hetgraph(own_folders: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Runs ``hetgraph WORDS...`` in this process; returns exit code, stdout and stderr."""
+    from hetgraph.cli import main
+
+    def run(*words: str) -> Outcome:
+        try:
+            code = main(words)
+        except SystemExit as left:  # argparse leaves this way after --help and --version
+            code = int(left.code or 0)
+        return Outcome(code, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture

@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from hetgraph.files import OutputError, atomic_dir, atomic_path, explain_os_error, sha256_file
+from hetgraph import files
+from hetgraph.errors import DataError
+from hetgraph.files import (
+    OutputError,
+    atomic_dir,
+    atomic_path,
+    cache_folder,
+    cache_root,
+    explain_os_error,
+    remembered_sha256,
+    sha256_file,
+)
 
 LIMITED = """
 import resource, sys
@@ -196,3 +207,47 @@ def test_sha256_of_a_file(tmp_path: Path, size: int) -> None:
 def test_other_errors_are_left_alone() -> None:
     assert explain_os_error(RuntimeError("boom")) is None
     assert "full" in str(explain_os_error(RuntimeError("I/O error (os error 28) at path x")))
+
+
+def test_digest_is_remembered_until_the_file_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HETGRAPH_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "a"
+    path.write_bytes(b"one")
+    first = remembered_sha256(path)
+    assert first == hashlib.sha256(b"one").hexdigest()
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "sha256_file", lambda path: "computed again")
+        assert remembered_sha256(path) == first
+    path.write_bytes(b"two!")
+    assert remembered_sha256(path) == hashlib.sha256(b"two!").hexdigest()
+
+
+def test_damaged_memo_and_unwritable_cache_do_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HETGRAPH_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "a"
+    path.write_bytes(b"one")
+    expected = remembered_sha256(path)
+    for memo in (cache_root() / "verified").iterdir():
+        memo.write_text("{")
+    assert remembered_sha256(path) == expected
+    monkeypatch.setenv("HETGRAPH_CACHE", str(path))  # A file: nothing can be written below it.
+    assert remembered_sha256(path) == expected
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"cannot read {tmp_path / 'gone'}: No such file"):
+        remembered_sha256(tmp_path / "gone")
+
+
+def test_a_cache_folder_is_readable_and_one_per_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HETGRAPH_CACHE", str(tmp_path))
+    one, other = (cache_folder("experts", "heco/acm v2", digest * 16) for digest in "ab")
+    assert one == tmp_path / "experts" / ("heco-acm-v2-" + "a" * 16)
+    assert one != other
+    assert len(cache_folder("experts", "x" * 500, "c" * 64).name) < 100

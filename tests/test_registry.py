@@ -17,6 +17,18 @@ class Helper(Base):
 class One(Base):
     name = "one"
 """
+ALIASES = """
+from typing import TypeAlias
+from shelf.base_ import Base
+class Claims:
+    __class__ = type  # as list[int] does on some versions of Python
+Rows: TypeAlias = list[int]
+ByName = dict[str, Base]
+Either = Base | None
+CLAIMS = Claims()
+class Aliases(Base):
+    name = "aliases"
+"""
 
 
 @pytest.fixture
@@ -32,8 +44,13 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
 
 
 def test_finds_the_class_of_a_module_by_its_name(registry: Registry) -> None:
-    assert registry.names() == ("base_", "empty", "one")
+    assert registry.names() == ("empty", "one")  # Neither the private nor the base's module.
     assert registry.get("one").__name__ == "One"
+
+
+def test_type_aliases_in_a_module_are_no_classes(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "shelf/aliases.py").write_text(ALIASES)
+    assert registry.get("aliases").__name__ == "Aliases"
 
 
 def test_misspelt_and_incomplete_names_are_told(registry: Registry) -> None:

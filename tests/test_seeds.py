@@ -12,7 +12,7 @@ def test_streams_differ_by_kind_and_key_and_repeat() -> None:
     assert torch.equal(one, two)
 
 
-def test_keyed_seed_is_stable_and_separates_parts() -> None:
+def test_keyed_seed_is_stable_and_separates_its_arguments() -> None:
     assert keyed_seed("a", 1) == 6861350103018950465
     assert keyed_seed("a", 1) != keyed_seed("a1")
     assert keyed_seed("ab", "c") != keyed_seed("a", "bc")

@@ -9,12 +9,15 @@ import pytest
 
 from hetgraph.errors import ConfigError
 from hetgraph.settings import (
+    additive,
     config_from_dict,
     config_to_dict,
     field_names,
+    harmless,
     later,
     merge,
     parse_assignments,
+    settings_that_count,
 )
 
 
@@ -200,3 +203,35 @@ def test_the_order_of_a_union_is_kept() -> None:
 
     for cls, kind in ((Whole, int), (Real, float), (Whole, int)):
         assert type(config_from_dict(cls, {"value": "3"}).value) is kind
+
+
+@dataclass(frozen=True)
+class Marked:
+    rate: float = 0.1
+    more: bool = additive(False)
+    save_every: int = harmless(10)
+
+
+def test_settings_that_change_no_number_are_marked_at_the_field() -> None:
+    values = config_to_dict(Marked(more=True, save_every=3))
+    assert values == {"rate": 0.1, "more": True, "save_every": 3}
+    assert settings_that_count(Marked, values) == {"rate": 0.1, "more": True}
+    assert settings_that_count(Marked, values, with_additive=False) == {"rate": 0.1}
+    assert settings_that_count(Marked, {"gone": 1}) == {"gone": 1}
+    assert Marked() == Marked(0.1, False, 10)
+
+
+def test_a_word_beside_a_list_is_a_word() -> None:
+    @dataclass(frozen=True)
+    class Weighted:
+        weights: Literal["balanced"] | tuple[float, ...] | None = None
+
+    for text, value in (
+        ("balanced", "balanced"),
+        ("1, 2", (1.0, 2.0)),
+        ([1, 2], (1.0, 2.0)),
+        ("null", None),
+    ):
+        assert config_from_dict(Weighted, {"weights": text}).weights == value
+    with pytest.raises(ConfigError, match="expected one of 'balanced' or"):
+        config_from_dict(Weighted, {"weights": "balancd"})

@@ -9,7 +9,7 @@ from hetgraph.errors import FileFormatError
 from hetgraph.tensorfile import load_tensors, save_tensors
 
 
-def test_tensors_of_every_kind_come_back(tmp_path: Path) -> None:
+def test_tensors_of_every_kind_round_trip(tmp_path: Path) -> None:
     base = torch.randn(6, 4)
     given = {
         "plain": base,
@@ -25,11 +25,11 @@ def test_tensors_of_every_kind_come_back(tmp_path: Path) -> None:
     }
     path = tmp_path / "t.safetensors"
     save_tensors(given, path, {"epoch": "3"})
-    found = load_tensors(path)
-    assert found.keys() == given.keys()
+    actual = load_tensors(path)
+    assert actual.keys() == given.keys()
     for key, value in given.items():
-        assert found[key].dtype == value.dtype
-        assert torch.equal(found[key], value), key
+        assert actual[key].dtype == value.dtype
+        assert torch.equal(actual[key], value), key
 
 
 def test_a_loaded_file_can_be_saved_over_itself(tmp_path: Path) -> None:

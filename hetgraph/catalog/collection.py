@@ -1,4 +1,4 @@
-"""The contract of a data set collection: one class, one file, one manifest."""
+"""Base class of data set collections: one class in one module with one YAML file."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-import hetgraph
 from hetgraph.catalog.dataset import Dataset
 from hetgraph.catalog.manifest import Manifest, read_manifests
 from hetgraph.errors import ConfigError, suggest
+from hetgraph.version import __version__
 
 __all__ = ["Collection", "Files"]
 
@@ -24,35 +24,33 @@ class Files:
     """The verified files of one data set.
 
     Args:
-        folder: Where they lie.
-        manifest: What they are; its ``loader`` section belongs to the collection.
+        folder: The folder of the data set.
+        manifest: Manifest of the data set; its ``loader`` section is the collection's own.
     """
 
     folder: Path
     manifest: Manifest
 
     def path(self, name: str) -> Path:
-        """Returns where the file ``name`` lies, also if it is in the folder of another set."""
-        listed = (one for one in self.manifest.files if one.name == name)
-        entry = next(listed, None)
+        """Returns the path of the file ``name``, which another data set's folder may hold."""
+        entry = next((file for file in self.manifest.files if file.name == name), None)
         return self.folder / name if entry is None else entry.path(self.folder)
 
 
 class Collection(ABC):
     """Data sets that share a file format.
 
-    A subclass in a module of ``hetgraph.datasets``, or one named by an entry point of the group
-    ``hetgraph.datasets``, is found by its ``name``. The manifest is the file
-    ``manifests/<name>.yaml`` beside the module.
+    A subclass in a module of ``hetgraph.datasets``, or behind an entry point of the group
+    ``hetgraph.datasets``, is found by its ``name``. Its manifests are in
+    ``manifests/<name>.yaml`` next to the module.
 
     Attributes:
-        name: What stands before the slash in ``"collection/name"``.
-        version: Increase it when what the loader returns changes: parsed graphs in the cache
-            of older versions are then no longer used.
-        options: Names and defaults of the settings that :meth:`load` and :meth:`load_folder`
-            accept.
-        cached: Whether a parsed set is worth keeping on disk.
-        task: Family of the task that its sets are for; see :meth:`task_of`.
+        name: Name of the collection, the first half of ``"collection/name"``.
+        version: Increase it when the result of the loader changes; cached data sets of older
+            versions are then ignored.
+        options: Options of :meth:`load` and :meth:`load_folder` with their defaults.
+        cached: Whether to cache parsed data sets on disk.
+        task: Task family of its data sets; see :meth:`task_of`.
     """
 
     name: ClassVar[str]
@@ -62,43 +60,43 @@ class Collection(ABC):
     task: ClassVar[str] = "node-classification"
 
     def names(self) -> tuple[str, ...]:
-        """Returns the names of the sets in this collection."""
+        """Returns the names of the data sets in this collection."""
         return tuple(self._manifests())
 
     def manifest(self, name: str) -> Manifest:
-        """Returns the manifest of the set ``name``.
+        """Returns the manifest of the data set ``name``.
 
         Raises:
-            ConfigError: If there is no such set.
+            ConfigError: If there is no such data set.
         """
         manifests = self._manifests()
         if name not in manifests:
             raise ConfigError(
-                f"collection {self.name!r} has no set {name!r}.{suggest(name, manifests)}"
+                f"collection {self.name!r} has no data set {name!r}.{suggest(name, manifests)}"
             )
         return manifests[name]
 
     @abstractmethod
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
-        """Reads the set ``name`` from its verified files."""
+        """Reads the data set ``name`` from its verified files."""
 
     def statistics(self, manifest: Manifest, **options: Any) -> Mapping[str, Any]:
-        """Returns what must be found in a set that was loaded with these options."""
+        """Returns the published statistics of a data set that is loaded with these options."""
         return manifest.statistics
 
     def task_of(self, name: str) -> str:
-        """Returns the family of the task that a set is for, told before it is loaded.
+        """Returns the task family of a data set without loading it.
 
         Args:
-            name: Name of a set of the collection, or the path of the user's own.
+            name: Name of a data set of the collection, or the path of the user's own files.
         """
         return self.task
 
     def load_folder(self, path: Path, **options: Any) -> Dataset:
-        """Reads a set in this collection's format from the user's own folder or file.
+        """Reads a data set in this collection's format from the user's own folder or file.
 
         Raises:
-            ConfigError: If the format cannot be read from a folder.
+            ConfigError: If the collection does not read folders.
         """
         raise ConfigError(
             f"{self.name!r} is not a file format; write {self.name}/NAME with NAME one of "
@@ -106,27 +104,28 @@ class Collection(ABC):
         )
 
     def folder_files(self, path: Path) -> Sequence[Path]:
-        """Returns the files that :meth:`load_folder` would read.
+        """Returns the files that :meth:`load_folder` reads.
 
-        The parsed graph of a folder is cached by their content; an empty list means no caching.
+        The parsed data set is cached under a digest of their content; without files it is not
+        cached.
         """
         return ()
 
     def fingerprint(self) -> str:
-        """Returns a digest of the loader: its class, versions and source files."""
-        identity = f"{type(self).__qualname__}:{self.version}:{hetgraph.__version__}"
+        """Returns a digest of the loader's class, versions and source files."""
+        identity = f"{type(self).__qualname__}:{self.version}:{__version__}"
         digest = hashlib.sha256(identity.encode())
         try:
             folder = Path(inspect.getfile(type(self))).parent
             for path in sorted(folder.glob(f"*{self.name}*.py")):
                 digest.update(path.read_bytes())
         except (OSError, TypeError):
-            pass  # Defined without a file, as in a notebook: the version alone must do.
+            pass  # A class without a source file, as in a notebook: only the version counts.
         return digest.hexdigest()
 
     @classmethod
     def manifest_path(cls) -> Path:
-        """Returns the YAML file with the manifests of this collection."""
+        """Returns the path of the YAML file with the manifests of this collection."""
         return Path(inspect.getfile(cls)).resolve().parent / "manifests" / f"{cls.name}.yaml"
 
     @classmethod

@@ -1,174 +1,96 @@
-"""A graph together with what a benchmark asks of it."""
+"""A graph with its prediction targets and fixed splits."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar, overload
 
-import torch
 from torch import Tensor
 
+from hetgraph.catalog.digest import update_digest
+from hetgraph.catalog.split import Split
+from hetgraph.catalog.targets import EdgeTarget, Labels, Links, Target, Values
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.hypergraph import Hypergraph
-from hetgraph.data.schema import EdgeType
-from hetgraph.errors import DataError
+from hetgraph.errors import DataError, suggest
 
-__all__ = ["Dataset", "LinkSplit", "NodeLabels", "NodeValues", "Split"]
+__all__ = ["Dataset"]
+
+T = TypeVar("T", bound=Target)
 
 
-@dataclass(frozen=True, eq=False)
-class NodeLabels:
-    """Classes of the nodes of one type.
+class _Targets:
+    """A field that takes one target, a mapping or ``None``, and always gives a mapping.
 
-    Args:
-        node_type: The target type.
-        num_classes: Number of classes.
-        index: ``[num_labelled]`` int64 ids of the labelled nodes.
-        target: ``[num_labelled]`` int64 classes, or ``[num_labelled, num_classes]`` bool.
-        multi_label: Whether a node can have several classes.
-        class_names: Names of the classes, empty if unknown.
-
-    Raises:
-        DataError: If shapes, dtypes or ranges do not fit.
+    As a descriptor it accepts more types than it returns; type checkers follow this through the
+    constructor and :func:`dataclasses.replace`.
     """
 
-    node_type: str
-    num_classes: int
-    index: Tensor
-    target: Tensor
-    multi_label: bool = False
-    class_names: tuple[str, ...] = ()
+    @overload
+    def __get__(self, instance: None, owner: Any = None) -> None: ...
 
-    def __post_init__(self) -> None:
-        size = self.index.numel()
-        shape = [size, self.num_classes] if self.multi_label else [size]
-        if list(self.target.shape) != shape:
-            raise DataError(
-                f"labels of {self.node_type!r} have shape {list(self.target.shape)}, "
-                f"expected {shape}."
-            )
-        dtype = torch.bool if self.multi_label else torch.int64
-        if self.target.dtype != dtype:
-            raise DataError(
-                f"labels of {self.node_type!r} are {self.target.dtype}, expected {dtype}."
-            )
-        if not self.multi_label and size:
-            low, high = int(self.target.min()), int(self.target.max())
-            if low < 0 or high >= self.num_classes:
+    @overload
+    def __get__(self, instance: object, owner: Any = None) -> Mapping[str, Target]: ...
+
+    def __get__(self, instance: object | None, owner: Any = None) -> Mapping[str, Target] | None:
+        if instance is None:
+            return None  # The field's default.
+        targets: Mapping[str, Target] = vars(instance)["targets"]
+        return targets
+
+    def __set__(self, instance: object, value: Target | Mapping[str, Target] | None) -> None:
+        named = {value.kind: value} if isinstance(value, Target) else dict(value or {})
+        for name, target in named.items():
+            if not isinstance(target, Target):
                 raise DataError(
-                    f"labels of {self.node_type!r} run from {low} to {high}, "
-                    f"expected 0..{self.num_classes - 1}."
+                    f"target {name!r} is a {type(target).__name__}; expected a Target, such as "
+                    "Labels or Links."
                 )
-        if torch.unique(self.index).numel() != size:
-            raise DataError(f"labels of {self.node_type!r} list a node twice.")
-
-
-@dataclass(frozen=True, eq=False)
-class NodeValues:
-    """A number of each node of one type, as far as it is known.
-
-    Args:
-        node_type: The target type.
-        index: ``[num_known]`` int64 ids of the nodes whose value is known.
-        target: ``[num_known]`` float64 values as they were measured, not transformed.
-        name: What was measured, such as ``"page views"``.
-
-    Raises:
-        DataError: If shapes or dtypes do not fit, a node is listed twice or a value is not finite.
-    """
-
-    node_type: str
-    index: Tensor
-    target: Tensor
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        where = f"values of {self.node_type!r}"
-        if self.target.shape != self.index.shape or self.index.dim() != 1:
-            raise DataError(
-                f"{where} have shape {list(self.target.shape)} for ids of shape "
-                f"{list(self.index.shape)}; expected one value for each id."
-            )
-        if self.index.dtype != torch.int64 or self.target.dtype != torch.float64:
-            raise DataError(
-                f"{where} are {self.target.dtype} for ids of {self.index.dtype}, expected float64 "
-                "for int64."
-            )
-        if not bool(torch.isfinite(self.target).all()):
-            raise DataError(f"{where} hold NaN or infinite numbers; leave these nodes out.")
-        if torch.unique(self.index).numel() != self.index.numel():
-            raise DataError(f"{where} list a node twice.")
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Ids of the training, validation and test nodes; ``valid=None``: the task draws it."""
-
-    train: Tensor
-    valid: Tensor | None
-    test: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class LinkSplit:
-    """Held-out edges of one relation, ``[2, n]`` with sources in the first row.
-
-    Args:
-        edge_type: The relation.
-        valid: Validation edges; ``None``: the task draws them.
-        test: Test edges.
-        valid_negatives: Pairs that are no edges, to validate with, if the data set has some.
-        test_negatives: The same, to test with.
-    """
-
-    edge_type: EdgeType
-    valid: Tensor | None
-    test: Tensor
-    valid_negatives: Tensor | None = None
-    test_negatives: Tensor | None = None
-
-    def parts(self) -> dict[str, Tensor]:
-        """Returns the pairs that there are, by name."""
-        names = ("valid", "test", "valid_negatives", "test_negatives")
-        found = {name: getattr(self, name) for name in names}
-        return {name: pairs for name, pairs in found.items() if pairs is not None}
+        vars(instance)["targets"] = named
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A graph, its labels and its fixed splits.
+    """A graph, its prediction targets and its fixed splits.
 
     Args:
         name: ``"collection/name"``.
         graph: The graph that models see.
-        labels: Classes of the target nodes, if the set has any.
-        splits: Named node splits; the first one is the default.
-        links: Named link splits; the first one is the default.
-        values: Numbers of the target nodes, if the set has any.
+        targets: One target, named by its kind, or several targets by name. The first one is the
+            default.
+        splits: Splits of the first target by name; the first one is the default. Their ids are
+            node ids, or positions in the ``edges`` of an edge target.
         hypergraphs: Hypergraphs over the nodes of the graph by name; the first one is the
             default.
-        metapaths: Customary meta-paths by name, in text form.
-        task: Family of the task it is for, such as ``"recommendation"``; empty: node
-            classification if there are labels.
+        metapaths: Default meta-paths by name, in text form.
+        task: Task family, such as ``"recommendation"``; empty: the family of the first target.
         info: Licence, citation, published statistics.
 
     Raises:
-        DataError: If a hypergraph is over other nodes than the graph.
+        DataError: If a target is none, or names types or nodes that the graph does not have; or a
+            hypergraph is over other nodes than the graph.
+
+    Example:
+        >>> import torch
+        >>> graph = HeteroGraph(num_nodes={"paper": 3}, relations={})
+        >>> labels = Labels("paper", 2, torch.arange(3), torch.tensor([0, 1, 1]))
+        >>> list(Dataset("toy", graph, labels).targets)
+        ['labels']
     """
 
     name: str
     graph: HeteroGraph
-    labels: NodeLabels | None = None
+    targets: _Targets = _Targets()
     splits: Mapping[str, Split] = field(default_factory=dict)
-    links: Mapping[str, LinkSplit] = field(default_factory=dict)
-    values: NodeValues | None = None
     hypergraphs: Mapping[str, Hypergraph] = field(default_factory=dict)
     metapaths: Mapping[str, str] = field(default_factory=dict)
     task: str = ""
     info: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._check_targets()
         for name, hypergraph in self.hypergraphs.items():
             found, expected = (
                 list(hypergraph.node_types.items()),
@@ -179,3 +101,91 @@ class Dataset:
                     f"{self.name}: hypergraph {name!r} is over {dict(found)} nodes, the graph has "
                     f"{dict(expected)}; build it from this graph."
                 )
+
+    def _check_targets(self) -> None:
+        wrong = [text for name in self.targets for text in self._misfits(name)]
+        if wrong:
+            raise DataError(f"{self.name}: {' '.join(wrong)}")
+
+    def _misfits(self, name: str) -> Iterator[str]:
+        """Yields what a target, or a split of the first one, names that the graph does not have."""
+        target, sizes = self.targets[name], self.graph.num_nodes
+        ids = list(target.node_ids())
+        unknown = {node_type for node_type, _ in ids if node_type not in sizes}
+        for node_type in sorted(unknown):
+            hint = suggest(node_type, [*sizes])
+            yield (
+                f"target {name!r} is about the node type {node_type!r}, which the graph "
+                f"lacks.{hint}"
+            )
+        if unknown:
+            return
+        for node_type, nodes in ids:
+            if (bad := _outside(nodes, sizes[node_type])) is not None:
+                yield (
+                    f"target {name!r} names the {node_type!r} node {bad}, but there are "
+                    f"{sizes[node_type]}, counted from 0."
+                )
+        most = target.split_size(sizes) if name == next(iter(self.targets)) else None
+        for split_name, split in self.splits.items() if most is not None else ():
+            for part in (split.train, split.valid, split.test):
+                if part is not None and (bad := _outside(part, most or 0)) is not None:
+                    yield (
+                        f"split {split_name!r} names the {target.over[:-1]} {bad}, but there are "
+                        f"{most}, counted from 0."
+                    )
+
+    @property
+    def labels(self) -> Labels | None:
+        """The first target of the kind :class:`Labels`."""
+        return self._first(Labels)
+
+    @property
+    def values(self) -> Values | None:
+        """The first target of the kind :class:`Values`."""
+        return self._first(Values)
+
+    @property
+    def links(self) -> Mapping[str, Links]:
+        """The held-out links by name; the first ones are the default."""
+        return {name: target for name, target in self.targets.items() if isinstance(target, Links)}
+
+    @property
+    def edge_target(self) -> EdgeTarget | None:
+        """The first edge target: :class:`EdgeLabels` or :class:`EdgeValues`."""
+        return self._first(EdgeTarget)
+
+    @property
+    def family(self) -> str:
+        """The task family: ``task``, or that of the first target; empty if there is none."""
+        return self.task or next((target.task for target in self.targets.values()), "")
+
+    @property
+    def sha256(self) -> str:
+        """Digest of graph, targets, fixed splits and hypergraphs, stored with every result."""
+        digest = hashlib.sha256(self.graph.content_hash.encode())
+        names = sorted(self.targets)
+        # Splits follow the first target, as in the digests of existing records.
+        for name in names[:1]:
+            self.targets[name].update_digest(digest, name)
+        for name, split in sorted(self.splits.items()):
+            digest.update(name.encode())
+            update_digest(digest, split.train, split.valid, split.test)
+        for name in names[1:]:
+            self.targets[name].update_digest(digest, name)
+        for name, hypergraph in sorted(self.hypergraphs.items()):
+            digest.update(f"hypergraph {name} {hypergraph.type_names}".encode())
+            incidence = hypergraph.incidence
+            update_digest(digest, incidence.indptr, incidence.indices, hypergraph.edge_type)
+        return digest.hexdigest()
+
+    def _first(self, kind: type[T]) -> T | None:
+        return next((target for target in self.targets.values() if isinstance(target, kind)), None)
+
+
+def _outside(ids: Tensor, size: int) -> int | None:
+    """Returns an id that is not in ``0..size-1``, if there is one."""
+    if not ids.numel():
+        return None
+    low, high = int(ids.min()), int(ids.max())
+    return low if low < 0 else high if high >= size else None

@@ -1,4 +1,4 @@
-"""From the name of a data set to the data set."""
+"""Loading data sets by name."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Any
 
 from hetgraph.catalog.collection import Collection, Files
 from hetgraph.catalog.dataset import Dataset
-from hetgraph.catalog.fetch import cache_root, fetch_files, file_sha256
+from hetgraph.catalog.fetch import fetch_files
 from hetgraph.catalog.manifest import Manifest
 from hetgraph.catalog.parsed_cache import cache_key, load_cached, store_cached
 from hetgraph.catalog.statistics import check_statistics
 from hetgraph.errors import ConfigError, DataError, suggest
+from hetgraph.files import cache_root, remembered_sha256
 
 __all__ = ["dataset_info", "dataset_names", "dataset_task", "fetch_dataset", "load_dataset"]
 
@@ -29,36 +30,38 @@ def load_dataset(
 ) -> Dataset:
     """Loads a data set by name, or the user's own files by format and path.
 
-    ``"collection/name"`` is looked for in ``root/collection/name``; missing files are downloaded
-    there. ``"format:path"`` reads a folder or file of the user in a known format. The parsed set
-    is kept in the cache folder (``HETGRAPH_CACHE``) by the content of its files, so the second
-    load is fast; the published statistics are checked when the files are parsed.
+    ``"collection/name"`` is read from ``root/collection/name``; missing files are downloaded
+    there. ``"format:path"`` reads the user's own folder or file in a known format. The parsed
+    data set is cached (in ``HETGRAPH_CACHE``) under a digest of its files, so the second load is
+    fast; published statistics are checked when the files are parsed.
 
     Args:
         name: ``"hgb/DBLP"``, ``"hgb:./folder"``, ``"synthetic/academic"``, ...
-        root: Folder of data sets; default ``HETGRAPH_DATA``, else the platform's cache folder.
-        cache: Whether to read and write the cache of parsed sets.
-        **options: Settings of the collection, such as ``seed`` for synthetic sets. Every set takes
-            ``text`` (name of a text encoder) and ``structure`` (``"walks"`` or ``"hyperedges"``):
-            features to be made, see :func:`hetgraph.features.add_features`.
+        root: Root folder of data sets; default: ``HETGRAPH_DATA``, else the platform's cache
+            folder.
+        cache: Whether to read and write the cache of parsed data sets.
+        **options: Options of the collection, such as ``seed`` of synthetic data sets. Every data
+            set takes ``text`` (name of a text encoder) and ``structure`` (``"walks"`` or
+            ``"hyperedges"``) for computed features, see
+            :func:`hetgraph.catalog.attach.add_features`.
 
     Returns:
-        The data set; ``info["files"]`` has the sha256 of every file that was read.
+        The data set; ``info["files"]`` holds the SHA-256 digest of every file that was read.
 
     Raises:
         ConfigError: If the name or an option is unknown.
-        DataError: If a file is missing, corrupt or does not hold what was published.
+        DataError: If a file is missing or corrupt, or statistics differ from the published ones.
 
     Example:
         >>> load_dataset("synthetic/academic", num_nodes=500).labels.node_type
         'author'
     """
-    made = {key: options.pop(key) for key in ("structure", "text") if key in options}
+    computed = {key: options.pop(key) for key in ("structure", "text") if key in options}
     dataset = _load(name, root, cache, options)
-    if any(value is not None for value in made.values()):
-        from hetgraph.features import add_features  # stands above this layer
+    if any(value is not None for value in computed.values()):
+        from hetgraph.catalog.attach import add_features  # Its imports take a second.
 
-        dataset = add_features(dataset, **made)
+        dataset = add_features(dataset, **computed)
     return dataset
 
 
@@ -84,7 +87,12 @@ def _load(
 
 
 def dataset_names() -> tuple[str, ...]:
-    """Returns the full names of all data sets that can be loaded by name."""
+    """Returns the full names of all data sets that can be loaded by name.
+
+    Example:
+        >>> "synthetic/academic" in dataset_names()
+        True
+    """
     return tuple(
         f"{collection.name}/{name}" for collection in _collections() for name in collection.names()
     )
@@ -95,25 +103,40 @@ def dataset_info(name: str) -> Manifest:
 
     Raises:
         ConfigError: If the name is unknown, with a suggestion.
+
+    Example:
+        >>> dataset_info("hgb/DBLP").statistics["nodes"]["author"]
+        4057
     """
     return _resolve(name)[1]
 
 
 def dataset_task(name: str) -> str:
-    """Returns the family of the task that a data set is for, without loading it.
+    """Returns the task family of a data set, without loading it.
 
-    Empty for an unknown collection; loading such a set fails anyway.
+    Args:
+        name: As for :func:`load_dataset`; an unknown collection gives an empty family.
+
+    Example:
+        >>> dataset_task("hgb/LastFM")
+        'link-prediction'
     """
     prefix, _, rest = name.replace(":", "/", 1).partition("/")
-    return next((one.task_of(rest) for one in _collections() if one.name == prefix), "")
+    return next(
+        (collection.task_of(rest) for collection in _collections() if collection.name == prefix), ""
+    )
 
 
 def fetch_dataset(name: str, root: str | os.PathLike[str] | None = None) -> Path:
-    """Downloads what is missing of a data set, verifies the rest, and returns its folder.
+    """Downloads the missing files of a data set, verifies the others, and returns its folder.
 
     Raises:
         ConfigError: If the name is unknown, with a suggestion.
         DataError: If a file is corrupt, or missing and cannot be downloaded.
+
+    Example:
+        >>> fetch_dataset("synthetic/academic", "data").parts  # Generated: nothing to download.
+        ('data', 'synthetic', 'academic')
     """
     return fetch_files(dataset_info(name), root)
 
@@ -125,9 +148,11 @@ def _load_folder(prefix: str, path: Path, use_cache: bool, options: Mapping[str,
     collection = formats[prefix]
     settings = _check_options(collection, f"{prefix}:{path}", options)
     if type(collection).load_folder is not Collection.load_folder and not path.exists():
-        raise DataError(f"{path} does not exist; write {prefix}:PATH with PATH a folder or file.")
+        raise DataError(
+            f"{path} does not exist; write {prefix}:PATH where PATH is a folder or file."
+        )
     files = collection.folder_files(path)
-    digests = {str(file.resolve()): file_sha256(file) for file in files}
+    digests = {str(file.resolve()): remembered_sha256(file) for file in files}
     full_name = f"{prefix}:{path}"
     stored = None
     if use_cache and collection.cached and digests:
@@ -147,30 +172,30 @@ def _resolve(name: str) -> tuple[Collection, Manifest]:
     if prefix in known and rest in known[prefix].names():
         return known[prefix], known[prefix].manifest(rest)
     names = dataset_names()
-    ends = [one for one in names if one.partition("/")[2].lower() == name.lower()]
-    if len(ends) > 1:
-        raise ConfigError(f"unknown data set {name!r}. Which one: {', '.join(ends)}?")
-    # Inside a known collection, the set's own name decides what is close.
-    near = [one for one in names if one.startswith(f"{prefix}/")] or names
-    close = ends[0] if ends else _closest(name, near)
+    same = [full for full in names if full.partition("/")[2].lower() == name.lower()]
+    if len(same) > 1:
+        raise ConfigError(f"unknown data set {name!r}. Did you mean one of {', '.join(same)}?")
+    # Within a known collection only its own data sets are suggested.
+    near = [full for full in names if full.startswith(f"{prefix}/")] or names
+    close = same[0] if same else _closest(name, near)
     hint = f" Did you mean {close!r}?" if close else f" Known: {', '.join(near)}."
     raise ConfigError(f"unknown data set {name!r}.{hint}")
 
 
 def _closest(name: str, options: Sequence[str]) -> str | None:
-    """Returns the option most like ``name``; swapped letters, as in DPLB for DBLP, count little."""
+    """Returns the option most similar to ``name``, even with swapped letters (DPLB for DBLP)."""
 
-    def ratio(one: str, other: str) -> float:
-        return difflib.SequenceMatcher(None, one, other).ratio()
+    def ratio(given: str, known: str) -> float:
+        return difflib.SequenceMatcher(None, given, known).ratio()
 
-    def likeness(option: str) -> float:
-        one, other = name.lower(), option.lower()
-        if one.partition("/")[0] == other.partition("/")[0]:
-            one, other = one.partition("/")[2], other.partition("/")[2]
-        return ratio(one, other) + ratio("".join(sorted(one)), "".join(sorted(other)))
+    def similarity(option: str) -> float:
+        given, known = name.lower(), option.lower()
+        if given.partition("/")[0] == known.partition("/")[0]:
+            given, known = given.partition("/")[2], known.partition("/")[2]
+        return ratio(given, known) + ratio("".join(sorted(given)), "".join(sorted(known)))
 
-    best = max(options, key=likeness, default=None)
-    return best if best is not None and likeness(best) > 1.4 else None
+    best = max(options, key=similarity, default=None)
+    return best if best is not None and similarity(best) > 1.4 else None
 
 
 def _collections() -> list[Collection]:
@@ -184,7 +209,7 @@ def _check_options(
 ) -> dict[str, Any]:
     for key in options:
         if key not in collection.options:
-            hint = suggest(key, collection.options) if collection.options else " It has none."
+            hint = suggest(key, collection.options) if collection.options else " It has no options."
             raise ConfigError(f"{full_name} has no option {key!r}.{hint}")
     return dict(options)
 
@@ -195,12 +220,14 @@ def _cache_folder(
     if not collection.cached:
         return None
     key = cache_key(collection.fingerprint(), digests, settings)
-    readable = "".join(one if one.isalnum() or one in "-." else "-" for one in full_name)
+    readable = "".join(
+        letter if letter.isalnum() or letter in "-." else "-" for letter in full_name
+    )
     return cache_root() / f"{readable[:80]}-{key}"
 
 
 def _describe(dataset: Dataset, manifest: Manifest, digests: Mapping[str, str]) -> Dataset:
-    """Adds name, source and customary meta-paths from the manifest."""
+    """Adds name, source and default meta-paths from the manifest."""
     info = {
         "task": manifest.task,
         "licence": manifest.licence,

@@ -1,15 +1,16 @@
-"""What a data set consists of and what must be found in it, read from a YAML file."""
+"""Manifests: the files and the published statistics of a data set, read from YAML."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+import msgspec
 
-from hetgraph.errors import FileFormatError
+from hetgraph.errors import FileFormatError, suggest
+from hetgraph.yamlfile import checked, read_yaml
 
 __all__ = ["FileEntry", "Manifest", "read_manifests"]
 
@@ -19,12 +20,12 @@ class FileEntry:
     """One file of a data set.
 
     Args:
-        name: File name inside the folder of the set.
-        bytes: Its exact size.
-        sha256: Its digest, 64 hexadecimal digits.
-        urls: Public addresses pinned to a commit, tried in order.
-        owner: ``"collection/name"`` of the set in whose folder the file lies; empty for the set
-            that lists it. Sets can so share a file.
+        name: File name in the data set's folder.
+        bytes: Its size in bytes.
+        sha256: Its SHA-256 digest, 64 hexadecimal digits.
+        urls: Public URLs pinned to a commit, tried in order.
+        owner: ``"collection/name"`` of the data set whose folder holds the file, so that data
+            sets can share it; empty: the data set that lists it.
     """
 
     name: str
@@ -34,26 +35,26 @@ class FileEntry:
     owner: str = ""
 
     def path(self, folder: Path) -> Path:
-        """Returns where the file lies, if ``folder`` is that of the set that lists it."""
+        """Returns the path of the file, given the folder of the data set that lists it."""
         return (folder.parents[1] / self.owner if self.owner else folder) / self.name
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """A data set as its collection's YAML file declares it.
+    """A data set as declared in the YAML file of its collection.
 
     Args:
         collection: Name of the collection, such as ``"hgb"``.
-        name: Name of the set inside it, such as ``"DBLP"``.
-        description: One line for people.
-        task: What the benchmark asks, such as ``"node classification"``.
-        files: The files, in the order they are fetched; empty for a generated set.
-        licence: Terms of use as far as they are known.
+        name: Name of the data set in it, such as ``"DBLP"``.
+        description: One line, for people.
+        task: The task of the benchmark, such as ``"node classification"``.
+        files: The files in the order of download; empty for a generated data set.
+        licence: Terms of use, as far as known.
         citation: The paper to cite.
-        statistics: Published values that must be found after loading, see
+        statistics: Published statistics that the loaded data must have, see
             :func:`hetgraph.catalog.statistics.check_statistics`.
-        metapaths: Customary meta-paths by name, in text form.
-        loader: Settings of the set that its files do not tell, such as names of node types.
+        metapaths: Default meta-paths by name, in text form.
+        loader: Settings that the files do not contain, such as names of node types.
     """
 
     collection: str
@@ -69,75 +70,96 @@ class Manifest:
 
     @property
     def full_name(self) -> str:
-        """``"collection/name"``, what the user types."""
+        """``"collection/name"``, as the user types it."""
         return f"{self.collection}/{self.name}"
 
     @property
     def total_bytes(self) -> int:
-        """Bytes of all files together."""
+        """Total size of all files in bytes."""
         return sum(entry.bytes for entry in self.files)
 
 
-def read_manifests(path: Path) -> dict[str, Manifest]:
-    """Reads the manifests of one collection, by set name.
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file as declared in YAML."""
 
-    Fields given at the top of the file (``licence``, ``citation``, ``task``) hold for every set
-    that does not give its own. A file names its ``source`` and its ``path`` there; the
-    ``sources`` of the YAML file list address templates with ``{path}`` in them. A file of another
-    set names that set as its ``owner``.
+    bytes: int
+    sha256: str
+    source: str
+    path: str
+    owner: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
+            raise ValueError(f"sha256 is {self.sha256!r}, expected 64 hexadecimal digits")
+
+
+class _Set(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A data set as declared in YAML; ``None``: the value of the collection holds."""
+
+    description: str = ""
+    task: str | None = None
+    files: dict[str, _File] = {}
+    licence: str | None = None
+    citation: str | None = None
+    statistics: dict[str, Any] = {}
+    metapaths: dict[str, str] = {}
+    loader: dict[str, Any] = {}
+
+
+class _Collection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole YAML file."""
+
+    collection: str
+    sets: dict[str, _Set]
+    sources: dict[str, list[str]] = {}
+    licence: str = ""
+    citation: str = ""
+    task: str = ""
+
+
+def read_manifests(path: Path) -> dict[str, Manifest]:
+    """Reads the manifests of one collection, by data set name.
+
+    The top-level fields ``licence``, ``citation`` and ``task`` are the defaults of every data set.
+    Each file has a ``source``, a key of ``sources`` with URL templates that contain ``{path}``,
+    and its ``path`` there. A file in the folder of another data set names it as ``owner``.
 
     Raises:
-        FileFormatError: If the file cannot be read or a field is missing or malformed.
+        FileFormatError: If the file cannot be read, or a key or value in it is wrong.
     """
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        sources = {key: tuple(value) for key, value in document.get("sources", {}).items()}
-        shared = {key: document[key] for key in ("licence", "citation", "task") if key in document}
-        return {
-            name: _manifest(document["collection"], name, {**shared, **entry}, sources)
-            for name, entry in document["sets"].items()
-        }
-    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise FileFormatError(
-            f"{path} is not a manifest ({type(error).__name__}: {reason})."
-        ) from error
+    document = checked(read_yaml(path, FileFormatError), _Collection, path, FileFormatError)
+    return {
+        name: Manifest(
+            collection=document.collection,
+            name=name,
+            description=entry.description,
+            task=document.task if entry.task is None else entry.task,
+            files=tuple(
+                FileEntry(key, file.bytes, file.sha256, urls, file.owner)
+                for key, file, urls in _files_with_urls(path, name, entry, document.sources)
+            ),
+            licence=_one_line(document.licence if entry.licence is None else entry.licence),
+            citation=_one_line(document.citation if entry.citation is None else entry.citation),
+            statistics=entry.statistics,
+            metapaths=entry.metapaths,
+            loader=entry.loader,
+        )
+        for name, entry in document.sets.items()
+    }
 
 
-def _manifest(
-    collection: str, name: str, entry: Mapping[str, Any], sources: Mapping[str, tuple[str, ...]]
-) -> Manifest:
-    known = {"description", "task", "files", "licence", "citation", "statistics"}
-    known |= {"metapaths", "loader"}
-    unknown = set(entry) - known
-    if unknown:
-        raise ValueError(f"set {name} has the unknown fields {sorted(unknown)}")
-    files = entry.get("files", {})
-    return Manifest(
-        collection=collection,
-        name=str(name),
-        description=entry.get("description", ""),
-        task=entry.get("task", ""),
-        files=tuple(_file_entry(key, value, sources) for key, value in files.items()),
-        licence=" ".join(str(entry.get("licence", "")).split()),
-        citation=" ".join(str(entry.get("citation", "")).split()),
-        statistics=entry.get("statistics", {}),
-        metapaths=entry.get("metapaths", {}),
-        loader=entry.get("loader", {}),
-    )
+def _files_with_urls(
+    path: Path, name: str, entry: _Set, sources: Mapping[str, list[str]]
+) -> Iterator[tuple[str, _File, tuple[str, ...]]]:
+    """Yields name, declaration and URLs of each file of a data set."""
+    for key, file in entry.files.items():
+        if file.source not in sources:
+            raise FileFormatError(
+                f"{path}: sets.{name}.files.{key}.source is {file.source!r}, which is not among "
+                f"the sources.{suggest(file.source, sources)}"
+            )
+        yield key, file, tuple(url.format(path=file.path) for url in sources[file.source])
 
 
-def _file_entry(
-    name: str, entry: Mapping[str, Any], sources: Mapping[str, tuple[str, ...]]
-) -> FileEntry:
-    digest = str(entry["sha256"])
-    if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
-        raise ValueError(f"sha256 of {name} is {digest!r}, expected 64 hexadecimal digits")
-    urls = tuple(url.format(path=entry["path"]) for url in sources[entry["source"]])
-    return FileEntry(
-        name=name,
-        bytes=int(entry["bytes"]),
-        sha256=digest,
-        urls=urls,
-        owner=str(entry.get("owner", "")),
-    )
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""Data sets as folders: the cache of parsed sets, and a way to keep one's own."""
+"""Data sets as folders: the cache of parsed data sets, and saved ones of the user."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from typing import Any
 
 from torch import Tensor
 
-from hetgraph.catalog.dataset import Dataset, LinkSplit, NodeLabels, NodeValues, Split
+from hetgraph.catalog.dataset import Dataset
+from hetgraph.catalog.split import Split
+from hetgraph.catalog.targets.base import Target
 from hetgraph.data.csr import CSR
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.hypergraph import Hypergraph
-from hetgraph.data.schema import EdgeType
 from hetgraph.errors import FileFormatError, UserError
 from hetgraph.files import atomic_dir
+from hetgraph.registry import targets
 from hetgraph.tensorfile import load_tensors, save_tensors
 
 __all__ = ["cache_key", "load_cached", "read_dataset", "store_cached", "write_dataset"]
 
 _LOG = logging.getLogger("hetgraph.data")
-_FORMAT = 1
+_FORMAT = 2
 _MARKER = "dataset.json"
 
 
@@ -31,52 +33,42 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
     """Writes a data set to a folder: the graph, JSON and safetensors, never pickle.
 
     Raises:
-        UserError: If the folder holds something else or cannot be written.
+        UserError: If the folder contains something else or cannot be written.
     """
     tensors: dict[str, Tensor] = {}
-    labels: dict[str, Any] | None = None
-    if dataset.labels is not None:
-        plain = ("node_type", "num_classes", "multi_label", "class_names")
-        labels = {field: getattr(dataset.labels, field) for field in plain}
-        tensors["labels.index"] = dataset.labels.index
-        tensors["labels.target"] = dataset.labels.target
+    for number, target in enumerate(dataset.targets.values()):
+        fields = target.tensors()
+        tensors |= {f"targets.{number}.{name}": value for name, value in fields.items()}
     for number, split in enumerate(dataset.splits.values()):
-        for part in ("train", "valid", "test"):
-            if getattr(split, part) is not None:
-                tensors[f"splits.{number}.{part}"] = getattr(split, part)
-    for number, link in enumerate(dataset.links.values()):
-        tensors |= {f"links.{number}.{part}": pairs for part, pairs in link.parts().items()}
+        for which in ("train", "valid", "test"):
+            if getattr(split, which) is not None:
+                tensors[f"splits.{number}.{which}"] = getattr(split, which)
     for number, hypergraph in enumerate(dataset.hypergraphs.values()):
         tensors |= _hypergraph_tensors(f"hypergraphs.{number}.", hypergraph)
-    values = None
-    if dataset.values is not None:
-        values = {"node_type": dataset.values.node_type, "name": dataset.values.name}
-        tensors["values.index"] = dataset.values.index
-        tensors["values.target"] = dataset.values.target
     content = {
         "format": _FORMAT,
         "name": dataset.name,
-        "labels": labels,
-        "values": values,
-        "hypergraphs": [[name, one.type_names] for name, one in dataset.hypergraphs.items()],
+        "targets": [[name, target.kind, target.meta()] for name, target in dataset.targets.items()],
+        "hypergraphs": [
+            [name, hypergraph.type_names] for name, hypergraph in dataset.hypergraphs.items()
+        ],
         "splits": list(dataset.splits),
-        "links": [[name, list(link.edge_type)] for name, link in dataset.links.items()],
         "metapaths": dict(dataset.metapaths),
         "task": dataset.task,
         "info": dict(dataset.info),
     }
     with atomic_dir(folder, marker=_MARKER) as temporary:
         dataset.graph.save(temporary / "graph")
-        whole = {key: value.contiguous() for key, value in tensors.items()}
-        save_tensors(whole, temporary / "dataset.safetensors")
+        contiguous = {key: value.contiguous() for key, value in tensors.items()}
+        save_tensors(contiguous, temporary / "dataset.safetensors")
         (temporary / _MARKER).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 def read_dataset(folder: Path) -> Dataset:
-    """Reads what :func:`write_dataset` wrote.
+    """Reads a data set that :func:`write_dataset` wrote.
 
     Raises:
-        FileFormatError: If the folder is not such a data set, or damaged.
+        FileFormatError: If the folder is no such data set, or is damaged.
     """
     try:
         content = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
@@ -86,24 +78,14 @@ def read_dataset(folder: Path) -> Dataset:
                 "write it again with this version of hetgraph."
             )
         tensors = load_tensors(folder / "dataset.safetensors")
-        labels = content["labels"]
-        if labels is not None:
-            labels = NodeLabels(
-                **{**labels, "class_names": tuple(labels["class_names"])},
-                index=tensors["labels.index"],
-                target=tensors["labels.target"],
-            )
-        values = content.get("values")
-        if values is not None:
-            values = NodeValues(
-                **values, index=tensors["values.index"], target=tensors["values.target"]
-            )
         graph = HeteroGraph.load(folder / "graph")
         return Dataset(
             name=content["name"],
             graph=graph,
-            labels=labels,
-            values=values,
+            targets={
+                name: _target(kind, meta, f"targets.{number}.", tensors)
+                for number, (name, kind, meta) in enumerate(content["targets"])
+            },
             hypergraphs={
                 name: _hypergraph(f"hypergraphs.{number}.", tensors, names, graph)
                 for number, (name, names) in enumerate(content.get("hypergraphs", ()))
@@ -116,16 +98,6 @@ def read_dataset(folder: Path) -> Dataset:
                 )
                 for number, name in enumerate(content["splits"])
             },
-            links={
-                name: LinkSplit(
-                    edge_type=EdgeType(*triple),
-                    valid=tensors.get(f"links.{number}.valid"),
-                    test=tensors[f"links.{number}.test"],
-                    valid_negatives=tensors.get(f"links.{number}.valid_negatives"),
-                    test_negatives=tensors.get(f"links.{number}.test_negatives"),
-                )
-                for number, (name, triple) in enumerate(content["links"])
-            },
             metapaths=content["metapaths"],
             task=content.get("task", ""),
             info=content["info"],
@@ -135,19 +107,29 @@ def read_dataset(folder: Path) -> Dataset:
     except Exception as error:
         reason = " ".join(str(error).split())
         raise FileFormatError(
-            f"{folder} is not a saved data set, or it is damaged "
+            f"{folder} is not a saved data set, or is damaged "
             f"({type(error).__name__}: {reason[:200]})."
         ) from error
 
 
+def _target(
+    kind: str, meta: Mapping[str, Any], prefix: str, tensors: Mapping[str, Tensor]
+) -> Target:
+    fields = {
+        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
+    }
+    target: Target = targets.get(kind).read(meta, fields)
+    return target
+
+
 def _hypergraph_tensors(prefix: str, hypergraph: Hypergraph) -> dict[str, Tensor]:
     incidence = hypergraph.incidence
-    parts = {
+    fields = {
         "indptr": incidence.indptr,
         "indices": incidence.indices,
         "edge_type": hypergraph.edge_type,
     }
-    return {prefix + key: value for key, value in parts.items()}
+    return {prefix + key: value for key, value in fields.items()}
 
 
 def _hypergraph(
@@ -160,12 +142,12 @@ def _hypergraph(
 
 
 def cache_key(loader: str, files: Mapping[str, str], options: Mapping[str, Any]) -> str:
-    """Returns a digest of everything a parsed data set depends on.
+    """Returns a digest of everything that a parsed data set depends on.
 
     Args:
         loader: The loader's fingerprint.
         files: sha256 by file name.
-        options: The loader's settings.
+        options: Options of the loader.
     """
     content = {"format": _FORMAT, "loader": loader, "files": files, "options": options}
     text = json.dumps(content, sort_keys=True, default=repr)
@@ -173,18 +155,18 @@ def cache_key(loader: str, files: Mapping[str, str], options: Mapping[str, Any])
 
 
 def load_cached(folder: Path) -> Dataset | None:
-    """Returns the data set in ``folder``, or ``None`` if there is none that can be used."""
+    """Returns the data set cached in ``folder``, or ``None`` if it is missing or unusable."""
     if not (folder / _MARKER).is_file():
         return None
     try:
         return read_dataset(folder)
     except UserError as error:
-        _LOG.warning("the cached data set %s cannot be used and is parsed again: %s", folder, error)
+        _LOG.warning("the cached data set %s is unusable and is parsed again: %s", folder, error)
         return None
 
 
 def store_cached(dataset: Dataset, folder: Path) -> None:
-    """Writes a data set into the cache; a cache that cannot be written is only logged."""
+    """Writes a data set into the cache; a failure is only logged."""
     try:
         write_dataset(dataset, folder)
     except (UserError, OSError) as error:

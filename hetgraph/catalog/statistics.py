@@ -1,14 +1,13 @@
-"""What was counted in a loaded data set, and whether it is what was published."""
+"""Statistics of a loaded data set, checked against the published ones."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from hetgraph.catalog.dataset import Dataset, NodeLabels
+from hetgraph.catalog.dataset import Dataset
 from hetgraph.data.csr import CSR
 from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.errors import DataError
@@ -17,51 +16,44 @@ __all__ = ["check_statistics", "count_statistics"]
 
 
 def count_statistics(dataset: Dataset) -> dict[str, Any]:
-    """Counts a data set in the form of a manifest's ``statistics``.
+    """Returns the statistics of a data set in the form of a manifest's ``statistics``.
 
     Returns:
-        ``nodes``, ``features`` (widths) and ``feature_nonzeros`` by node type, ``edges`` by
-        ``"source -name> destination"``, ``num_nodes``, ``num_edges``; with labels ``classes``,
-        ``labelled``, ``class_counts``; ``splits`` and ``links`` by name, each with its sizes and
-        the class counts of its parts; with values ``target``, ``labelled`` and ``value_range``;
-        ``hypergraphs`` by name, each with its sizes; and what the loader put into
-        ``info["counts"]``.
+        ``nodes``, ``features`` (their dims) and ``feature_nonzeros`` by node type; ``edges`` by
+        ``"source -name> destination"``; ``num_nodes`` and ``num_edges``; the statistics of each
+        target, at the top level if it is named by its kind and under kind and name otherwise;
+        ``splits`` by name, in the units of the first target; ``hypergraphs`` by name, with their
+        sizes; and the loader's ``info["counts"]``.
     """
     graph = dataset.graph
-    found: dict[str, Any] = {
+    statistics: dict[str, Any] = {
         "nodes": dict(graph.num_nodes),
         "num_nodes": sum(graph.num_nodes.values()),
         "edges": {str(key): relation.num_edges for key, relation in graph.relations.items()},
         "num_edges": graph.num_edges,
-        "features": {key: _width(value) for key, value in graph.features.items()},
+        "features": {key: _dim(value) for key, value in graph.features.items()},
         "feature_nonzeros": {key: _nonzeros(value) for key, value in graph.features.items()},
         "counts": dict(dataset.info.get("counts", {})),
     }
-    labels = dataset.labels
-    if labels is not None:
-        found["target"] = labels.node_type
-        found["classes"] = labels.num_classes
-        found["labelled"] = labels.index.numel()
-        found["class_counts"] = _class_counts(labels, labels.index)
-        found["splits"] = {
+    for name, target in dataset.targets.items():
+        counts = target.statistics()
+        if name == target.kind:
+            statistics |= counts
+        else:
+            statistics.setdefault(target.kind, {})[name] = counts
+    for target in list(dataset.targets.values())[:1]:
+        statistics["splits"] = {
             name: {
-                part: {"nodes": ids.numel(), "classes": _class_counts(labels, ids)}
-                for part in ("train", "valid", "test")
-                if (ids := getattr(split, part)) is not None
+                which: target.split_statistics(ids)
+                for which in ("train", "valid", "test")
+                if (ids := getattr(split, which)) is not None
             }
             for name, split in dataset.splits.items()
         }
-    values = dataset.values
-    if values is not None:
-        found["target"] = values.node_type
-        found["labelled"] = values.index.numel()
-        found["value_range"] = [float(values.target.min()), float(values.target.max())]
-    found["hypergraphs"] = {name: _sizes(one) for name, one in dataset.hypergraphs.items()}
-    found["links"] = {
-        name: {part: pairs.shape[1] for part, pairs in split.parts().items()}
-        for name, split in dataset.links.items()
+    statistics["hypergraphs"] = {
+        name: _sizes(hypergraph) for name, hypergraph in dataset.hypergraphs.items()
     }
-    return found
+    return statistics
 
 
 def _sizes(hypergraph: Hypergraph) -> dict[str, int]:
@@ -76,33 +68,33 @@ def _sizes(hypergraph: Hypergraph) -> dict[str, int]:
 
 
 def check_statistics(dataset: Dataset, published: Mapping[str, Any]) -> None:
-    """Compares every published value with the one found in the data.
+    """Compares every published value with that of the loaded data set.
 
     Raises:
-        DataError: Naming the first value that differs, the expected one and the found one.
+        DataError: Naming the first statistic that differs, with the published and the actual value.
     """
     _compare(dataset.name, published, count_statistics(dataset), ())
 
 
-def _compare(name: str, expected: Any, found: Any, path: tuple[str, ...]) -> None:
-    if isinstance(expected, Mapping) and isinstance(found, Mapping):
-        # Counts by type are complete: a type that nobody published is a difference too.
+def _compare(name: str, expected: Any, actual: Any, path: tuple[str, ...]) -> None:
+    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
+        # Published counts by type are complete: an unpublished type is a difference, too.
         if path and path[-1] in ("nodes", "edges", "features"):
-            for key in found:
+            for key in actual:
                 if key not in expected:
-                    _differ(name, (*path, str(key)), "nothing", found[key])
+                    _differ(name, (*path, str(key)), "nothing", actual[key])
         for key, value in expected.items():
-            if key not in found:
+            if key not in actual:
                 _differ(name, (*path, str(key)), value, "nothing")
-            _compare(name, value, found[key], (*path, str(key)))
-    elif expected != found:
-        _differ(name, path, expected, found)
+            _compare(name, value, actual[key], (*path, str(key)))
+    elif expected != actual:
+        _differ(name, path, expected, actual)
 
 
-def _differ(name: str, path: tuple[str, ...], expected: Any, found: Any) -> None:
+def _differ(name: str, path: tuple[str, ...], expected: Any, actual: Any) -> None:
     raise DataError(
-        f"{name}: {': '.join(path)}: expected {_show(expected)}, found {_show(found)}; "
-        "the files are not the published ones, or the loader reads them wrongly."
+        f"{name}: {': '.join(path)}: expected {_show(expected)}, found {_show(actual)}; "
+        "the files differ from the published ones, or the loader misreads them."
     )
 
 
@@ -110,7 +102,7 @@ def _show(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _width(features: Tensor | CSR) -> int:
+def _dim(features: Tensor | CSR) -> int:
     if isinstance(features, CSR):
         return features.num_cols
     return features.shape[1] if features.dim() == 2 else 1
@@ -118,13 +110,3 @@ def _width(features: Tensor | CSR) -> int:
 
 def _nonzeros(features: Tensor | CSR) -> int:
     return features.nnz if isinstance(features, CSR) else int(features.count_nonzero())
-
-
-def _class_counts(labels: NodeLabels, index: Tensor) -> list[int]:
-    rows = torch.isin(labels.index, index)
-    target = labels.target[rows]
-    if labels.multi_label:
-        counts: list[int] = target.sum(0).tolist()
-    else:
-        counts = torch.bincount(target, minlength=labels.num_classes).tolist()
-    return counts

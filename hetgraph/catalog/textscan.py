@@ -1,4 +1,4 @@
-"""Vectorised reading of tab-separated benchmark files: no Python loop over values."""
+"""Vectorised readers of tab-separated benchmark files, without a Python loop over values."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ Ints = npt.NDArray[np.int64]
 _TAB, _NEWLINE, _RETURN, _COMMA, _ZERO, _DOT = b"\t\n\r,0."
 _SCAN_BYTES = 1 << 20
 _CHUNK_BYTES = 16 << 20
-_SPARSE_BELOW = 0.25  # Share of non-zeros: CSR with values takes 8 bytes for each, dense 4.
+_SPARSE_BELOW = 0.25  # Fraction of non-zeros: CSR takes 8 bytes per non-zero, dense 4 per value.
 
 
 def read_columns(
     data: bytes, columns: Mapping[str, pa.DataType], source: str, *, delimiter: str = "\t"
 ) -> pa.Table:
-    """Reads a delimited text without header or quoting into typed columns.
+    """Reads delimited text without header or quotes into typed columns.
 
     Args:
-        data: The text, UTF-8, with LF or CRLF line ends; an empty one gives an empty table.
-        columns: Name and type of every column, in order.
-        source: What the file is called in messages.
+        data: The text, UTF-8, with LF or CRLF line ends; an empty text gives an empty table.
+        columns: Names and types of the columns, in order.
+        source: Name of the file in messages.
         delimiter: One character.
 
     Raises:
-        FileFormatError: If a line has another number of columns or a value another type.
+        FileFormatError: If a line has another number of columns, or a value another type.
     """
     if not data.strip():
         return pa.table({name: pa.array([], type=kind) for name, kind in columns.items()})
@@ -57,17 +57,17 @@ def read_columns(
         raise FileFormatError(f"{source} is damaged: {reason[:200]}.") from error
 
 
-def scan_fields(data: bytes, source: str, *, least: int, most: int) -> tuple[Ints, Ints]:
-    """Finds where the fields of a ragged tab-separated text begin and end.
+def scan_fields(data: bytes, source: str, *, min_fields: int, max_fields: int) -> tuple[Ints, Ints]:
+    """Returns where the fields of a ragged tab-separated text begin and end.
 
     Args:
         data: The text; it must end with a newline.
-        source: What the file is called in messages.
-        least: Fewest fields of a line.
-        most: Most fields of a line.
+        source: Name of the file in messages.
+        min_fields: Smallest number of fields per line.
+        max_fields: Largest number of fields per line.
 
     Returns:
-        ``starts`` and ``ends``, ``[num_lines, most]`` byte offsets; absent fields are empty.
+        ``starts`` and ``ends``, ``[num_lines, max_fields]`` byte offsets; absent fields are empty.
 
     Raises:
         FileFormatError: Naming the first line with too few or too many fields.
@@ -83,18 +83,19 @@ def scan_fields(data: bytes, source: str, *, least: int, most: int) -> tuple[Int
     is_end = buffer[marks] == _NEWLINE
     line_ends = np.flatnonzero(is_end)
     count = np.diff(line_ends, prepend=-1)
-    bad = np.flatnonzero((count < least) | (count > most))
+    bad = np.flatnonzero((count < min_fields) | (count > max_fields))
     if bad.size:
+        limits = str(min_fields) if min_fields == max_fields else f"{min_fields} to {max_fields}"
         raise FileFormatError(
             f"{source} line {bad[0] + 1} has {count[bad[0]]} tab-separated fields, expected "
-            f"{least if least == most else f'{least} to {most}'}: damaged or truncated."
+            f"{limits}: damaged or truncated."
         )
     first = line_ends - count + 1
     last_byte = marks[line_ends]
     last_byte = last_byte - ((last_byte > 0) & (buffer[last_byte - 1] == _RETURN))
-    starts = np.empty((line_ends.size, most), dtype=np.int64)
+    starts = np.empty((line_ends.size, max_fields), dtype=np.int64)
     ends = np.empty_like(starts)
-    for field in range(most):
+    for field in range(max_fields):
         present = field < count
         mark = np.minimum(first + field, line_ends)
         starts[:, field] = np.where(mark > 0, marks[mark - 1] + 1, 0)
@@ -104,27 +105,27 @@ def scan_fields(data: bytes, source: str, *, least: int, most: int) -> tuple[Int
 
 
 def read_matrix(data: bytes, starts: Ints, ends: Ints, lines: Ints, source: str) -> Tensor | CSR:
-    """Reads comma-separated numbers, one row from each byte range.
+    """Reads comma-separated numbers, one row per byte range.
 
     Args:
-        data: The text; every range is followed by at least one more byte.
+        data: The text; at least one more byte follows every range.
         starts: ``[num_rows]`` first byte of each row.
         ends: ``[num_rows]`` byte after each row.
         lines: ``[num_rows]`` line numbers for messages.
-        source: What the file is called in messages.
+        source: Name of the file in messages.
 
     Returns:
-        A float32 ``[num_rows, dim]`` tensor, or a :class:`CSR` if few values are not zero.
+        A float32 ``[num_rows, dim]`` tensor, or a :class:`CSR` if few values are non-zero.
 
     Raises:
-        FileFormatError: If rows differ in width or a value is not a number.
+        FileFormatError: If rows differ in length or a value is not a number.
     """
     empty = np.flatnonzero(ends <= starts)
     if empty.size:
         raise FileFormatError(
-            f"{source} line {lines[empty[0]]} has no features, but other nodes of its type have."
+            f"{source} line {lines[empty[0]]} has no features, but other nodes of its type do."
         )
-    width = data.count(b",", int(starts[0]), int(ends[0])) + 1
+    dim = data.count(b",", int(starts[0]), int(ends[0])) + 1
     view = memoryview(data)
     counts: list[Ints] = []
     columns: list[npt.NDArray[np.int32]] = []
@@ -139,11 +140,11 @@ def read_matrix(data: bytes, starts: Ints, ends: Ints, lines: Ints, source: str)
         row_ends = np.cumsum(ends[rows] - starts[rows] + 1)
         text[row_ends - 1] = _COMMA
         try:
-            position, value = _nonzeros(text, row_ends, width)
+            position, value = _nonzeros(text, row_ends, dim)
         except _RaggedError as error:
-            row, found = error.args
+            row, count = error.args
             raise FileFormatError(
-                f"{source} line {lines[rows[row]]} has {found} features, expected {width} as in "
+                f"{source} line {lines[rows[row]]} has {count} features, expected {dim} as in "
                 f"line {lines[0]}."
             ) from None
         except pa.ArrowInvalid as error:
@@ -151,36 +152,36 @@ def read_matrix(data: bytes, starts: Ints, ends: Ints, lines: Ints, source: str)
             raise FileFormatError(
                 f"{source} lines {lines[rows[0]]} to {lines[rows[-1]]}: {reason}."
             ) from error
-        counts.append(np.bincount(position // width, minlength=rows.size))
-        columns.append((position % width).astype(np.int32))
+        counts.append(np.bincount(position // dim, minlength=rows.size))
+        columns.append((position % dim).astype(np.int32))
         values.append(value)
-    return _assemble(np.concatenate(counts), np.concatenate(columns), np.concatenate(values), width)
+    return _assemble(np.concatenate(counts), np.concatenate(columns), np.concatenate(values), dim)
 
 
 class _RaggedError(Exception):
-    """A row (first argument) has another number of values (second argument)."""
+    """A row (first argument) has an unexpected number of values (second argument)."""
 
 
 def _nonzeros(
-    text: npt.NDArray[np.uint8], row_ends: Ints, width: int
+    text: npt.NDArray[np.uint8], row_ends: Ints, dim: int
 ) -> tuple[Ints, npt.NDArray[np.float32]]:
-    """Returns position and value of the numbers other than zero in comma-terminated text."""
-    if text.size == 2 * width * row_ends.size and bool((text[1::2] == _COMMA).all()):
-        digits = text[::2]  # Only single characters, as in bags of words.
+    """Returns positions and values of the non-zero numbers in comma-terminated text."""
+    if text.size == 2 * dim * row_ends.size and bool((text[1::2] == _COMMA).all()):
+        digits = text[::2]  # Only single digits, as in bags of words.
         if bool(((digits >= _ZERO) & (digits <= _ZERO + 9)).all()) and bool(
-            (row_ends == 2 * width * np.arange(1, row_ends.size + 1)).all()
+            (row_ends == 2 * dim * np.arange(1, row_ends.size + 1)).all()
         ):
             position = np.flatnonzero(digits != _ZERO)
             return position, (digits[position] - _ZERO).astype(np.float32)
     commas = np.flatnonzero(text == _COMMA)
     row_tokens = np.diff(np.searchsorted(commas, row_ends), prepend=0)
-    ragged = np.flatnonzero(row_tokens != width)
+    ragged = np.flatnonzero(row_tokens != dim)
     if ragged.size:
         raise _RaggedError(int(ragged[0]), int(row_tokens[ragged[0]]))
     starts = np.concatenate([[0], commas[:-1] + 1])
     sizes = commas - starts
-    # "0" and "0.0" need no parsing; they are most of the text. A comma ends every number, so the
-    # second byte exists, and the third where the size says so.
+    # "0" and "0.0" are most of the text and need no parsing. A comma ends every number, so the
+    # second byte exists, and the third one if the size is 3.
     last = text[commas - 1]
     zero = (text[starts] == _ZERO) & (
         (sizes == 1) | ((sizes == 3) & (text[starts + 1] == _DOT) & (last == _ZERO))
@@ -204,18 +205,18 @@ def _parse_numbers(
 
 
 def _assemble(
-    counts: Ints, columns: npt.NDArray[np.int32], values: npt.NDArray[np.float32], width: int
+    counts: Ints, columns: npt.NDArray[np.int32], values: npt.NDArray[np.float32], dim: int
 ) -> Tensor | CSR:
     indptr: npt.NDArray[Any] = np.concatenate([[0], np.cumsum(counts)])
     weight = torch.from_numpy(values)
-    if values.size > _SPARSE_BELOW * counts.size * width:
-        dense = torch.zeros(counts.size, width)
+    if values.size > _SPARSE_BELOW * counts.size * dim:
+        dense = torch.zeros(counts.size, dim)
         dense[np.repeat(np.arange(counts.size), counts), columns] = weight
         return dense
     dtype = torch.int32 if values.size < 2**31 else torch.int64
     return CSR(
         indptr=torch.from_numpy(indptr).to(dtype),
         indices=torch.from_numpy(columns).to(dtype),
-        num_cols=width,
+        num_cols=dim,
         weight=None if bool((values == 1).all()) else weight,
     )

@@ -1,4 +1,4 @@
-"""Old benchmark files are Python pickles: read without the power to run code."""
+"""Restricted unpickling, for old benchmark files: nothing in a file can run code."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from hetgraph.errors import FileFormatError
 
 __all__ = ["ForbiddenError", "load_pickle", "restricted_unpickler"]
 
-# These moved in numpy 2; its own pickles lead to the place they have in this version.
+# These moved in numpy 2; a pickle made here names their place in the installed version.
 _RECONSTRUCT: Any = np.empty(0).__reduce__()[0]
 _FROM_BUFFER: Any = np.empty(0).__reduce_ex__(5)[0]
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """What Python 3 asks for to store bytes in an old protocol; only the one encoding it uses."""
+    """Decodes bytes that Python 3 stored in an old protocol, always as latin1."""
     if encoding != "latin1":
-        raise ValueError(f"bytes in {encoding!r} are unexpected")
+        raise ValueError(f"bytes are encoded as {encoding!r}, expected latin1")
     return text.encode("latin1")
 
 
@@ -31,7 +31,7 @@ def _no_bytes() -> bytes:
     return b""
 
 
-# Every name that a file may ask for, with the object of today.
+# Every name that a file may refer to, with the object that replaces it.
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
@@ -51,14 +51,14 @@ for _short in ("csr", "csc", "coo"):
 
 
 class ForbiddenError(Exception):
-    """A file names something that is not on the list."""
+    """A file refers to a name that is not in the allow-list."""
 
 
 def restricted_unpickler(allowed: Mapping[tuple[str, str], Any]) -> type[pickle.Unpickler]:
-    """Returns an unpickler that knows the names of an allow-list and no others.
+    """Returns an unpickler that resolves only the names of an allow-list.
 
     Args:
-        allowed: What stands for each module and name. Nothing is imported by name.
+        allowed: Object by module and name. Nothing is imported.
     """
 
     class Restricted(pickle.Unpickler):
@@ -75,26 +75,26 @@ _Unpickler = restricted_unpickler(_ALLOWED)
 
 
 def load_pickle(data: bytes, source: str) -> Any:
-    """Reads a pickle that holds only arrays, sparse matrices, lists, dicts and numbers.
+    """Reads a pickle that contains only arrays, sparse matrices, lists, dicts and numbers.
 
-    Pickles of Python 2 and old module names of numpy and scipy are understood. Sparse matrices
-    at the top level or inside a list are checked entry by entry, because scipy trusts offsets.
+    Pickles of Python 2 and old module names of numpy and scipy are supported. Sparse matrices at
+    the top level or in a list are checked entry by entry, because scipy does not check offsets.
 
     Args:
         data: The bytes of the file.
-        source: What the file is called in messages.
+        source: Name of the file in messages.
 
     Raises:
-        FileFormatError: If the file is damaged or asks for any other class or function.
+        FileFormatError: If the file is damaged or refers to any other class or function.
     """
     try:
         value = _Unpickler(io.BytesIO(data), encoding="latin1").load()
-        for one in value if isinstance(value, list) else [value]:
-            _check_sparse(one)
+        for matrix in value if isinstance(value, list) else [value]:
+            _check_sparse(matrix)
     except ForbiddenError as error:
         raise FileFormatError(
-            f"{source} asks for {error}, which is not among the allowed classes; it is not a file "
-            "of this format and was not read further."
+            f"{source} refers to {error}, which is not an allowed class; it is not a file of this "
+            "format and was not read."
         ) from error
     except Exception as error:  # A damaged stream can raise nearly anything.
         reason = " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""The `hetgraph` command: one module a sub-command, nothing heavy imported before it is needed."""
+"""The `hetgraph` command: one module per sub-command; heavy packages are imported when needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How results are shown: one console, tables that stay readable in a pipe, sizes for people."""
+"""Output of results: one console, and tables that stay readable in a pipe."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.text import Text
 
 
 def stdout() -> Console:
-    """Returns a console on stdout; 120 columns wide where there is no terminal to fit."""
+    """Returns a console on stdout; 120 columns wide without a terminal."""
     width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "120"))
     return Console(width=width, highlight=False, soft_wrap=False)
 
@@ -23,7 +23,7 @@ def table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) 
     Args:
         columns: Headings.
         title: Line above it.
-        right: Headings of the columns to align to the right (numbers).
+        right: Headings of right-aligned columns (numbers).
     """
     made = Table(title=title, title_justify="left", title_style="bold")
     for name in columns:
@@ -32,15 +32,22 @@ def table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) 
 
 
 def plain(value: object) -> Text:
-    """Returns text shown as it is: names may hold what the table would read as markup."""
+    """Returns text that is shown verbatim: names may contain what rich reads as markup."""
     return Text(str(value))
 
 
 def pairs(values: Mapping[str, object], title: str | None = None) -> Table:
-    """Returns a two-column table without headings, for facts about one thing."""
+    """Returns a two-column table of names and values, without headings."""
     made = Table(title=title, title_justify="left", title_style="bold", show_header=False)
     made.add_column(style="bold")
     made.add_column(overflow="fold")
     for key, value in values.items():
         made.add_row(plain(key), plain(value))
     return made
+
+
+def p_text(value: float | None) -> str:
+    """Returns a p-value with three decimals; empty if there is none."""
+    if value is None:
+        return ""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -17,15 +17,15 @@ def add_command(commands: Commands) -> None:
     """Adds the command's parser and those of `info` and `fetch`."""
     parser = commands.add_parser(
         "datasets",
-        help="list the data sets, describe one, fetch one",
-        description="Lists the data sets and which of them are on this machine.",
+        help="list the data sets, describe or fetch one",
+        description="Lists the data sets, and which of them are on this machine.",
     )
     add_root(parser)
     parser.set_defaults(run=_list)
     actions = parser.add_subparsers(metavar="ACTION", title="actions", parser_class=type(parser))
     for name, run, text in (
-        ("info", _info, "show graph, licence and citation of one set"),
-        ("fetch", _fetch, "download and verify the files of one set"),
+        ("info", _info, "show graph, licence and citation of a data set"),
+        ("fetch", _fetch, "download and verify the files of a data set"),
     ):
         action = actions.add_parser(name, help=text)
         action.add_argument("name", metavar="NAME", help="collection/name, such as hgb/DBLP")
@@ -68,7 +68,7 @@ def _info(args: argparse.Namespace) -> int:
         "task": manifest.task,
         "files": f"{state}: {root / manifest.full_name}" if manifest.files else state,
         "download": _size(manifest),
-        "meta-paths": "\n".join(f"{k}: {v}" for k, v in manifest.metapaths.items()),
+        "meta-paths": "\n".join(f"{name}: {text}" for name, text in manifest.metapaths.items()),
         "licence": manifest.licence,
         "cite": manifest.citation,
     }
@@ -85,13 +85,13 @@ def _fetch(args: argparse.Namespace) -> int:
 
     manifest = dataset_info(args.name)
     folder = fetch_dataset(args.name, args.root)
-    found = f"verified in {folder}" if manifest.files else "generated, nothing to fetch"
-    stdout().print(f"{manifest.full_name}: {found}", markup=False, soft_wrap=True)
+    state = f"verified in {folder}" if manifest.files else "generated, nothing to fetch"
+    stdout().print(f"{manifest.full_name}: {state}", markup=False, soft_wrap=True)
     return 0
 
 
 def _count(manifest: Manifest, what: str) -> str:
-    """All nodes or all edges, as published."""
+    """Returns the published number of nodes or edges."""
     published = manifest.statistics
     total = published.get(f"num_{what}") or sum(published.get(what, {}).values())
     return f"{total:,}" if total else ""
@@ -104,10 +104,10 @@ def _size(manifest: Manifest) -> str:
 
 
 def _state(manifest: Manifest, root: Path) -> str:
-    """Whether the files are on this machine, by their sizes; using them verifies the contents."""
+    """Tells by file sizes whether the files are on this machine; loading verifies the contents."""
     if not manifest.files:
         return "generated"
     folder = root / manifest.full_name
     paths = [(entry.path(folder), entry.bytes) for entry in manifest.files]
-    there = [path.is_file() and path.stat().st_size == size for path, size in paths]
-    return "present" if all(there) else "incomplete" if any(there) else "missing"
+    present = [path.is_file() and path.stat().st_size == size for path, size in paths]
+    return "present" if all(present) else "incomplete" if any(present) else "missing"

@@ -33,7 +33,7 @@ def add_command(commands: Commands) -> None:
     )
     add = parser.add_argument
     add("folder", metavar="RUN_DIR", type=Path, help="folder written by `hetgraph train --out`")
-    add("--by-class", action="store_true", help="also the weights for the nodes of each class")
+    add("--by-class", action="store_true", help="also show the weights per class")
     add(
         "--format",
         nargs="+",
@@ -47,7 +47,7 @@ def add_command(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the table, and where the files are."""
+    """Prints the table and the paths of the files."""
     from hetgraph.cli.console import stdout
     from hetgraph.explain import explain
 
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _written(files: Sequence[Path]) -> list[str]:
-    """One line for the table, one for all pictures."""
+    """Returns one line for the table and one for all pictures."""
     tables = [path for path in files if path.suffix == ".csv"]
     pictures = [path for path in files if path.suffix != ".csv"]
     lines = [f"written to {path}" for path in tables]
@@ -75,16 +75,16 @@ def _written(files: Sequence[Path]) -> list[str]:
 
 
 def _table(made: Explanation) -> Table:
-    """The rows grouped by node type, the most relevant first, with a bar a glance can compare.
+    """Returns the rows grouped by node type, the most relevant first, with a bar.
 
-    Where there are weights by class, they stand in the place of the bar.
+    Weights per class, if any, replace the bar.
     """
     from hetgraph.cli.console import plain, table
     from hetgraph.explain.table import class_name, largest_first, split_classes
 
     everyone, of_class = split_classes(made.rows)
     labels = sorted({row.label for row in of_class if row.label is not None})
-    names = [class_name(made.class_names, one) for one in labels[:_MAX_CLASSES]]
+    names = [class_name(made.class_names, label) for label in labels[:_MAX_CLASSES]]
     shown = table(
         *("node type", "relation", "order", "weight", "±", *(names or [""])),
         title=f"{made.model} on {made.dataset}",
@@ -97,7 +97,7 @@ def _table(made: Explanation) -> Table:
         if previous not in (None, row.node_type):
             shown.add_section()
         key = (row.node_type, row.relation, row.order)
-        cells = [_weight(single.get((*key, one))) for one in labels[:_MAX_CLASSES]]
+        cells = [_weight(single.get((*key, label))) for label in labels[:_MAX_CLASSES]]
         shown.add_row(
             plain(row.node_type if row.node_type != previous else ""),
             plain(row.relation),

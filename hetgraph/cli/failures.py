@@ -1,4 +1,4 @@
-"""From an exception to an exit code and one line on stderr."""
+"""Turns an exception into an exit code and one line on stderr."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ INTERRUPTED = 130
 
 
 def report(error: BaseException, *, debug: bool = False, stream: TextIO | None = None) -> int:
-    """Tells the user what went wrong.
+    """Writes what went wrong to stderr.
 
     Args:
         error: What a command raised.
-        debug: Whether to show the traceback of a user's mistake too.
+        debug: Whether to show the traceback of a user's mistake, too.
         stream: Where to write; default stderr.
 
     Returns:
-        The exit code: 2 for a user's mistake, 130 for Ctrl-C, 1 for a fault of the program, whose
+        The exit code: 2 for a user's mistake, 130 for Ctrl-C, 1 for an internal fault, whose
         traceback is always shown.
     """
     stream = stream or sys.stderr
@@ -42,10 +42,10 @@ def report(error: BaseException, *, debug: bool = False, stream: TextIO | None =
 
 
 def _mistake(error: BaseException) -> str | None:
-    """The one-line message of a failure that the user can mend, None for any other.
+    """Returns the one-line message of a failure that the user can mend, None for any other.
 
-    Besides `UserError` these are the operating system's refusals: a full disk, a folder that may
-    not be written to.
+    Besides `UserError` these are errors of the operating system, such as a full disk or a folder
+    without write permission.
     """
     if isinstance(error, UserError):
         return _one_line(error) or type(error).__name__

@@ -7,22 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from hetgraph import __version__
-from hetgraph.cli import (
-    bench,
-    datasets,
-    experts,
-    explain,
-    failures,
-    higpt,
-    leaderboard,
-    metapath,
-    models,
-    train,
-)
+from hetgraph.cli import datasets, explain, failures, metapath, models, train
 from hetgraph.cli.parser import Parser
+from hetgraph.cli.plugins import add_plugins
+from hetgraph.version import __version__
 
-_COMMANDS = (train, datasets, models, metapath, leaderboard, explain, experts, higpt, bench)
+_COMMANDS = (train, datasets, models, metapath, explain)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,6 +23,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 success, 1 internal fault, 2 the user's mistake, 130 Ctrl-C.
+
+    Example:
+        >>> main(["models", "--halp"])
+        2
     """
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
@@ -60,6 +54,9 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Parser)
     for module in _COMMANDS:
         module.add_command(commands)
+    if notes := add_plugins(commands):
+        parser.notes = notes
+        parser.epilog = "\n".join([str(parser.epilog), *notes])
     return parser
 
 

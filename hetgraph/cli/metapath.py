@@ -1,4 +1,4 @@
-"""`hetgraph metapath DATASET PATH`: size of a meta-path, estimated before and counted after."""
+"""`hetgraph metapath DATASET PATH`: estimates the size of a meta-path, then builds it."""
 
 from __future__ import annotations
 
@@ -24,22 +24,28 @@ def add_command(commands: Commands) -> None:
     parser = commands.add_parser(
         "metapath",
         help="estimate, build and preview a meta-path",
-        description="Estimates how many pairs of nodes a meta-path joins, then builds and counts.",
+        description="Estimates how many pairs of nodes a meta-path connects, then builds it and\n"
+        "counts them.",
         epilog="examples:\n"
         '  hetgraph metapath synthetic/academic "author-paper-author"\n'
         '  hetgraph metapath hgb/DBLP "author -writes> paper <writes- author" --weighting pathsim',
     )
     add = parser.add_argument
     add("dataset", metavar="DATASET", help="collection/name, or format:path")
-    add("path", metavar="PATH", help="node types joined by '-', or the name of a known meta-path")
+    add("path", metavar="PATH", help="node types joined by '-', or the name of a meta-path")
     add(
         "--weighting",
         choices=("binary", "count", "pathsim", "row"),
         default="binary",
-        help="value of a pair: joined or not, number of instances, PathSim, probability of a walk",
+        help="value of a pair: 0 or 1, number of path instances, PathSim, random-walk probability",
     )
-    add("--no-self-loops", action="store_true", help="leave out pairs of a node with itself")
-    add("--budget", default="2GiB", metavar="SIZE", help="memory for building it (default: 2GiB)")
+    add("--no-self-loops", action="store_true", help="remove pairs of a node with itself")
+    add(
+        "--budget",
+        default="2GiB",
+        metavar="SIZE",
+        help="maximum memory for building it (default: 2GiB)",
+    )
     add_root(parser)
     parser.set_defaults(run=run)
 
@@ -53,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
 
     dataset = load_dataset(args.dataset, args.root)
     graph = dataset.graph
-    found = resolve_metapaths(graph, dataset.name, [args.path], declared=dataset.metapaths)
+    metapaths = resolve_metapaths(graph, dataset.name, [args.path], declared=dataset.metapaths)
     console = stdout()
-    for name, path in found.items():
+    for name, path in metapaths.items():
         title = str(path) if str(path) == name else f"{name}: {path}"
         heading = f"{title} on {dataset.name}, estimated"
         report = compose_report(
@@ -83,7 +89,7 @@ def _estimated(estimate: CompositionEstimate) -> dict[str, object]:
     error = f" ± {estimate.relative_error:.1%}" if estimate.relative_error else " (exact)"
     return {
         "size": f"{estimate.num_rows:,} x {estimate.num_cols:,} {_ends(estimate)}",
-        "pairs joined (nnz)": f"{estimate.nnz:,.0f}{error}, at most {estimate.upper:,}",
+        "connected pairs (nnz)": f"{estimate.nnz:,.0f}{error}, at most {estimate.upper:,}",
         "path instances": f"{estimate.instances:,.0f}",
         "density": f"{estimate.density:.3%}",
         "memory": f"{format_bytes(estimate.result_bytes)}, "
@@ -99,7 +105,7 @@ def _counted(report: CompositionReport) -> dict[str, object]:
     loops = report.self_loops
     facts: dict[str, object] = {
         "size": f"{report.relation.num_rows:,} x {report.relation.num_cols:,}",
-        "pairs joined (nnz)": f"{report.nnz:,} (estimate {report.deviation:+.1%})",
+        "connected pairs (nnz)": f"{report.nnz:,} (estimate {report.deviation:+.1%})",
         "self loops": None if loops is None else f"{loops:,}",
         "density": f"{report.density:.3%}",
         "memory": format_bytes(report.relation.nbytes),
@@ -117,7 +123,7 @@ def _ends(estimate: CompositionEstimate) -> str:
 
 
 def _preview(graph: HeteroGraph, report: CompositionReport) -> Table:
-    """A few nodes, evenly spread over those that have neighbours, with their first neighbours."""
+    """Returns a table of a few nodes that have neighbours, evenly spaced, and some of these."""
     from hetgraph.cli.console import plain, table
 
     path, relation = report.estimate.path, report.relation
@@ -135,7 +141,7 @@ def _preview(graph: HeteroGraph, report: CompositionReport) -> Table:
 
 
 def _name(graph: HeteroGraph, node_type: str, node: int) -> str:
-    """What a person knows a node by: its text, else its original id, else its number."""
+    """Returns the text of a node, else its original id, else its number."""
     for known in (graph.text, graph.ids):
         if node_type in known:
             return str(known[node_type][node].as_py())[:40]

@@ -1,4 +1,4 @@
-"""`hetgraph models`: the methods at hand, their cards and what to cite."""
+"""`hetgraph models`: the available models, their cards and citations."""
 
 from __future__ import annotations
 
@@ -20,12 +20,26 @@ def add_command(commands: Commands) -> None:
         description="Lists the models; with NAME, shows its card and its settings.",
     )
     parser.add_argument("name", metavar="NAME", nargs="?", help="for example: rphgnn")
+    parser.add_argument(
+        "--matrix", action="store_true", help="show which model is offered for which task"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Lists every model or shows one."""
+    if args.matrix:
+        return _matrix()
     return _list() if args.name is None else _show(args.name)
+
+
+def _matrix() -> int:
+    from hetgraph.cli.console import stdout
+    from hetgraph.methods import offers
+    from hetgraph.methods.matrix import matrix_lines
+
+    stdout().print("\n".join(matrix_lines(offers())), markup=False, soft_wrap=True)
+    return 0
 
 
 def _list() -> int:
@@ -36,9 +50,7 @@ def _list() -> int:
     for name in models.names():
         model = models.get(name)
         summary = (inspect.getdoc(model) or "").split("\n\n", 1)[0].replace("\n", " ")
-        listing.add_row(
-            plain(name), plain(summary), plain(", ".join(model.tasks)), plain(model.citation)
-        )
+        listing.add_row(plain(name), plain(summary), plain(_families(model)), plain(model.citation))
     stdout().print(listing)
     return 0
 
@@ -53,11 +65,20 @@ def _show(name: str) -> int:
     console = stdout()
     if card := _card(model.__module__):
         console.print(Markdown(card))
-    facts = {"tasks": ", ".join(model.tasks), "cite": model.citation}
+    facts = {"tasks": _families(model), "cite": model.citation}
     console.print(pairs(facts, title=f"model {name}"))
-    settings = {f"model.{f.name}": _default(f) for f in dataclasses.fields(model.Config)}
+    settings = {
+        f"model.{field.name}": _default(field) for field in dataclasses.fields(model.Config)
+    }
     console.print(pairs(settings, title="settings (--set KEY=VALUE) and their defaults"))
     return 0
+
+
+def _families(model: Any) -> str:
+    """The families of tasks that a model is offered for."""
+    from hetgraph.tasks import families
+
+    return ", ".join(family for family in families() if not model.refuses(family))
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:
@@ -67,7 +88,7 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 def _card(module: str) -> str | None:
-    """The README.md of the package that a model is defined in, if it has one."""
+    """Returns the README.md of the package that defines a model, if it has one."""
     package = sys.modules[module].__package__
     card = importlib.resources.files(package) / "README.md" if package else None
     return card.read_text(encoding="utf-8") if card and card.is_file() else None

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def add_root(parser: argparse.ArgumentParser, *, nested: bool = False) -> None:
 
     Args:
         parser: A command's or an action's parser.
-        nested: Whether the parser belongs to an action of a command that has the option too; the
-            action's default must then not replace what stood before the action.
+        nested: Whether the parser belongs to an action of a command that has the option, too; the
+            default of the action must then not override the option before the action.
     """
     parser.add_argument(
         "--root",
@@ -24,7 +24,7 @@ def add_root(parser: argparse.ArgumentParser, *, nested: bool = False) -> None:
 
 
 def add_set(parser: argparse.ArgumentParser, example: str = "train.lr=0.01") -> None:
-    """Adds `--set KEY=VALUE`, gathered in ``assignments``."""
+    """Adds `--set KEY=VALUE`, collected in ``assignments``."""
     parser.add_argument(
         "--set",
         action="append",

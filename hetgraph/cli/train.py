@@ -60,7 +60,7 @@ def add_command(commands: Commands) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        help="folder of the results, new or empty (default: a new one below ./runs)",
+        help="folder for the results, new or empty (default: a new folder in ./runs)",
     )
     add("--resume", action="store_true", help="continue the interrupted run in --out DIR")
     add_root(parser)
@@ -68,7 +68,7 @@ def add_command(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Trains and shows the outcome."""
+    """Trains and prints the result."""
     from hetgraph.cli.console import pairs, stdout
     from hetgraph.runs import DEFAULT_DATASET, settings_from
     from hetgraph.runs import run as train
@@ -91,31 +91,29 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _metrics(record: Record) -> Table:
-    """Metrics as columns, parts as rows; fractions as they stand in the record."""
+    """Returns a table with a row per split and a column per metric, as in the record."""
     from hetgraph.cli.console import plain, table
 
     rows = dict(_rows(record.metrics))
-    names = list(dict.fromkeys(name for part in rows.values() for name in part))
+    names = list(dict.fromkeys(name for values in rows.values() for name in values))
     title = f"{record.model} on {record.dataset}, seed {record.seed}"
-    shown = table("part", *names, title=title, right=tuple(names))
-    for part, values in rows.items():
+    shown = table("split", *names, title=title, right=tuple(names))
+    for split, values in rows.items():
         cells = ("" if values.get(name) is None else f"{values[name]:.4f}" for name in names)
-        shown.add_row(plain(part), *cells)
+        shown.add_row(plain(split), *cells)
     return shown
 
 
 def _rows(metrics: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, dict[str, float]]]:
-    """Scores of a part under another protocol, told by the end of their names, get a row each."""
-    for part, values in metrics.items():
-        others = {
-            end: title for end, title in _PROTOCOLS.items() if any(k.endswith(end) for k in values)
-        }
-        yield part, {k: v for k, v in values.items() if not k.endswith(tuple(_PROTOCOLS))}
-        for end, title in others.items():
-            yield (
-                f"{part}, {title}",
-                {k.removesuffix(end): v for k, v in values.items() if k.endswith(end)},
-            )
+    """Yields rows; scores under another protocol, marked by a suffix, get rows of their own."""
+    for split, values in metrics.items():
+        usual = {name: v for name, v in values.items() if not name.endswith(tuple(_PROTOCOLS))}
+        yield split, usual
+        for suffix, title in _PROTOCOLS.items():
+            own = {name: value for name, value in values.items() if name.endswith(suffix)}
+            if own:
+                shown = {name.removesuffix(suffix): value for name, value in own.items()}
+                yield f"{split}, {title}", shown
 
 
 def _facts(record: Record) -> dict[str, object]:

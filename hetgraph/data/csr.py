@@ -1,38 +1,53 @@
-"""The sparse matrix everything stands on: a frozen CSR with a cached transpose."""
+"""The sparse matrix under every relation: a frozen CSR with a cached transpose."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
-from typing_extensions import Self
 
+from hetgraph.data.entries import (
+    INT32_LIMIT,
+    check_length,
+    check_pattern,
+    check_weight,
+    index_array,
+    inverse_sum,
+    offsets,
+    sort_entries,
+)
 from hetgraph.errors import ConfigError, DataError, suggest
 
 __all__ = ["CSR", "Normalization"]
 
 Normalization = Literal["row", "col", "sym"]
 
-_INT32_LIMIT = 2**31 - 1
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CSR:
-    """A sparse matrix in compressed-row form that allows parallel entries.
+    """A sparse matrix in compressed-row form; duplicate (parallel) entries are allowed.
 
-    Entries of a row are sorted by column; parallel entries keep the order they were given in.
-    Nothing is ever changed in place, so the transpose is computed once and shared.
+    The entries of a row are sorted by column; parallel entries keep their input order. Nothing is
+    modified in place, so the transpose is computed once and shared.
 
     Args:
         indptr: ``[num_rows + 1]`` offsets, int32 or int64.
         indices: ``[nnz]`` column of each entry, same dtype as ``indptr``.
         num_cols: Number of columns.
-        weight: ``[nnz]`` floating values; ``None`` means that every entry is one.
+        weight: ``[nnz]`` floating-point values; ``None`` means all ones.
+
+    Example:
+        >>> matrix = CSR.from_coo(torch.tensor([0, 1, 1]), torch.tensor([2, 0, 2]), (2, 3))
+        >>> matrix
+        CSR(2 x 3, 3)
+        >>> matrix.normalized("row").to_dense()
+        tensor([[0.0000, 0.0000, 1.0000],
+                [0.5000, 0.0000, 0.5000]])
     """
 
     indptr: Tensor
@@ -51,7 +66,7 @@ class CSR:
         shape: tuple[int, int],
         weight: Tensor | np.ndarray[Any, Any] | None = None,
     ) -> Self:
-        """Builds the matrix from coordinate lists, in O(nnz + num_rows + num_cols).
+        """Builds the matrix from coordinates (COO), in O(nnz + num_rows + num_cols).
 
         Args:
             rows: ``[nnz]`` row of each entry, any integer dtype.
@@ -60,17 +75,13 @@ class CSR:
             weight: ``[nnz]`` values in the order of ``rows``.
 
         Raises:
-            DataError: If the lists differ in length, are not integers or leave the shape.
+            DataError: If lengths differ, ids are not integers or lie outside the shape.
         """
         csr, perm = cls.from_coo_with_perm(rows, cols, shape)
         if weight is None:
             return csr
         values = torch.as_tensor(weight)
-        if values.shape != perm.shape:
-            raise DataError(
-                f"weight has shape {list(values.shape)}, expected [{perm.numel()}]: "
-                "one value for each entry."
-            )
+        check_length(values, perm.numel())
         return csr.with_weight(values[perm])
 
     @classmethod
@@ -80,16 +91,16 @@ class CSR:
         cols: Tensor | np.ndarray[Any, Any],
         shape: tuple[int, int],
     ) -> tuple[Self, Tensor]:
-        """Builds the pattern and tells where each entry came from.
+        """Builds the pattern and returns the permutation that sorted it.
 
         Returns:
-            The matrix and ``perm`` (``[nnz]``, the dtype of its indices): its entry ``e`` is input
-            entry ``perm[e]``.
+            The matrix and ``perm`` (``[nnz]``, dtype of the indices): entry ``e`` of the matrix is
+            input entry ``perm[e]``.
 
         Raises:
             DataError: As for :meth:`from_coo`.
         """
-        row_ids, col_ids = _index_array(rows, "rows"), _index_array(cols, "cols")
+        row_ids, col_ids = index_array(rows, "rows"), index_array(cols, "cols")
         if row_ids.size != col_ids.size:
             raise DataError(f"rows has {row_ids.size} entries and cols has {col_ids.size}.")
         num_rows, num_cols = shape
@@ -97,34 +108,27 @@ class CSR:
             if ids.size and (ids.min() < 0 or ids.max() >= bound):
                 bad = int(ids.min()) if ids.min() < 0 else int(ids.max())
                 raise DataError(f"{name} {bad} is outside 0..{bound - 1}.")
-        indptr, indices, perm = _sort_entries(row_ids, col_ids, shape)
-        csr = cls(
-            indptr=torch.from_numpy(indptr),
-            indices=torch.from_numpy(indices),
-            num_cols=num_cols,
-        )
+        indptr, indices, perm = sort_entries(row_ids, col_ids, shape)
+        csr = cls(torch.from_numpy(indptr), torch.from_numpy(indices), num_cols)
         return csr, torch.from_numpy(perm)
 
     @classmethod
     def from_scipy(cls, matrix: Any) -> Self:
-        """Builds the matrix from any scipy sparse matrix; all-ones values become no weight."""
+        """Builds the matrix from any scipy sparse matrix; values that are all 1 are dropped."""
         csr = sp.csr_array(matrix)
         csr.sort_indices()
-        fits = max(*csr.shape, csr.nnz) <= _INT32_LIMIT
+        fits = max(*csr.shape, csr.nnz) <= INT32_LIMIT
         dtype = np.int32 if fits else np.int64
         data = csr.data
         ones = data.dtype == np.bool_ or bool((data == 1).all())
         values = None if ones else torch.from_numpy(np.asarray(data, dtype=np.float32))
-        return cls(
-            indptr=torch.from_numpy(csr.indptr.astype(dtype)),
-            indices=torch.from_numpy(csr.indices.astype(dtype)),
-            num_cols=int(csr.shape[1]),
-            weight=values,
-        )
+        indptr = torch.from_numpy(csr.indptr.astype(dtype))
+        indices = torch.from_numpy(csr.indices.astype(dtype))
+        return cls(indptr, indices, int(csr.shape[1]), values)
 
     @classmethod
     def from_dense(cls, matrix: Tensor) -> Self:
-        """Builds the matrix from the non-zeros of a ``[num_rows, num_cols]`` tensor."""
+        """Builds the matrix from the non-zeros of a dense ``[num_rows, num_cols]`` tensor."""
         rows, cols = matrix.nonzero(as_tuple=True)
         values = matrix[rows, cols]
         weight = None if bool((values == 1).all()) else values.to(torch.float32)
@@ -139,7 +143,7 @@ class CSR:
 
     @property
     def nnz(self) -> int:
-        """Number of stored entries, parallel ones counted."""
+        """Number of stored entries, parallel ones included."""
         return self.indices.numel()
 
     @property
@@ -149,17 +153,17 @@ class CSR:
 
     @property
     def device(self) -> torch.device:
-        """Where the index tensors live."""
+        """Device of the index tensors."""
         return self.indices.device
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the stored tensors, caches not counted."""
+        """Bytes of the stored tensors, without caches."""
         return sum(tensor.nbytes for tensor in self._tensors().values())
 
     @cached_property
     def degree(self) -> Tensor:
-        """``[num_rows]`` int64 number of entries of each row."""
+        """``[num_rows]`` int64 number of entries per row."""
         return (self.indptr[1:] - self.indptr[:-1]).long()
 
     @cached_property
@@ -169,7 +173,7 @@ class CSR:
 
     @property
     def transpose(self) -> Self:
-        """The transposed matrix, computed once in O(nnz); its transpose is this matrix."""
+        """The transposed matrix, computed once in O(nnz); its own transpose is this object."""
         if "transpose" not in self._cache:
             self._build_transpose()
         transposed: Self = self._cache["transpose"]
@@ -186,20 +190,17 @@ class CSR:
     # ---------------------------------------------------------------- new matrices
 
     def with_weight(self, weight: Tensor | None) -> Self:
-        """Returns the same pattern with other values (``None``: all ones)."""
-        if weight is not None and weight.shape != self.indices.shape:
-            raise DataError(
-                f"weight has shape {list(weight.shape)}, expected [{self.nnz}]: "
-                "one value for each entry."
-            )
+        """Returns the same pattern with new weights (``None``: all ones)."""
+        if weight is not None:
+            check_length(weight, self.nnz)
         return replace(self, weight=weight, _cache={})
 
     def normalized(self, kind: Normalization = "row") -> Self:
-        """Returns the matrix with weights scaled by row sums, column sums or both.
+        """Returns the matrix normalised by row sums, column sums or both.
 
         Args:
-            kind: ``"row"`` is D_r⁻¹A (a mean over the entries of a row), ``"col"`` is A D_c⁻¹,
-                ``"sym"`` is D_r^-½ A D_c^-½. Rows and columns without entries stay zero.
+            kind: ``"row"`` is D_r⁻¹A (the mean over the entries of a row), ``"col"`` is A D_c⁻¹,
+                ``"sym"`` is D_r^-½ A D_c^-½. Empty rows and columns stay zero.
         """
         if kind not in ("row", "col", "sym"):
             raise ConfigError(
@@ -210,13 +211,13 @@ class CSR:
         power = -0.5 if kind == "sym" else -1.0
         scaled = value
         if kind in ("row", "sym"):
-            scaled = scaled * _inverse_sum(value, rows, self.num_rows, power)[rows]
+            scaled = scaled * inverse_sum(value, rows, self.num_rows, power)[rows]
         if kind in ("col", "sym"):
-            scaled = scaled * _inverse_sum(value, cols, self.num_cols, power)[cols]
+            scaled = scaled * inverse_sum(value, cols, self.num_cols, power)[cols]
         return self.with_weight(scaled)
 
     def coalesced(self, values: Literal["sum", "binary"] = "sum") -> Self:
-        """Merges parallel entries: their weights are added, or dropped for ``"binary"``."""
+        """Merges parallel entries: ``"sum"`` adds their weights, ``"binary"`` drops them."""
         key = self.row_ids * self.num_cols + self.indices.long()
         unique, inverse = torch.unique_consecutive(key, return_inverse=True)
         weight = None
@@ -227,17 +228,17 @@ class CSR:
         counts = torch.bincount(rows, minlength=self.num_rows)
         return replace(
             self,
-            indptr=_offsets(counts).to(self.indptr.dtype),
+            indptr=offsets(counts).to(self.indptr.dtype),
             indices=cols.to(self.indices.dtype),
             weight=weight,
             _cache={},
         )
 
     def rows(self, index: Tensor) -> Self:
-        """Returns the matrix of the given rows, in their order; O(entries of these rows)."""
+        """Returns the given rows, in the given order; O(entries of these rows)."""
         index = index.to(self.device).long()
         start, degree = self.indptr[index].long(), self.degree[index]
-        indptr = _offsets(degree)
+        indptr = offsets(degree)
         entry = torch.arange(int(indptr[-1]), device=self.device)
         entry += torch.repeat_interleave(start - indptr[:-1], degree, output_size=entry.numel())
         picked: dict[str, Any] = {
@@ -254,7 +255,7 @@ class CSR:
         )
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
-        """Returns the matrix on ``device``; itself if it is there already."""
+        """Returns the matrix on ``device``, or itself if it is already there."""
         if torch.device(device) == self.device:
             return self
         moved: dict[str, Any] = {
@@ -274,13 +275,13 @@ class CSR:
         return self.row_ids, self.indices.long()
 
     def to_scipy(self, dtype: Any = np.float32) -> sp.csr_array:
-        """Returns a scipy matrix that shares the index memory; parallel entries stay apart."""
+        """Returns a scipy matrix on the same index memory; parallel entries are not merged."""
         if self.weight is None:
             data = np.ones(self.nnz, dtype=dtype)
         else:
             data = self.weight.detach().cpu().numpy().astype(dtype, copy=False)
-        parts = (data, self.indices.cpu().numpy(), self.indptr.cpu().numpy())
-        return sp.csr_array(parts, shape=self.shape)
+        arrays = (data, self.indices.cpu().numpy(), self.indptr.cpu().numpy())
+        return sp.csr_array(arrays, shape=self.shape)
 
     def to_dense(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """Returns the dense ``[num_rows, num_cols]`` tensor; parallel entries are added."""
@@ -295,38 +296,9 @@ class CSR:
         Raises:
             DataError: Naming ``name``, the value found and the one expected.
         """
-        if self.indptr.dtype not in (torch.int32, torch.int64):
-            raise DataError(f"{name}: indptr is {self.indptr.dtype}, expected int32 or int64.")
-        if self.indices.dtype != self.indptr.dtype:
-            raise DataError(
-                f"{name}: indices are {self.indices.dtype} and indptr is {self.indptr.dtype}; "
-                "both must have the same dtype."
-            )
-        if self.indptr.dim() != 1 or self.indices.dim() != 1 or self.indptr.numel() == 0:
-            raise DataError(f"{name}: indptr must be [num_rows + 1] and indices [nnz].")
-        if int(self.indptr[0]) != 0 or int(self.indptr[-1]) != self.nnz:
-            raise DataError(
-                f"{name}: indptr runs from {int(self.indptr[0])} to {int(self.indptr[-1])}, "
-                f"expected 0 to {self.nnz}."
-            )
-        if bool((self.indptr[1:] < self.indptr[:-1]).any()):
-            raise DataError(f"{name}: indptr decreases; offsets must be sorted.")
-        if self.nnz:
-            low, high = int(self.indices.min()), int(self.indices.max())
-            if low < 0 or high >= self.num_cols:
-                bad = low if low < 0 else high
-                raise DataError(f"{name}: index {bad} is outside 0..{self.num_cols - 1}.")
+        check_pattern(self.indptr, self.indices, self.num_cols, name)
         if self.weight is not None:
-            if self.weight.shape != self.indices.shape:
-                raise DataError(
-                    f"{name}: weight has shape {list(self.weight.shape)}, expected [{self.nnz}]."
-                )
-            if not self.weight.is_floating_point():
-                raise DataError(f"{name}: weight is {self.weight.dtype}, expected a float dtype.")
-            if not bool(torch.isfinite(self.weight).all()):
-                raise DataError(
-                    f"{name}: weight holds NaN or infinite values; remove or fill them."
-                )
+            check_weight(self.weight, self.nnz, name)
 
     def __repr__(self) -> str:
         weighted = "" if self.weight is None else ", weighted"
@@ -335,7 +307,7 @@ class CSR:
     # -------------------------------------------------------------------- internals
 
     def _tensors(self) -> dict[str, Tensor]:
-        """All stored tensors by field name; subclasses with more fields extend it."""
+        """All stored tensors by field name; subclasses add theirs."""
         tensors = {"indptr": self.indptr, "indices": self.indices}
         if self.weight is not None:
             tensors["weight"] = self.weight
@@ -346,7 +318,7 @@ class CSR:
 
     def _build_transpose(self) -> None:
         values = {k: v for k, v in self._tensors().items() if k not in ("indptr", "indices")}
-        # Only entries that carry values need to know where they go.
+        # Without values nothing has to be permuted, so one byte per entry is carried instead.
         grouped = self._by_column(np.arange(self.nnz) if values else np.ones(self.nnz, np.int8))
         if values:
             perm = torch.from_numpy(grouped.data).to(self.device)
@@ -364,58 +336,14 @@ class CSR:
         self._cache["transpose"] = transposed
 
     def _by_column(self, carried: np.ndarray[Any, Any]) -> sp.csc_array:
-        """Returns the pattern by column, with a carried value of each entry, in O(nnz)."""
-        parts = (carried, self.indices.cpu().numpy(), self.indptr.cpu().numpy())
-        return sp.csr_array(parts, shape=self.shape).tocsc()
+        """Returns the pattern as CSC with ``carried`` as its values, in O(nnz)."""
+        arrays = (carried, self.indices.cpu().numpy(), self.indptr.cpu().numpy())
+        return sp.csr_array(arrays, shape=self.shape).tocsc()
 
     def _find_transpose_perm(self) -> Tensor:
-        if self._cache.get("is_built"):  # Built from its transpose: the way back.
+        if self._cache.get("is_built"):  # Built from its transpose: invert that permutation.
             forward = self.transpose.transpose_perm
             inverse = torch.empty_like(forward)
             inverse[forward] = torch.arange(self.nnz, device=self.device)
             return inverse
         return torch.from_numpy(self._by_column(np.arange(self.nnz)).data).to(self.device)
-
-
-def _sort_entries(
-    rows: np.ndarray[Any, Any], cols: np.ndarray[Any, Any], shape: tuple[int, int]
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Sorts entries by row, then column, then arrival: two stable counting sorts in C.
-
-    Seen as a matrix with one entry a row, the entries grouped by column are sorted by column;
-    that matrix, its column numbers forgotten, is grouped by the row ids it carries.
-
-    Returns:
-        ``indptr``, ``indices`` and the arrival number of each entry, all of one integer dtype.
-    """
-    num_rows, num_cols = shape
-    size = rows.size
-    dtype = np.int32 if max(num_rows, num_cols, size) < _INT32_LIMIT else np.int64
-    arrival = np.arange(size + 1, dtype=dtype)
-    carried = rows.astype(dtype, copy=False)
-    first = sp.csr_array((carried, cols.astype(dtype, copy=False), arrival), (size, num_cols))
-    by_col = first.tocsc()
-    del first, arrival, carried
-    second = sp.csr_array((by_col.indices, by_col.data, by_col.indptr), (num_cols, num_rows))
-    by_row = second.tocsc()
-    parts = (by_row.indptr, by_row.indices, by_row.data)
-    indptr, indices, perm = (part.astype(dtype, copy=False) for part in parts)
-    return indptr, indices, perm
-
-
-def _index_array(ids: Tensor | np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
-    array = ids.detach().cpu().numpy() if isinstance(ids, Tensor) else np.asarray(ids)
-    if array.ndim != 1:
-        raise DataError(f"{name} has shape {list(array.shape)}, expected one dimension.")
-    if array.dtype.kind not in "iu" and array.size:
-        raise DataError(f"{name} are {array.dtype}, expected integers.")
-    return array
-
-
-def _inverse_sum(value: Tensor, ids: Tensor, size: int, power: float) -> Tensor:
-    total = value.new_zeros(size).index_add_(0, ids, value)
-    return torch.where(total > 0, total, 1.0).pow(power) * (total > 0)
-
-
-def _offsets(counts: Tensor) -> Tensor:
-    return torch.cat([counts.new_zeros(1, dtype=torch.int64), counts.long().cumsum(0)])

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
@@ -28,24 +27,30 @@ EdgeKey = EdgeType | tuple[str, str, str] | str
 
 
 class HeteroGraph:
-    """Typed nodes and typed relations that never change after construction.
+    """Typed nodes and relations, validated once at construction and immutable afterwards.
 
-    The schema is derived from the data: features that are a :class:`CSR` are declared sparse,
-    other float tensors dense, integer ``[num_nodes]`` tensors categorical. A type without features
-    is declared ``"none"`` (or ``"text"`` if it has text). Validation runs once, here.
+    The schema is derived from the data: :class:`CSR` features are declared sparse, other float
+    tensors dense, integer ``[num_nodes]`` tensors categorical. A type without features is declared
+    ``"none"``, or ``"text"`` if it has text.
 
     Args:
-        num_nodes: Number of nodes by type, in the order the types shall have.
+        num_nodes: Number of nodes by type; its order is the order of the types.
         relations: Edges by edge type.
-        features: Features by node type, ``[num_nodes, dim]``; types without any are left out.
+        features: Features by node type, ``[num_nodes, dim]``; omit types that have none.
         reverses: Pairs of edge types that hold the same edges in opposite directions.
         ids: The user's own node ids by type, ``[num_nodes]``.
-        text: A text for each node by type, ``[num_nodes]`` strings.
-        name: What the graph is called in tables.
+        text: One string per node by type, ``[num_nodes]``.
+        name: Name of the graph in tables.
 
     Raises:
         SchemaError: If names contradict each other.
-        DataError: If counts, ranges, dtypes or values do not fit, or the graph is empty.
+        DataError: If counts, ranges, dtypes or values do not match, or the graph is empty.
+
+    Example:
+        >>> writes = Relation.from_edges(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]), 2, 2)
+        >>> counts = {"author": 2, "paper": 2}
+        >>> HeteroGraph(num_nodes=counts, relations={("author", "writes", "paper"): writes})
+        HeteroGraph(4 nodes of 2 types, 3 edges of 1 types)
     """
 
     schema: Schema
@@ -93,9 +98,7 @@ class HeteroGraph:
         edges = {
             key: EdgeSpec(
                 weighted=relation.weight is not None,
-                feature_dim=0
-                if relation.edge_features is None
-                else relation.edge_features.shape[-1],
+                feature_dim=relation.feature_dim,
                 timed=relation.edge_time is not None,
             )
             for key, relation in self.relations.items()
@@ -116,15 +119,13 @@ class HeteroGraph:
 
     @property
     def num_edges(self) -> int:
-        """Number of edges over all relations, reverses counted."""
+        """Number of edges of all relations, reverses included."""
         return sum(relation.num_edges for relation in self.relations.values())
 
     @property
     def device(self) -> torch.device:
-        """Where the relations live; the CPU for a graph without relations."""
-        for relation in self.relations.values():
-            return relation.device
-        return torch.device("cpu")
+        """Device of the relations; the CPU for a graph without relations."""
+        return next((edges.device for edges in self.relations.values()), torch.device("cpu"))
 
     def relation(self, edge_type: EdgeKey) -> Relation:
         """Returns the edges of an edge type, given as a triple or an unambiguous name.
@@ -136,13 +137,13 @@ class HeteroGraph:
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 over schema, features, relations, ids and text; the name does not count."""
+        """SHA-256 of schema, features, relations, ids and text, but not of the name."""
         from hetgraph.data.hashing import graph_hash
 
         return graph_hash(self)
 
     def summary(self) -> Summary:
-        """Returns a table for people: types, counts, features, degrees, reverses."""
+        """Returns tables of types, counts, features, degrees and reverses for display."""
         from hetgraph.data.summary import summarize
 
         return summarize(self)
@@ -155,10 +156,10 @@ class HeteroGraph:
             f"{self.num_edges:,} edges of {len(self.relations)} types)"
         )
 
-    # ------------------------------------------------------------- changed copies
+    # ------------------------------------------------------------ modified copies
 
     def replace(self, **changes: Any) -> HeteroGraph:
-        """Returns a validated copy with other constructor arguments."""
+        """Returns a validated copy with some constructor arguments replaced."""
         current: dict[str, Any] = {
             "num_nodes": self.num_nodes,
             "relations": self.relations,
@@ -171,7 +172,7 @@ class HeteroGraph:
         return HeteroGraph(**{**current, **changes})
 
     def with_features(self, node_type: str, features: Tensor | CSR | None) -> HeteroGraph:
-        """Returns the graph with other features for one type (``None`` removes them)."""
+        """Returns the graph with new features for one type (``None`` removes them)."""
         self.schema.node_type(node_type)
         kept = {key: value for key, value in self.features.items() if key != node_type}
         if features is not None:
@@ -184,9 +185,9 @@ class HeteroGraph:
         """Returns the graph with one relation added or replaced.
 
         Args:
-            edge_type: The relation's type; a new one is given as a triple.
+            edge_type: Type of the relation; give a new one as a triple.
             relation: Its edges.
-            reverse_of: The edge type this one holds in the opposite direction, if any.
+            reverse_of: The edge type that this one reverses, if any.
         """
         new_type = (
             EdgeType(*edge_type)
@@ -200,47 +201,47 @@ class HeteroGraph:
         return self.replace(relations=relations, reverses=reverses)
 
     def without_relation(self, edge_type: EdgeKey) -> HeteroGraph:
-        """Returns the graph without a relation and without its declared reverse."""
-        gone = self.schema.edge_type(edge_type)
-        both = {gone, self.schema.reverse_of(gone) or gone}
+        """Returns the graph without a relation and its declared reverse."""
+        removed = self.schema.edge_type(edge_type)
+        both = {removed, self.schema.reverse_of(removed) or removed}
         relations = {key: value for key, value in self.relations.items() if key not in both}
         reverses = tuple(pair for pair in self.schema.reverses if not both & set(pair))
         return self.replace(relations=relations, reverses=reverses)
 
     def without_edges(self, edge_type: EdgeKey, src: Tensor, dst: Tensor) -> HeteroGraph:
-        """Returns the graph without some edges, also in the declared reverse.
+        """Returns the graph without some edges, removed from the declared reverse, too.
 
-        Every parallel copy of a listed ``(src, dst)`` pair is removed, which is what a
-        leak-free link split needs. O(num_edges log num_removed).
+        Every parallel copy of a listed ``(src, dst)`` pair is removed, as a link split without
+        leakage requires. O(num_edges log num_removed).
 
         Args:
-            edge_type: The relation the pairs belong to.
+            edge_type: The relation of the pairs.
             src: ``[n]`` source ids.
             dst: ``[n]`` destination ids.
         """
         key = self.schema.edge_type(edge_type)
         reverse = self.schema.reverse_of(key)
         relations = dict(self.relations)
-        relations[key] = _drop_pairs(relations[key], src, dst)
+        relations[key] = relations[key].without_pairs(src, dst)
         if reverse is not None:
-            relations[reverse] = _drop_pairs(relations[reverse], dst, src)
+            relations[reverse] = relations[reverse].without_pairs(dst, src)
         return self.replace(relations=relations)
 
     def subgraph(self, nodes: Mapping[str, Tensor]) -> HeteroGraph:
-        """Returns the induced subgraph; types not listed keep all their nodes.
+        """Returns the induced subgraph; types that are not listed keep all their nodes.
 
         Args:
-            nodes: Ids to keep by type, in the order they shall have (int64), or a bool mask.
+            nodes: By type, int64 ids to keep, in their new order, or a bool mask.
         """
         index = {
             self.schema.node_type(key): self._node_index(key, ids) for key, ids in nodes.items()
         }
         relations = {}
         for key, relation in self.relations.items():
-            part = relation.rows(index[key.dst]) if key.dst in index else relation
+            induced = relation.rows(index[key.dst]) if key.dst in index else relation
             if key.src in index:
-                part = part.transpose.rows(index[key.src]).transpose
-            relations[key] = part
+                induced = induced.transpose.rows(index[key.src]).transpose
+            relations[key] = induced
         return self.replace(
             num_nodes={k: index[k].numel() if k in index else n for k, n in self.num_nodes.items()},
             relations=relations,
@@ -261,7 +262,7 @@ class HeteroGraph:
         return index
 
     def reversed(self) -> HeteroGraph:
-        """Returns the graph with every edge turned round; relation names stay."""
+        """Returns the graph with every edge reversed; relation names are kept."""
         flip = {key: EdgeType(key.dst, key.name, key.src) for key in self.relations}
         if len(set(flip.values())) < len(flip):
             raise SchemaError(
@@ -273,21 +274,21 @@ class HeteroGraph:
         )
 
     def with_reverses(self, prefix: str = "rev_") -> HeteroGraph:
-        """Returns the graph where every relation has a declared reverse; missing ones are added."""
+        """Returns the graph with the missing reverses added, so that every relation has one."""
         relations, reverses = dict(self.relations), list(self.schema.reverses)
         for key, relation in self.relations.items():
             if self.schema.reverse_of(key) is None:
                 new = EdgeType(key.dst, prefix + key.name, key.src)
                 if new in relations:
                     raise SchemaError(
-                        f"with_reverses: ({new}) exists already; choose another prefix."
+                        f"with_reverses: ({new}) already exists; choose another prefix."
                     )
                 relations[new] = relation.transpose
                 reverses.append((key, new))
         return self.replace(relations=relations, reverses=reverses)
 
     def to(self, device: torch.device | str) -> HeteroGraph:
-        """Returns the graph on ``device``; itself if it is there already."""
+        """Returns the graph on ``device``, or itself if it is already there."""
         if torch.device(device) == self.device and all(
             x.device == torch.device(device) for x in self.features.values()
         ):
@@ -307,17 +308,17 @@ class HeteroGraph:
     # -------------------------------------------------------------- other formats
 
     def save(self, folder: str | Path) -> None:
-        """Writes the graph to a folder: JSON, safetensors and Parquet, never pickle."""
+        """Writes the graph to a folder as JSON, safetensors and Parquet, without pickle."""
         from hetgraph.data.storage import save_graph
 
         save_graph(self, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path, **options: Any) -> HeteroGraph:
-        """Reads a graph that :meth:`save` wrote."""
+        """Reads a graph written by :meth:`save`."""
         from hetgraph.data.storage import load_graph
 
-        return load_graph(Path(folder), **options)
+        return load_graph(cls, Path(folder), **options)
 
 
 def _feature_spec(features: Tensor | CSR | None, has_text: bool) -> FeatureSpec:
@@ -346,10 +347,3 @@ def _take_rows(features: Tensor | CSR, index: Tensor) -> Tensor | CSR:
     return (
         features.rows(index) if isinstance(features, CSR) else features[index.to(features.device)]
     )
-
-
-def _drop_pairs(relation: Relation, src: Tensor, dst: Tensor) -> Relation:
-    key = relation.row_ids * relation.num_src + relation.indices.long()
-    gone = (dst.long() * relation.num_src + src.long()).to(relation.device)
-    stay = ~np.isin(key.cpu().numpy(), gone.cpu().numpy())
-    return relation.select(torch.from_numpy(stay).to(relation.device))

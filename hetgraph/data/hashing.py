@@ -1,4 +1,4 @@
-"""One hash for what a graph holds, however it was built and stored."""
+"""A hash of the content of a graph, independent of how it was built or stored."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,12 +15,10 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from hetgraph.data.content import GraphContent
 from hetgraph.data.csr import CSR
 from hetgraph.data.relation import Relation
 from hetgraph.errors import DataError
-
-if TYPE_CHECKING:
-    from hetgraph.data.graph import HeteroGraph
 
 __all__ = ["graph_hash"]
 
@@ -33,26 +31,26 @@ Array = np.ndarray[Any, Any]
 
 
 class _Leaves:
-    """Arrays to hash, by a name that tells their place in the graph."""
+    """Arrays to hash, each under a key for its place in the graph."""
 
     def __init__(self) -> None:
         self.arrays: list[tuple[str, str, Array, str]] = []
 
     def add(self, key: str, array: Array, kind: str, canonical: str = "") -> None:
-        """Adds an array; it is hashed as dtype ``canonical`` (default: as it is)."""
+        """Adds an array, to be hashed as dtype ``canonical`` (default: its own)."""
         self.arrays.append((key, kind, array, canonical or array.dtype.str))
 
     def digests(self) -> dict[str, list[Any]]:
         """Returns ``[kind, shape, digest]`` by key."""
         with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
             blocks = pool.map(_block_digest, self._blocks())
-            found: dict[str, list[Any]] = {}
+            digests: dict[str, list[Any]] = {}
             for key, kind, array, canonical in self.arrays:
                 outer = hashlib.sha256()
                 for _ in range(_num_blocks(array, canonical)):
                     outer.update(next(blocks))
-                found[key] = [kind, list(array.shape), outer.hexdigest()]
-        return found
+                digests[key] = [kind, list(array.shape), outer.hexdigest()]
+        return digests
 
     def _blocks(self) -> Iterator[tuple[Array, str]]:
         for _, _, array, canonical in self.arrays:
@@ -62,18 +60,18 @@ class _Leaves:
                 yield flat[start : start + step], canonical
 
 
-def graph_hash(graph: HeteroGraph) -> str:
-    """Returns a SHA-256 over the schema, features, relations, ids and text of a graph.
+def graph_hash(graph: GraphContent) -> str:
+    """Returns the SHA-256 of the schema, features, relations, ids and text of a graph.
 
-    It does not depend on the graph's name, on the order in which types, edges or reverse pairs
-    were given, on the device, nor on the width of integers (int32 or int64). It does depend on
-    the floating dtype, and on the order of parallel edges when they carry values.
+    It does not depend on the graph's name, the order in which types, edges or reverse pairs were
+    given, the device, or the integer dtype (int32 or int64). It does depend on the floating-point
+    dtype, and on the order of parallel edges when they carry values.
 
-    The hash is a tree: blocks of 8 MiB are hashed in parallel, then the digests of an array's
-    blocks, then a sorted JSON text of all arrays' digests. About 1 GB/s a core.
+    The hash is a tree: 8 MiB blocks are hashed in parallel, then the block digests of each array,
+    then sorted JSON of the digests of all arrays. About 1 GB/s per core.
 
     Raises:
-        DataError: If ids or text have an Arrow type that has no canonical form.
+        DataError: If ids or text have an Arrow type without a canonical form.
     """
     leaves = _Leaves()
     for node_type, features in graph.features.items():
@@ -97,10 +95,10 @@ def graph_hash(graph: HeteroGraph) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def _canonical_schema(graph: HeteroGraph) -> dict[str, Any]:
+def _canonical_schema(graph: GraphContent) -> dict[str, Any]:
     declared = graph.schema.to_dict()
-    declared["node_types"].sort(key=lambda one: one["name"])
-    declared["edge_types"].sort(key=lambda one: one["type"])
+    declared["node_types"].sort(key=lambda node: node["name"])
+    declared["edge_types"].sort(key=lambda edge: edge["type"])
     declared["reverses"] = sorted(sorted(pair) for pair in declared["reverses"])
     return declared
 
@@ -149,7 +147,7 @@ def _add_column(leaves: _Leaves, key: str, column: pa.Array) -> None:
 
 
 def _canonical_column(key: str, column: pa.Array) -> tuple[str, pa.Array]:
-    """Returns a kind and the column as int64, uint64, float64, large string or large binary."""
+    """Returns the kind and the column cast to int64, uint64, float64, large string or binary."""
     kind = column.type
     try:
         if pa.types.is_uint64(kind):

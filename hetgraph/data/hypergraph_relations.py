@@ -1,4 +1,4 @@
-"""Hypergraphs of the relations of a graph: one set a relation, a star, or a signature."""
+"""Hypergraphs made from the relations of a graph: per relation, per star or per signature."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from hetgraph.data.csr import CSR
-from hetgraph.data.equal_rows import equal_rows
 from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.data.hypergraph_sets import SetLimits, hypergraph_of, limit_sets
 from hetgraph.data.numbering import joint_edges, node_spans, one_way
+from hetgraph.data.quotient import equal_rows
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import DataError
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["relation_hypergraph", "signature_hypergraph", "star_hypergraph"]
 
-_SINGLE = (-1,)  # what stands for the type of hyperedges with one member
+_SINGLE = (-1,)  # stands for the type of hyperedges with one member
 
 
 def relation_hypergraph(graph: HeteroGraph) -> Hypergraph:
-    """Makes a hyperedge of each relation: all its sources and destinations, of a type of its own.
+    """Makes one hyperedge per relation, of its own type: all sources and destinations.
 
-    Of a declared pair of reverses only the first counts; relations without edges have no
+    Only the first of each declared pair of reverses is used; a relation without edges has no
     hyperedge. O(num_edges + num_relations * num_nodes bits).
 
     Raises:
@@ -46,15 +46,15 @@ def relation_hypergraph(graph: HeteroGraph) -> Hypergraph:
 
 
 def signature_hypergraph(graph: HeteroGraph) -> Hypergraph:
-    """Makes a hyperedge of all nodes that take part in the same relations: a partition.
+    """Makes one hyperedge per set of nodes that have edges in the same relations: a partition.
 
-    Directions do not count, and nodes without an edge have the empty signature. Hyperedges are
-    numbered by their first node. The type of one with several members is the set of relations
-    that have an edge between two different members; all with one member share a type. Types are
-    numbered by their sorted relation numbers, so they do not depend on chance.
+    Edge direction is ignored, and nodes without edges have the empty signature. Hyperedges are
+    numbered by their first node. The type of a hyperedge with several members is the set of
+    relations with an edge between two distinct members; all with a single member have one type.
+    Types are numbered by their sorted relation numbers, which makes them deterministic.
 
-    The program of MetaHGNIE's authors makes this partition. It lets only the last relation in its
-    file count where two nodes have several; here all do. O(num_edges + num_nodes).
+    This is the partition of MetaHGNIE's official implementation, except that the latter uses only
+    the last relation in its file between two nodes; here all are used. O(num_edges + num_nodes).
 
     Raises:
         DataError: If the graph has no edge.
@@ -83,16 +83,16 @@ def star_hypergraph(
     include_center: bool = False,
     limits: SetLimits | None = None,
 ) -> Hypergraph:
-    """Makes a hyperedge of the sources that share a destination, for each relation one type.
+    """Makes one hyperedge per destination, of its sources, with one type per relation.
 
-    Where reverses are declared and no relations are given, both directions count: the movies of
-    a genre, and the genres of a movie. Equal sets of one type are merged. O(num_edges).
+    Declared reverses are used by default: the movies of a genre, and the genres of a movie. Equal
+    sets of one type are merged. O(num_edges).
 
     Args:
         graph: The graph.
-        relations: The relations, all if not given.
-        include_center: Whether the shared destination is a member, too.
-        limits: Sizes and numbers of the sets.
+        relations: The relations; default: all.
+        include_center: Whether the destination is a member, too.
+        limits: Limits on the size and the number of sets.
 
     Raises:
         SchemaError: If a relation is unknown.
@@ -102,7 +102,7 @@ def star_hypergraph(
     given = graph.edge_types if relations is None else map(graph.schema.edge_type, relations)
     sets = {}
     for key in dict.fromkeys(given):
-        src, dst = (one.cpu() for one in graph.relations[key].edges())
+        src, dst = (ends.cpu() for ends in graph.relations[key].edges())
         member, count = src + spans[key.src].start, graph.num_nodes[key.dst]
         center = torch.arange(count) + spans[key.dst].start
         if include_center:
@@ -115,21 +115,21 @@ def star_hypergraph(
 
 
 def _touched(graph: HeteroGraph) -> CSR:
-    """``[num_nodes, num_relations]``: which relations each node takes part in."""
+    """Returns the ``[num_nodes, num_relations]`` pattern of the relations that touch each node."""
     total, relations = sum(graph.num_nodes.values()), one_way(graph.schema)
     nodes = [torch.empty(0, dtype=torch.int64)]
     numbers = [torch.empty(0, dtype=torch.int64)]
     for number, (_, src, dst) in enumerate(joint_edges(graph)):
         touched = torch.zeros(total, dtype=torch.bool)
         touched[src.cpu()] = touched[dst.cpu()] = True
-        found = touched.nonzero().squeeze(1)
-        nodes.append(found)
-        numbers.append(torch.full_like(found, number))
+        ids = touched.nonzero().squeeze(1)
+        nodes.append(ids)
+        numbers.append(torch.full_like(ids, number))
     return CSR.from_coo(torch.cat(nodes), torch.cat(numbers), (total, len(relations)))
 
 
 def _inner_relations(graph: HeteroGraph, edge_of: Tensor, num_edges: int) -> list[tuple[int, ...]]:
-    """Returns the relations inside each hyperedge of a partition, from one pass over the edges."""
+    """Returns the relations within each hyperedge of a partition, in one pass over the edges."""
     rows, cols = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, dtype=torch.int64)]
     for number, (_, src, dst) in enumerate(joint_edges(graph)):
         first, second = edge_of[src.cpu()], edge_of[dst.cpu()]

@@ -1,4 +1,4 @@
-"""What the builders of hypergraphs share: limits on sets, equal sets merged, large ones sampled."""
+"""Sets of nodes that become hyperedges: size limits, merging of equal sets, sampling."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from hetgraph.data.csr import CSR
-from hetgraph.data.equal_rows import equal_rows
 from hetgraph.data.hypergraph import Hypergraph
+from hetgraph.data.quotient import equal_rows
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.seeds import keyed_seed
 
@@ -24,13 +24,13 @@ class SetLimits:
 
     Args:
         min_size: Smaller sets are dropped.
-        max_size: Larger sets are sampled down to this size, or skipped; ``None``: no limit.
-        oversize: What is done with larger sets.
-        max_edges: Most hyperedges of one type; more are sampled. ``None``: no limit.
-        seed: Draws both samples.
+        max_size: Limit above which ``oversize`` applies; ``None``: no limit.
+        oversize: Whether larger sets are sampled down to ``max_size`` or skipped.
+        max_edges: Maximum number of hyperedges per type, sampled if exceeded; ``None``: no limit.
+        seed: Seed of both samples.
 
     Raises:
-        ConfigError: If a value is out of its range.
+        ConfigError: If a value is out of range.
     """
 
     min_size: int = 2
@@ -55,21 +55,21 @@ class SetLimits:
 def limit_sets(sets: CSR, limits: SetLimits, key: str, anchors: Tensor | None = None) -> CSR:
     """Drops, merges and samples the sets of one type.
 
-    In this order: small sets are dropped (and large ones, if they are to be skipped), of equal
-    sets the first is kept, a sample is drawn of too many, and large sets are sampled.
+    In this order: sets that are too small (or too large, with ``"skip"``) are dropped, the first
+    of equal sets is kept, excess sets are dropped at random, and large sets are sampled.
 
     Args:
-        sets: ``[num_sets, num_nodes]``; entries sorted, without repetition.
+        sets: ``[num_sets, num_nodes]``; entries sorted, without duplicates.
         limits: The limits.
-        key: What the sets are; equal keys and seeds give equal samples.
-        anchors: ``[num_sets]`` a member of each set that a sample of it always keeps.
+        key: Name of the sets; equal keys and seeds give equal samples.
+        anchors: ``[num_sets]`` member of each set that its sample always keeps.
     """
     fits = sets.degree >= limits.min_size
     if limits.max_size is not None and limits.oversize == "skip":
         fits &= sets.degree <= limits.max_size
     chosen = fits.nonzero().squeeze(1)
     number = equal_rows(sets.rows(chosen))
-    # Numbers grow with first occurrences: where a new maximum appears, a set is new.
+    # Classes are numbered by first occurrence, so a set is new where the maximum grows.
     new = torch.cat([number[:1] >= 0, number[1:] > number.cummax(0).values[:-1]])
     chosen = chosen[new]
     generator = torch.Generator().manual_seed(keyed_seed("hyperedges", limits.seed, key))
@@ -86,7 +86,7 @@ def limit_sets(sets: CSR, limits: SetLimits, key: str, anchors: Tensor | None = 
 def _sample_members(
     sets: CSR, size: int, generator: torch.Generator, anchors: Tensor | None
 ) -> CSR:
-    """Keeps at most ``size`` members of each set, drawn uniformly besides the anchor."""
+    """Keeps at most ``size`` members of each set: the anchor, and others drawn uniformly."""
     row, col = sets.coo()
     key = torch.rand(sets.nnz, generator=generator, dtype=torch.float64)
     if anchors is not None:
@@ -98,23 +98,23 @@ def _sample_members(
 
 
 def hypergraph_of(sets: Mapping[str, CSR], node_types: Mapping[str, int]) -> Hypergraph:
-    """Joins the sets of all types, type after type; a type without sets keeps its name.
+    """Joins the sets of all types in order; a type without sets keeps its name.
 
     Args:
-        sets: ``[num_sets, num_nodes]`` by name of the type.
+        sets: ``[num_sets, num_nodes]`` by type name.
         node_types: Number of nodes by node type.
 
     Raises:
         DataError: If no set is left.
     """
-    counts = [one.num_rows for one in sets.values()]
+    counts = [members.num_rows for members in sets.values()]
     if not sum(counts):
         raise DataError(
             "no set of nodes is within the limits, so the hypergraph would be empty; lower "
             "min_size, raise max_size or choose other relations."
         )
     starts = torch.tensor([0, *counts]).cumsum(0)[:-1].tolist()
-    ends = [one.coo() for one in sets.values()]
+    ends = [members.coo() for members in sets.values()]
     edges = torch.cat([row + start for (row, _), start in zip(ends, starts, strict=True)])
     return Hypergraph.from_pairs(
         torch.cat([col for _, col in ends]),

@@ -1,4 +1,4 @@
-"""Readable relation names for benchmark files that only number their relations."""
+"""Readable relation names and reverses for benchmark files that only number their relations."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NAMES = {
 
 
 def relation_name(src: str, dst: str) -> str:
-    """Returns a verb for edges from ``src`` to ``dst``, or ``"to_<dst>"`` for unknown types."""
+    """Returns a verb for edges from ``src`` to ``dst``; ``"to_<dst>"`` for unknown types."""
     return _NAMES.get((src, dst), f"to_{dst}")
 
 
@@ -51,16 +51,16 @@ def _reverse_name(edge_type: EdgeType) -> str:
 def complete_reverses(
     relations: Mapping[EdgeType, Relation],
 ) -> tuple[dict[EdgeType, Relation], tuple[tuple[EdgeType, EdgeType], ...]]:
-    """Gives every relation a reverse: the stored one where there is one, else its transpose.
+    """Gives every relation a reverse: a stored one if there is one, else its transpose.
 
-    Two relations are declared a pair only if one holds exactly the transposed edges of the other,
-    entry by entry. A symmetric relation inside one type is its own reverse.
+    Two relations are declared a pair only if one is exactly the transpose of the other, entry by
+    entry. A symmetric relation within one node type is its own reverse.
 
     Args:
-        relations: What the files store.
+        relations: The relations that the files store.
 
     Returns:
-        The relations, added transposes last, and the reverse pairs.
+        The relations, with the added transposes last, and the reverse pairs.
     """
     complete, pairs = dict(relations), []
     open_types: list[EdgeType] = list(relations)
@@ -94,7 +94,7 @@ def _find_reverse(
     return None
 
 
-def _same_weight(one: Relation, other: Relation) -> bool:
-    if one.weight is None or other.weight is None:
-        return one.weight is other.weight
-    return torch.equal(one.weight, other.weight)
+def _same_weight(first: Relation, second: Relation) -> bool:
+    if first.weight is None or second.weight is None:
+        return first.weight is second.weight
+    return torch.equal(first.weight, second.weight)

@@ -1,4 +1,4 @@
-"""All nodes of a graph numbered through, type after type, and its edges in that numbering."""
+"""Global node ids, offset by type, and the edges of a graph in these ids."""
 
 from __future__ import annotations
 
@@ -19,21 +19,26 @@ __all__ = ["joint_adjacency", "joint_edges", "node_spans", "one_way"]
 
 
 def node_spans(num_nodes: Mapping[str, int]) -> dict[str, slice]:
-    """Returns the numbers of the nodes of each type, types in the order of ``num_nodes``."""
+    """Returns the slice of global ids of each type, types in the order of ``num_nodes``.
+
+    Example:
+        >>> node_spans({"author": 2, "paper": 3})
+        {'author': slice(0, 2, None), 'paper': slice(2, 5, None)}
+    """
     bounds = accumulate(num_nodes.values(), initial=0)
     return {name: slice(*ends) for name, ends in zip(num_nodes, pairwise(bounds), strict=True)}
 
 
 def one_way(schema: Schema) -> tuple[EdgeType, ...]:
-    """Returns the edge types, of each declared pair of reverses only the first one."""
-    second = {other for one, other in schema.reverses if one != other}
+    """Returns the edge types, with only the first of each declared pair of reverses."""
+    second = {backward for forward, backward in schema.reverses if forward != backward}
     return tuple(key for key in schema.edge_types if key not in second)
 
 
 def joint_edges(graph: HeteroGraph) -> Iterator[tuple[EdgeType, Tensor, Tensor]]:
-    """Yields ``(edge type, src, dst)``, each ``[num_edges]`` int64 in the joint numbering.
+    """Yields ``(edge type, src, dst)``, ``[num_edges]`` int64 global ids.
 
-    Of a declared pair of reverses only the first is given, so no edge comes twice.
+    Only the first of each declared pair of reverses is yielded, so no edge appears twice.
     """
     spans = node_spans(graph.num_nodes)
     for key in one_way(graph.schema):
@@ -42,14 +47,14 @@ def joint_edges(graph: HeteroGraph) -> Iterator[tuple[EdgeType, Tensor, Tensor]]
 
 
 def joint_adjacency(graph: HeteroGraph, *, undirected: bool = False) -> CSR:
-    """Returns the edges of all relations as one matrix over all nodes, on the CPU.
+    """Returns the adjacency matrix over all nodes and relations, without weights, on the CPU.
 
-    Rows are destinations. Parallel edges, of one relation or of several, stay apart; weights are
-    left out. O(num_edges + num_nodes).
+    Rows are destinations. Parallel edges, of one relation or several, are not merged.
+    O(num_edges + num_nodes).
 
     Args:
-        graph: The graph; of a declared pair of reverses only the first counts.
-        undirected: Whether every edge is walked both ways, too.
+        graph: The graph; only the first of each declared pair of reverses is used.
+        undirected: Whether to add every edge in the opposite direction, too.
     """
     total = sum(graph.num_nodes.values())
     ends = [torch.stack([src, dst]).cpu() for _, src, dst in joint_edges(graph)]

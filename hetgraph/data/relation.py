@@ -1,14 +1,13 @@
-"""One typed relation: who sends to whom, stored by destination."""
+"""The edges of one type, stored by destination."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import Self
 
 from hetgraph.data.csr import CSR
 from hetgraph.errors import DataError
@@ -20,16 +19,23 @@ __all__ = ["Relation"]
 class Relation(CSR):
     """The edges of one edge type: rows are destination nodes, columns are source nodes.
 
-    ``relation @ X`` in the sense of :func:`hetgraph.ops.spmm` therefore sums the features of the
-    sources into each destination. Parallel edges are allowed.
+    :func:`hetgraph.ops.spmm` of a relation and node features therefore sums the features of the
+    sources at each destination. Parallel edges are allowed.
 
     Args:
         indptr: ``[num_dst + 1]`` offsets.
         indices: ``[num_edges]`` source of each edge.
         num_cols: Number of source nodes.
-        weight: ``[num_edges]`` float weights, ``None`` for ones.
+        weight: ``[num_edges]`` float weights; ``None`` means all ones.
         edge_features: ``[num_edges, dim]`` float features.
-        edge_time: ``[num_edges]`` times, integer or float.
+        edge_time: ``[num_edges]`` integer or float timestamps.
+
+    Example:
+        >>> writes = Relation.from_edges(torch.tensor([0, 0, 1]), torch.tensor([2, 0, 1]), 2, 3)
+        >>> writes
+        Relation(3 x 2, 3)
+        >>> writes.edges()
+        (tensor([0, 1, 0]), tensor([0, 1, 2]))
     """
 
     edge_features: Tensor | None = None
@@ -59,7 +65,7 @@ class Relation(CSR):
             edge_time: ``[num_edges]`` times in the order of ``src``.
 
         Raises:
-            DataError: If ids leave their range, or lengths or dtypes do not fit.
+            DataError: If ids are out of range, or lengths or dtypes do not match.
         """
         relation, perm = cls.from_coo_with_perm(dst, src, (num_dst, num_src))
         given = {"weight": weight, "edge_features": edge_features, "edge_time": edge_time}
@@ -71,7 +77,7 @@ class Relation(CSR):
             if tensor.dim() == 0 or tensor.shape[0] != perm.numel():
                 raise DataError(
                     f"{name} has shape {list(tensor.shape)}, expected {perm.numel()} rows: "
-                    "one for each edge."
+                    "one per edge."
                 )
             if name == "weight" and not tensor.is_floating_point():
                 tensor = tensor.to(torch.float32)
@@ -90,8 +96,13 @@ class Relation(CSR):
 
     @property
     def num_edges(self) -> int:
-        """Number of edges, parallel ones counted."""
+        """Number of edges, parallel ones included."""
         return self.nnz
+
+    @property
+    def feature_dim(self) -> int:
+        """Dimension of the edge features; 0 without features."""
+        return 0 if self.edge_features is None else self.edge_features.shape[-1]
 
     def edges(self) -> tuple[Tensor, Tensor]:
         """Returns int64 ``(src, dst)``, each ``[num_edges]``, in stored order."""
@@ -99,7 +110,7 @@ class Relation(CSR):
         return src, dst
 
     def select(self, mask: Tensor) -> Self:
-        """Returns the relation with only the edges where ``mask`` (``[num_edges]`` bool) holds."""
+        """Returns the relation with the edges where ``mask`` (``[num_edges]`` bool) is true."""
         kept = mask.nonzero().squeeze(1)
         counts = torch.bincount(self.row_ids[kept], minlength=self.num_rows)
         indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)]).to(self.indptr.dtype)
@@ -108,8 +119,15 @@ class Relation(CSR):
         }
         return replace(self, indptr=indptr, _cache={}, **picked)
 
+    def without_pairs(self, src: Tensor, dst: Tensor) -> Self:
+        """Returns the relation without every parallel copy of the given ``[n]`` pairs."""
+        key = self.row_ids * self.num_src + self.indices.long()
+        removed = (dst.long() * self.num_src + src.long()).to(self.device)
+        kept = ~np.isin(key.cpu().numpy(), removed.cpu().numpy())
+        return self.select(torch.from_numpy(kept).to(self.device))
+
     def validate(self, name: str = "relation") -> None:
-        """Checks the pattern and the values of every edge.
+        """Checks the pattern and the values of all edges.
 
         Raises:
             DataError: Naming ``name``, the value found and the one expected.

@@ -1,4 +1,4 @@
-"""What a graph is made of, declared apart from its data."""
+"""The declaration of a graph: node types, edge types and reverses, without its data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ FeatureKind = Literal["dense", "sparse", "categorical", "text", "none"]
 
 
 class EdgeType(NamedTuple):
-    """A relation's name: the same ``(source type, name, destination type)`` triple as in PyG."""
+    """The name of a relation: a ``(source type, name, destination type)`` triple, as in PyG.
+
+    Example:
+        >>> print(EdgeType("author", "writes", "paper"))
+        author -writes> paper
+    """
 
     src: str
     name: str
@@ -27,11 +32,11 @@ class EdgeType(NamedTuple):
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """What the features of a node type are.
+    """Declaration of the features of a node type.
 
     Args:
         kind: ``"dense"`` or ``"sparse"`` vectors, ``"categorical"`` codes, ``"text"``, ``"none"``.
-        dim: Width of a vector, or number of categories; 0 for ``"text"`` and ``"none"``.
+        dim: Dimension of the vectors, or number of categories; 0 for ``"text"`` and ``"none"``.
     """
 
     kind: FeatureKind = "none"
@@ -48,7 +53,7 @@ class FeatureSpec:
 
 @dataclass(frozen=True)
 class EdgeSpec:
-    """What the edges of a type carry besides their two ends."""
+    """Declaration of what the edges of a type carry: weights, features, timestamps."""
 
     weighted: bool = False
     feature_dim: int = 0
@@ -59,8 +64,8 @@ class EdgeSpec:
 class Schema:
     """Node types, edge types and declared reverse pairs of a graph.
 
-    Everything a model needs to size its parameters is here. Two schemas are equal, and hash
-    equally, when they declare the same things in the same order.
+    It holds all that a model needs to size its parameters. Schemas are equal, with equal hashes, if
+    they declare the same types in the same order.
 
     Args:
         node_types: Feature declaration by node type.
@@ -69,7 +74,14 @@ class Schema:
             undirected relation inside one type is its own reverse: ``(r, r)``.
 
     Raises:
-        SchemaError: If an edge type names an unknown node type or a reverse pair does not fit.
+        SchemaError: If an edge type names an unknown node type, or the two edge types of a reverse
+            pair do not have swapped ends.
+
+    Example:
+        >>> writes = EdgeType("author", "writes", "paper")
+        >>> schema = Schema({"author": FeatureSpec(), "paper": FeatureSpec()}, {writes: EdgeSpec()})
+        >>> schema.edge_type("writes") == writes, schema.reverse_of(writes)
+        (True, None)
     """
 
     node_types: Mapping[str, FeatureSpec]
@@ -96,18 +108,18 @@ class Schema:
                     )
         reverse: dict[EdgeType, EdgeType] = {}
         for first, second in self.reverses:
-            for one in (first, second):
-                if one not in self.edge_types:
+            for edge_type in (first, second):
+                if edge_type not in self.edge_types:
                     raise SchemaError(
-                        f"reverse pair ({first}) / ({second}): ({one}) is not an edge type."
+                        f"reverse pair ({first}) / ({second}): ({edge_type}) is not an edge type."
                     )
             if (first.src, first.dst) != (second.dst, second.src):
                 raise SchemaError(
                     f"({second}) cannot be the reverse of ({first}): their ends do not swap."
                 )
-            for one, other in ((first, second), (second, first)):
-                if reverse.setdefault(one, other) != other:
-                    raise SchemaError(f"({one}) is declared with two different reverses.")
+            for forward, backward in ((first, second), (second, first)):
+                if reverse.setdefault(forward, backward) != backward:
+                    raise SchemaError(f"({forward}) is declared with two different reverses.")
         return reverse
 
     def __hash__(self) -> int:
@@ -131,41 +143,42 @@ class Schema:
         """Returns ``name`` if it is a node type.
 
         Raises:
-            SchemaError: If it is not, with a suggestion.
+            SchemaError: If it is not; the message suggests a close name.
         """
         if name not in self.node_types:
             raise SchemaError(f"unknown node type {name!r}.{suggest(name, self.node_types)}")
         return name
 
     def edge_type(self, name: str | tuple[str, str, str]) -> EdgeType:
-        """Returns the edge type of a triple, or of a relation name if only one has it.
+        """Returns the edge type of a triple, or of a relation name if it is unambiguous.
 
         Raises:
-            SchemaError: If there is none or more than one.
+            SchemaError: If it is unknown or ambiguous.
         """
         if not isinstance(name, str):
             triple = EdgeType(*name)
             if triple in self.edge_types:
                 return triple
-            known = {str(one): one for one in self.edge_types}
+            known = map(str, self.edge_types)
             raise SchemaError(f"unknown edge type ({triple}).{suggest(str(triple), known)}")
-        found = [one for one in self.edge_types if one.name == name or str(one) == name]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            listed = "; ".join(map(str, found))
+        matches = [
+            edge_type for edge_type in self.edge_types if name in (edge_type.name, str(edge_type))
+        ]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            listed = "; ".join(map(str, matches))
             raise SchemaError(f"relation name {name!r} is ambiguous, give the triple: {listed}.")
-        raise SchemaError(
-            f"unknown relation {name!r}.{suggest(name, [one.name for one in self.edge_types])}"
-        )
+        names = [edge_type.name for edge_type in self.edge_types]
+        raise SchemaError(f"unknown relation {name!r}.{suggest(name, names)}")
 
     def incident(self, node_type: str) -> tuple[EdgeType, ...]:
         """Returns the edge types that start or end at ``node_type``, in declared order."""
         self.node_type(node_type)
-        return tuple(one for one in self.edge_types if node_type in (one.src, one.dst))
+        return tuple(key for key in self.edge_types if node_type in (key.src, key.dst))
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns plain lists and dicts that JSON can hold; :meth:`from_dict` reads them."""
+        """Returns the schema as lists and dicts for JSON; :meth:`from_dict` reads them."""
         return {
             "node_types": [
                 {"name": name, "kind": spec.kind, "dim": spec.dim}
@@ -185,20 +198,21 @@ class Schema:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Schema:
-        """Reads what :meth:`to_dict` wrote.
+        """Reads the output of :meth:`to_dict`.
 
         Raises:
-            SchemaError: If a part is missing.
+            SchemaError: If a key is missing or a value is malformed.
         """
         try:
             nodes = {
-                one["name"]: FeatureSpec(one["kind"], int(one["dim"])) for one in data["node_types"]
+                node["name"]: FeatureSpec(node["kind"], int(node["dim"]))
+                for node in data["node_types"]
             }
             edges = {
-                EdgeType(*one["type"]): EdgeSpec(
-                    bool(one["weighted"]), int(one["feature_dim"]), bool(one["timed"])
+                EdgeType(*edge["type"]): EdgeSpec(
+                    bool(edge["weighted"]), int(edge["feature_dim"]), bool(edge["timed"])
                 )
-                for one in data["edge_types"]
+                for edge in data["edge_types"]
             }
             reverses = tuple((EdgeType(*a), EdgeType(*b)) for a, b in data["reverses"])
         except (KeyError, TypeError, ValueError) as error:

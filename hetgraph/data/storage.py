@@ -1,20 +1,21 @@
 """A graph as a folder: ``schema.json``, ``tensors.safetensors`` and Parquet for ids and text.
 
-Nothing in the folder can run code when it is read. The folder appears whole or not at all.
+Reading the folder cannot execute code, and the folder is written atomically.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from hetgraph.data.content import GraphContent
 from hetgraph.data.csr import CSR
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType, Schema
@@ -22,10 +23,9 @@ from hetgraph.errors import FileFormatError
 from hetgraph.files import OutputError, atomic_dir
 from hetgraph.tensorfile import load_tensors, save_tensors
 
-if TYPE_CHECKING:
-    from hetgraph.data.graph import HeteroGraph
-
 __all__ = ["load_graph", "save_graph"]
+
+G = TypeVar("G", bound=GraphContent)
 
 _FORMAT = "hetgraph.graph"
 _VERSION = 1
@@ -35,18 +35,18 @@ _NODES = "nodes"
 _REWRITE = "save the graph again or copy the whole folder"
 
 
-def save_graph(graph: HeteroGraph, folder: Path) -> None:
-    """Writes a graph, replacing a graph that is there.
+def save_graph(graph: GraphContent, folder: Path) -> None:
+    """Writes a graph, replacing a graph that was saved there.
 
-    A relation that is exactly the transpose of its declared reverse is not stored twice.
+    A relation that is exactly the transpose of its declared reverse is stored once.
 
     Args:
         graph: The graph, on any device.
-        folder: Where to write; its parents are created.
+        folder: Target folder; its parents are created.
 
     Raises:
-        OutputError: If the folder holds something else than a saved graph, the disk is full, or
-            it may not be written. Then nothing is left behind and an old graph stays.
+        OutputError: If the folder holds anything but a saved graph, is not writable, or the disk is
+            full. Then nothing is left behind and an old graph is kept.
     """
     _refuse_foreign(folder)
     transposes = _transposes(graph)
@@ -62,7 +62,7 @@ def save_graph(graph: HeteroGraph, folder: Path) -> None:
             "content_hash": graph.content_hash,
             "num_nodes": dict(graph.num_nodes),
             "schema": graph.schema.to_dict(),
-            "transposes": {str(one): other for one, other in transposes.items()},
+            "transposes": {str(copy): stored for copy, stored in transposes.items()},
             "columns": columns,
             "tensors": {key: _spec(value) for key, value in tensors.items()},
             "files": {name: (temporary / name).stat().st_size for name in names},
@@ -71,26 +71,25 @@ def save_graph(graph: HeteroGraph, folder: Path) -> None:
         (temporary / _HEADER).write_text(text + "\n", encoding="utf-8")
 
 
-def load_graph(folder: Path, *, verify: bool = False) -> HeteroGraph:
-    """Reads a graph that :func:`save_graph` wrote; tensors are mapped, not copied.
+def load_graph(make: Callable[..., G], folder: Path, *, verify: bool = False) -> G:
+    """Reads a graph written by :func:`save_graph`; tensors are memory-mapped, not copied.
 
     File sizes, dtypes, shapes, index ranges and finite values are always checked.
 
     Args:
+        make: The class of the graph, called with what was read.
         folder: The folder.
-        verify: Recompute the content hash and compare it, which finds any changed byte.
+        verify: Whether to recompute and compare the content hash, which detects any changed byte.
 
     Raises:
-        FileFormatError: If the folder is not a saved graph, or is damaged or of a newer format.
+        FileFormatError: If the folder is not a saved graph, is damaged or has a newer format.
     """
-    from hetgraph.data.graph import HeteroGraph
-
     header = _read_header(folder)
     try:
         schema = Schema.from_dict(header["schema"])
         tensors = _checked_tensors(folder, header)
         columns = _load_columns(folder, header["columns"], list(schema.node_types))
-        graph = HeteroGraph(
+        graph = make(
             num_nodes=header["num_nodes"],
             relations=_relations(schema, header, tensors),
             features=_features(schema, tensors),
@@ -108,7 +107,7 @@ def load_graph(folder: Path, *, verify: bool = False) -> HeteroGraph:
     if verify and graph.content_hash != expected:
         raise FileFormatError(
             f"{folder}: the content hash is {graph.content_hash[:12]}..., expected "
-            f"{str(expected)[:12]}...; the data were changed or damaged, {_REWRITE}."
+            f"{str(expected)[:12]}...; the data was changed or damaged, {_REWRITE}."
         )
     return graph
 
@@ -117,15 +116,15 @@ def load_graph(folder: Path, *, verify: bool = False) -> HeteroGraph:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Refuses to replace a folder that is not a saved graph, or that holds other files too."""
+    """Refuses to replace a folder that is not a saved graph or holds other files, too."""
     if not folder.is_dir():
         return
     present = {path.name for path in folder.iterdir()}
     foreign = sorted(present - {_HEADER, _TENSORS, _NODES})
     if foreign:
         raise OutputError(
-            f"will not replace the folder {folder}: it holds {foreign[0]!r}, which is no part of a "
-            "saved graph; choose another folder."
+            f"will not replace the folder {folder}: it holds {foreign[0]!r}, which is no part of "
+            "a saved graph; choose another folder."
         )
     if present:
         try:
@@ -137,45 +136,46 @@ def _refuse_foreign(folder: Path) -> None:
             ) from error
 
 
-def _transposes(graph: HeteroGraph) -> dict[int, int]:
-    """Returns ``{edge type number: number of the one it is the exact transpose of}``."""
+def _transposes(graph: GraphContent) -> dict[int, int]:
+    """Returns ``{number of an edge type: number of the edge type that it is the transpose of}``."""
     place = {edge_type: index for index, edge_type in enumerate(graph.relations)}
-    found: dict[int, int] = {}
-    for first, second in graph.schema.reverses:
-        one, other = place[first], place[second]
-        if one == other or one in found or other in found or other in found.values():
+    transposes: dict[int, int] = {}
+    for forward, backward in graph.schema.reverses:
+        stored, copy = place[forward], place[backward]
+        # A relation that is stored as a transpose, or that another one refers to, stays as it is.
+        if stored == copy or {stored, copy} & transposes.keys() or copy in transposes.values():
             continue
-        if _same(graph.relations[first].transpose, graph.relations[second]):
-            found[other] = one
-    return found
+        if _same(graph.relations[forward].transpose, graph.relations[backward]):
+            transposes[copy] = stored
+    return transposes
 
 
-def _same(one: Relation, other: Relation) -> bool:
-    if one is other:
+def _same(first: Relation, second: Relation) -> bool:
+    if first is second:
         return True
-    mine, theirs = one._tensors(), other._tensors()
+    mine, theirs = first._tensors(), second._tensors()
     return mine.keys() == theirs.keys() and all(
         mine[key].dtype == theirs[key].dtype and torch.equal(mine[key], theirs[key]) for key in mine
     )
 
 
-def _graph_tensors(graph: HeteroGraph, transposes: Mapping[int, int]) -> dict[str, Tensor]:
+def _graph_tensors(graph: GraphContent, transposes: Mapping[int, int]) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for index, node_type in enumerate(graph.num_nodes):
         features = graph.features.get(node_type)
         if isinstance(features, CSR):
-            parts = features._tensors()
-            tensors |= {f"node.{index}.{key}": value for key, value in parts.items()}
+            arrays = features._tensors()
+            tensors |= {f"node.{index}.{key}": value for key, value in arrays.items()}
         elif features is not None:
             tensors[f"node.{index}.features"] = features
     for index, relation in enumerate(graph.relations.values()):
         if index not in transposes:
-            parts = relation._tensors()
-            tensors |= {f"edge.{index}.{key}": value for key, value in parts.items()}
+            arrays = relation._tensors()
+            tensors |= {f"edge.{index}.{key}": value for key, value in arrays.items()}
     return tensors
 
 
-def _save_columns(graph: HeteroGraph, folder: Path) -> dict[str, list[str]]:
+def _save_columns(graph: GraphContent, folder: Path) -> dict[str, list[str]]:
     saved: dict[str, list[str]] = {}
     for index, node_type in enumerate(graph.num_nodes):
         given = {"ids": graph.ids.get(node_type), "text": graph.text.get(node_type)}
@@ -229,10 +229,10 @@ def _checked_tensors(folder: Path, header: Mapping[str, Any]) -> dict[str, Tenso
                 f"changed; {_REWRITE}."
             )
     tensors = load_tensors(folder / _TENSORS)
-    found = {key: _spec(value) for key, value in tensors.items()}
-    if found != header["tensors"]:
-        names = sorted(found.keys() ^ header["tensors"].keys()) or sorted(
-            key for key in found if found[key] != header["tensors"][key]
+    specs = {key: _spec(value) for key, value in tensors.items()}
+    if specs != header["tensors"]:
+        names = sorted(specs.keys() ^ header["tensors"].keys()) or sorted(
+            key for key in specs if specs[key] != header["tensors"][key]
         )
         raise FileFormatError(
             f"{folder / _TENSORS}: tensor {names[0]!r} is not as {_HEADER} says; {_REWRITE}."
@@ -244,8 +244,7 @@ def _features(schema: Schema, tensors: Mapping[str, Tensor]) -> dict[str, Tensor
     features: dict[str, Tensor | CSR] = {}
     for index, (node_type, spec) in enumerate(schema.node_types.items()):
         if spec.kind == "sparse":
-            parts = _parts(tensors, f"node.{index}.")
-            features[node_type] = CSR(num_cols=spec.dim, **parts)
+            features[node_type] = CSR(num_cols=spec.dim, **_prefixed(tensors, f"node.{index}."))
         elif spec.kind in ("dense", "categorical"):
             features[node_type] = tensors[f"node.{index}.features"]
     return features
@@ -255,23 +254,23 @@ def _relations(
     schema: Schema, header: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> dict[EdgeType, Relation]:
     edge_types = list(schema.edge_types)
-    transposes = {int(one): int(other) for one, other in header["transposes"].items()}
-    stored = {
+    transposes = {int(copy): int(stored) for copy, stored in header["transposes"].items()}
+    relations = {
         edge_type: Relation(
-            num_cols=header["num_nodes"][edge_type.src], **_parts(tensors, f"edge.{index}.")
+            num_cols=header["num_nodes"][edge_type.src], **_prefixed(tensors, f"edge.{index}.")
         )
         for index, edge_type in enumerate(edge_types)
         if index not in transposes
     }
-    for edge_type, relation in stored.items():
-        # Checked before a transpose is built from it: a bad index must not reach that kernel.
+    for edge_type, relation in relations.items():
+        # Checked before it is transposed: scipy's kernel does not check the range of indices.
         relation.validate(f"relation ({edge_type})")
-    for one, other in transposes.items():
-        stored[edge_types[one]] = stored[edge_types[other]].transpose
-    return {edge_type: stored[edge_type] for edge_type in edge_types}
+    for copy, stored in transposes.items():
+        relations[edge_types[copy]] = relations[edge_types[stored]].transpose
+    return {edge_type: relations[edge_type] for edge_type in edge_types}
 
 
-def _parts(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Any]:
+def _prefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Any]:
     return {
         key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
     }

@@ -1,11 +1,11 @@
-"""A graph at a glance: two tables with what one asks first about unknown data."""
+"""A summary of a graph: one table of node types and one of edge types."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
@@ -13,12 +13,10 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from hetgraph.data.content import GraphContent
 from hetgraph.data.csr import CSR
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
-
-if TYPE_CHECKING:
-    from hetgraph.data.graph import HeteroGraph
 
 __all__ = ["EdgeRow", "NodeRow", "Summary", "summarize"]
 
@@ -31,16 +29,16 @@ _NO_QUARTILES: Quartiles = (0.0, 0.0, 0.0, 0.0, 0.0)
 
 @dataclass(frozen=True)
 class NodeRow:
-    """What the summary says about one node type.
+    """The summary of one node type.
 
     Args:
-        node_type: Its name.
+        node_type: Name of the type.
         count: Number of nodes.
-        kind: Kind of its features.
-        dim: Their width, or the number of categories.
-        density: Share of non-zero values, ``None`` without vectors.
-        isolated: Nodes without any edge in any relation.
-        has_ids: Whether the user's own ids are kept.
+        kind: Kind of the features.
+        dim: Dimension of the features, or number of categories.
+        density: Fraction of non-zero values; ``None`` without vectors.
+        isolated: Number of nodes without an edge in any relation.
+        has_ids: Whether the user's own ids are stored.
         has_text: Whether the nodes have text.
     """
 
@@ -56,16 +54,16 @@ class NodeRow:
 
 @dataclass(frozen=True)
 class EdgeRow:
-    """What the summary says about one edge type.
+    """The summary of one edge type.
 
     Args:
-        edge_type: Its triple.
-        count: Number of edges, parallel ones counted.
-        out_degree: Minimum, quartiles and maximum of the edges of a source node.
-        in_degree: The same of a destination node.
-        parallel: Edges that repeat the ends of another one.
-        self_loops: Edges from a node to itself.
-        carries: What the edges carry: ``"weight"``, ``"8 features"``, ``"time"``.
+        edge_type: The triple.
+        count: Number of edges, parallel ones included.
+        out_degree: Minimum, quartiles and maximum of the number of edges per source node.
+        in_degree: The same per destination node.
+        parallel: Number of edges with the same ends as an earlier one.
+        self_loops: Number of edges from a node to itself.
+        carries: Data on the edges: ``"weight"``, ``"8 features"``, ``"time"``.
         reverse: The declared reverse.
     """
 
@@ -81,7 +79,7 @@ class EdgeRow:
 
 @dataclass(frozen=True)
 class Summary:
-    """Rows by node type and by edge type; rich prints them, ``str()`` gives plain text."""
+    """Rows by node type and by edge type; printable by rich, plain text with ``str()``."""
 
     title: str
     nodes: tuple[NodeRow, ...]
@@ -99,8 +97,8 @@ class Summary:
         return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
 
 
-def summarize(graph: HeteroGraph) -> Summary:
-    """Counts what a person wants to know of a graph, in O(nodes + edges + features)."""
+def summarize(graph: GraphContent) -> Summary:
+    """Returns the summary of a graph, in O(nodes + edges + features)."""
     touched = {key: np.zeros(count, dtype=bool) for key, count in graph.num_nodes.items()}
     edges = []
     for edge_type, relation in graph.relations.items():
@@ -128,7 +126,7 @@ def summarize(graph: HeteroGraph) -> Summary:
 
 
 def _edge_row(
-    edge_type: EdgeType, relation: Relation, graph: HeteroGraph
+    edge_type: EdgeType, relation: Relation, graph: GraphContent
 ) -> tuple[EdgeRow, Array, Array]:
     indptr, indices = relation.indptr.cpu().numpy(), relation.indices.cpu().numpy()
     in_degree = np.diff(indptr)
@@ -154,7 +152,7 @@ def _edge_row(
 
 
 def _count(indices: Array, size: int) -> Array:
-    """Returns how often each id occurs; block by block, as ``bincount`` widens its input."""
+    """Returns how often each id occurs; in blocks, as ``bincount`` casts its input to int64."""
     counts = np.zeros(size, dtype=np.int64)
     for start in range(0, indices.size, _BLOCK):
         counts += np.bincount(indices[start : start + _BLOCK], minlength=size)
@@ -169,7 +167,7 @@ def _quartiles(degree: Array) -> Quartiles:
 
 
 def _num_parallel(indptr: Array, indices: Array) -> int:
-    """Counts entries equal to the one before in the same row; columns are sorted in a row."""
+    """Counts entries equal to the previous one of the row, whose columns are sorted."""
     equal = indices[1:] == indices[:-1]
     starts = indptr[1:-1]
     starts = starts[(starts > 0) & (starts < indices.size)]
@@ -178,7 +176,7 @@ def _num_parallel(indptr: Array, indices: Array) -> int:
 
 
 def _num_self_loops(indptr: Array, indices: Array) -> int:
-    """Counts entries whose column is their row, some rows at a time to bound the memory."""
+    """Counts entries on the diagonal, in blocks of rows to bound the memory."""
     total, rows = 0, indptr.size - 1
     step = max(1, int(rows * _BLOCK / max(indices.size, 1)))
     for start in range(0, rows, step):
@@ -207,7 +205,7 @@ def _node_table(rows: Sequence[NodeRow]) -> Table:
         "node type": [row.node_type for row in rows],
         "nodes": [f"{row.count:,}" for row in rows],
         "features": [row.kind for row in rows],
-        "width": [_number(row.dim) for row in rows],
+        "dim": [_number(row.dim) for row in rows],
         "density": ["" if row.density is None else f"{100 * row.density:.3g} %" for row in rows],
         "isolated": [_number(row.isolated) for row in rows],
         "also": [", ".join(word for word, has in words if getattr(row, has)) for row in rows],
@@ -234,7 +232,7 @@ def _edge_table(rows: Sequence[EdgeRow]) -> Table:
 
 
 def _table(columns: dict[str, list[str]], *, left: set[str]) -> Table:
-    """Returns a table of text columns; columns with nothing to tell are left out."""
+    """Returns a table of text columns without those that are empty."""
     first, *others = columns
     table = Table(box=SIMPLE_HEAD)
     table.add_column(first, style="bold", overflow="fold")
@@ -247,7 +245,7 @@ def _table(columns: dict[str, list[str]], *, left: set[str]) -> Table:
 
 
 def _number(count: int) -> str:
-    """Zeros stay blank, so that what is not zero stands out."""
+    """Formats a count; zeros stay blank, so that other counts stand out."""
     return f"{count:,}" if count else ""
 
 

@@ -1,29 +1,25 @@
-"""The one place where a graph's data are checked against its declaration."""
+"""Checks of the data of a graph against its schema."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from hetgraph.data.content import GraphContent
 from hetgraph.data.csr import CSR
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import DataError, SchemaError, suggest
 
-if TYPE_CHECKING:
-    from hetgraph.data.graph import HeteroGraph
-
 __all__ = ["check_graph"]
 
 
-def check_graph(graph: HeteroGraph) -> None:
+def check_graph(graph: GraphContent) -> None:
     """Checks counts, ranges, dtypes and values, in O(nodes + edges + features).
 
     Raises:
         SchemaError: If features, ids or text name an unknown type.
-        DataError: Naming the type, what was found and what was expected.
+        DataError: Naming the type, the value found and the one expected.
     """
     if not graph.num_nodes or not any(graph.num_nodes.values()):
         raise DataError("the graph is empty: give at least one node type with at least one node.")
@@ -37,11 +33,10 @@ def check_graph(graph: HeteroGraph) -> None:
                     f"{what} are given for the unknown node type {node_type!r}."
                     f"{suggest(node_type, graph.num_nodes)}"
                 )
-            found, expected = _length(value), graph.num_nodes[node_type]
-            if found != expected:
+            rows, expected = _length(value), graph.num_nodes[node_type]
+            if rows != expected:
                 raise DataError(
-                    f"{what} of {node_type!r} have {found} rows, expected {expected}: "
-                    "one for each node."
+                    f"{what} of {node_type!r} have {rows} rows, expected {expected}: one per node."
                 )
     for node_type, features in graph.features.items():
         _check_features(node_type, features)
@@ -65,7 +60,7 @@ def _check_features(node_type: str, features: Tensor | CSR) -> None:
             raise DataError(
                 f"{where} have shape {list(features.shape)}, expected [num_nodes, dim]."
             )
-        # A sum is finite only if every entry is; one pass and no mask of the same size.
+        # The sum is finite only if every entry is: one pass, and no mask of the size of the data.
         if not bool(torch.isfinite(features.sum())) and not bool(torch.isfinite(features).all()):
             bad = int((~torch.isfinite(features)).any(dim=1).nonzero()[0])
             raise DataError(f"{where} hold NaN or infinite values, first in row {bad}; fill them.")
@@ -78,37 +73,37 @@ def _check_features(node_type: str, features: Tensor | CSR) -> None:
         raise DataError(f"{where} hold the category {int(features.min())}; expected 0 or more.")
 
 
-def _check_relation(graph: HeteroGraph, edge_type: EdgeType, relation: Relation) -> None:
+def _check_relation(graph: GraphContent, edge_type: EdgeType, relation: Relation) -> None:
     where = f"relation ({edge_type})"
     if not isinstance(relation, Relation):
         raise DataError(
             f"{where} is a {type(relation).__name__}; expected a Relation, for example "
             "Relation.from_edges(src, dst, num_src, num_dst)."
         )
-    for role, node_type, found in (
+    for role, node_type, size in (
         ("source", edge_type.src, relation.num_src),
         ("destination", edge_type.dst, relation.num_dst),
     ):
         expected = graph.num_nodes[node_type]
-        if found != expected:
+        if size != expected:
             raise DataError(
-                f"{where} was built for {found} {role} nodes, but there are {expected} "
+                f"{where} was built for {size} {role} nodes, but there are {expected} "
                 f"{node_type!r} nodes."
             )
     relation.validate(where)
 
 
-def _check_reverse(graph: HeteroGraph, first: EdgeType, second: EdgeType) -> None:
-    one, other = graph.relations[first], graph.relations[second]
-    if one is other.transpose:
+def _check_reverse(graph: GraphContent, first: EdgeType, second: EdgeType) -> None:
+    forward, backward = graph.relations[first], graph.relations[second]
+    if forward is backward.transpose:
         return
     problem = ""
-    if one.num_edges != other.num_edges:
-        problem = f"{one.num_edges} edges and {other.num_edges}"
+    if forward.num_edges != backward.num_edges:
+        problem = f"{forward.num_edges} edges and {backward.num_edges}"
     else:
-        flipped = other.transpose
-        same = torch.equal(one.indptr.long(), flipped.indptr.long())
-        if not same or not torch.equal(one.indices.long(), flipped.indices.long()):
+        flipped = backward.transpose
+        same = torch.equal(forward.indptr.long(), flipped.indptr.long())
+        if not same or not torch.equal(forward.indices.long(), flipped.indices.long()):
             problem = "different edges"
     if problem:
         raise DataError(

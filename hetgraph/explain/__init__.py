@@ -1,6 +1,6 @@
-"""What a trained model relied on: one table for every method, and pictures of it.
+"""What a trained model relied on: one table for every method, and figures.
 
-matplotlib is imported when a picture is drawn, never before.
+matplotlib is imported only when a figure is drawn.
 """
 
 from __future__ import annotations

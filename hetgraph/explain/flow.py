@@ -1,4 +1,4 @@
-"""Where messages come from: weights as bands from a source type over a relation to a node type."""
+"""Weights as bands from a source type, through a relation, to a node type."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hetgraph.methods import RelevanceRow
 __all__ = ["Band", "Block", "Flow", "FlowLayout", "flow_data", "flow_layout", "source_type"]
 
 THICKNESS = 0.55
-"""Share of a panel's height that the bands take; the rest keeps their labels apart."""
+"""Fraction of a panel's height that the bands fill; the rest separates their labels."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Flow:
 
     Args:
         order: Hop, iteration or layer.
-        source: Node type that the messages start from.
+        source: Node type at which the messages start.
         relation: Relation or meta-path in text form.
-        node_type: Node type that they arrive at.
-        weight: Mean weight, the width of the band; a negative one counts by its size.
+        node_type: Node type at which they arrive.
+        weight: Absolute value of the mean weight: the width of the band.
     """
 
     order: int
@@ -39,7 +39,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class Block:
-    """A name with an interval of the vertical axis; ``size`` may be less than the room it has."""
+    """A name with an interval on the vertical axis; ``size`` can be less than the space it gets."""
 
     name: str
     center: float
@@ -48,7 +48,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Band:
-    """A flow with the lower ends of its cross sections on the left, in the middle, on the right."""
+    """A flow with the lower ends of its cross sections: left, middle and right."""
 
     flow: Flow
     left: float
@@ -59,7 +59,7 @@ class Band:
 
 @dataclass(frozen=True)
 class FlowLayout:
-    """One panel, measured in lines of text: it is ``height`` lines high."""
+    """One panel; the unit of length is a line of text."""
 
     height: float
     sources: tuple[Block, ...]
@@ -69,7 +69,17 @@ class FlowLayout:
 
 
 def flow_data(rows: Iterable[RelevanceRow], schema: Schema) -> tuple[Flow, ...]:
-    """Returns one band a row; rows for single classes are left out."""
+    """Returns one band per row; rows for single classes are ignored.
+
+    Example:
+        >>> from hetgraph.data import EdgeSpec, EdgeType, FeatureSpec
+        >>> writes = EdgeType("author", "writes", "paper")
+        >>> nodes = {"author": FeatureSpec(), "paper": FeatureSpec()}
+        >>> schema = Schema(nodes, {writes: EdgeSpec()})
+        >>> (flow,) = flow_data([RelevanceRow("paper", "writes", order=0, weight=0.7)], schema)
+        >>> flow.source, flow.node_type, flow.weight
+        ('author', 'paper', 0.7)
+    """
     everyone, _ = split_classes(rows)
     return tuple(
         Flow(row.order, source_type(row, schema), row.relation, row.node_type, abs(row.weight))
@@ -78,10 +88,21 @@ def flow_data(rows: Iterable[RelevanceRow], schema: Schema) -> tuple[Flow, ...]:
 
 
 def source_type(row: RelevanceRow, schema: Schema) -> str:
-    """Returns the node type that the messages of a row start from.
+    """Returns the node type at which the messages of a row start.
 
-    It is the one the row states, else the far end of the relation or meta-path that its text
-    names. A text that names none, such as ``(self)`` or a path known by a name, stays at home.
+    It is the ``source`` of the row if given, otherwise the other end of the relation or meta-path
+    in its text. If the text is neither, such as ``(self)`` or the name of a meta-path, it is the
+    node type of the row.
+
+    Example:
+        >>> from hetgraph.data import EdgeSpec, EdgeType, FeatureSpec
+        >>> writes = EdgeType("author", "writes", "paper")
+        >>> nodes = {"author": FeatureSpec(), "paper": FeatureSpec()}
+        >>> schema = Schema(nodes, {writes: EdgeSpec()})
+        >>> source_type(RelevanceRow("paper", "writes", order=0, weight=0.7), schema)
+        'author'
+        >>> source_type(RelevanceRow("paper", "(self)", order=0, weight=0.3), schema)
+        'paper'
     """
     if row.source is not None:
         return row.source
@@ -93,13 +114,20 @@ def source_type(row: RelevanceRow, schema: Schema) -> str:
 
 
 def flow_layout(flows: Sequence[Flow], types: Sequence[str] = ()) -> FlowLayout:
-    """Places the bands of one order so that they cross little and no two labels overlap.
+    """Places the bands of one order with few crossings and no overlapping labels.
 
     Args:
         flows: Bands of one order.
-        types: Node types in the wanted order.
+        types: Node types, from top to bottom.
+
+    Example:
+        >>> writes = Flow(0, "author", "writes", "paper", weight=0.7)
+        >>> hosts = Flow(0, "venue", "hosts", "paper", weight=0.3)
+        >>> layout = flow_layout([writes, hosts], ["author", "paper", "venue"])
+        >>> [block.name for block in layout.sources], [block.name for block in layout.targets]
+        (['venue', 'author'], ['paper'])
     """
-    rank = {name: at for at, name in enumerate(types)}
+    rank = {name: number for number, name in enumerate(types)}
 
     def place(flow: Flow) -> tuple[int, int, float, str]:
         first, last = rank.get(flow.source, len(rank)), rank.get(flow.node_type, len(rank))
@@ -129,7 +157,10 @@ def flow_layout(flows: Sequence[Flow], types: Sequence[str] = ()) -> FlowLayout:
 
 
 def _ends(text: str, schema: Schema) -> tuple[str, str] | None:
-    """Returns first and last node type of a relation or meta-path, whatever stands around it."""
+    """Returns the first and last node type of a relation or meta-path in ``text``, if there is one.
+
+    A prefix such as ``echo: `` and a suffix in brackets are ignored.
+    """
     bare = re.sub(r"^[\w ]+: | \([^()]*\)$", "", text)
     for candidate in (text, bare):
         for edge_type in schema.edge_types:
@@ -146,7 +177,7 @@ def _ends(text: str, schema: Schema) -> tuple[str, str] | None:
 def _blocks(
     names: Sequence[str], sizes: Sequence[float], height: float, rank: Mapping[str, int]
 ) -> tuple[Block, ...]:
-    """Returns a block for each name, as large as its bands; lower ranks stand higher."""
+    """Returns a block per name, as large as its bands together; lower ranks are placed higher."""
     totals: dict[str, float] = {}
     for name, size in zip(names, sizes, strict=True):
         totals[name] = totals.get(name, 0.0) + size
@@ -158,7 +189,7 @@ def _blocks(
 
 
 def _spread(rooms: Sequence[float], height: float) -> list[float]:
-    """Returns the centers of intervals set one upon the other, the free height shared out."""
+    """Returns the centers of stacked intervals, with the free height distributed evenly."""
     gap = max(height - sum(rooms), 0.0) / (len(rooms) + 1)
     centers, top = [], gap
     for room in rooms:

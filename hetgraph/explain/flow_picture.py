@@ -1,4 +1,4 @@
-"""The relation-flow picture, drawn with plain paths."""
+"""The figure of the relation flow, drawn with plain paths."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_flow", "flow_figure"]
 
 MAX_BANDS = 40
-"""Most bands of a panel; the table has all of them."""
+"""Maximum number of bands in a panel; the table has all of them."""
 
 LINE = 0.19
 """Inches between two lines of text."""
@@ -24,16 +24,21 @@ LINE = 0.19
 LEFT, MIDDLE, RIGHT, BLOCK = 0.0, 0.5, 1.0, 0.022
 
 LEVEL = 0.18
-"""Half the width in the middle over which a band is level, to carry its label."""
+"""Half the length of the level section in the middle of a band, which holds its label."""
 
 
 def draw_flow(ax: Axes, layout: FlowLayout, colours: Mapping[str, str]) -> Axes:
     """Draws one panel.
 
     Args:
-        ax: Where to draw.
+        ax: The axes to draw on.
         layout: The bands.
-        colours: By node type; a band has the colour of its source.
+        colours: Colour by node type; a band has the colour of its source.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> layout = flow_layout([Flow(0, "author", "writes", "paper", 0.7)])
+        >>> ax = draw_flow(Figure().subplots(), layout, style.colours(["author", "paper"]))
     """
     from matplotlib.patches import PathPatch, Rectangle
 
@@ -70,33 +75,39 @@ def draw_flow(ax: Axes, layout: FlowLayout, colours: Mapping[str, str]) -> Axes:
 def flow_figure(
     flows: Sequence[Flow], title: str, *, types: Sequence[str], notes: Sequence[str]
 ) -> Figure:
-    """Draws one panel an order, below each other.
+    """Draws one panel per order, below each other.
 
     Args:
         flows: At least one band.
-        title: Heading.
-        types: Node types of the graph, which decide colours and places.
-        notes: Sentences for the foot.
+        title: Title of the figure.
+        types: Node types of the graph; their order determines colours and positions.
+        notes: Sentences below the figure.
+
+    Example:
+        >>> flows = [Flow(0, "author", "writes", "paper", 0.7)]
+        >>> figure = flow_figure(flows, "Relation flow", types=["author", "paper"], notes=())
     """
     orders = sorted({flow.order for flow in flows})
     own = [[flow for flow in flows if flow.order == order] for order in orders]
-    shown = [sorted(part, key=lambda flow: -flow.weight)[:MAX_BANDS] for part in own]
-    layouts = [flow_layout(part, types) for part in shown]
+    shown = [sorted(bands, key=lambda flow: -flow.weight)[:MAX_BANDS] for bands in own]
+    layouts = [flow_layout(bands, types) for bands in shown]
     heights = [layout.height * LINE for layout in layouts]
-    names = [name for part in shown for name in style.labels([f.relation for f in part], 48)]
+    names = [
+        name for bands in shown for name in style.labels([flow.relation for flow in bands], 48)
+    ]
     width = max(8.5, 4.8 + style.text_width(names, 7.5))
     figure = style.new_figure(width, 0.9 + sum(heights) + 0.35 * len(orders), title)
     axes = figure.subplots(len(orders), 1, squeeze=False, height_ratios=heights)[:, 0]
     colours = style.colours((*types, *(flow.source for flow in flows)))
     colours |= {flow.node_type: colours.get(flow.node_type, style.GREY) for flow in flows}
-    for ax, order, all_of_it, part, layout in zip(axes, orders, own, shown, layouts, strict=True):
+    for ax, order, bands, kept, layout in zip(axes, orders, own, shown, layouts, strict=True):
         draw_flow(ax, layout, colours)
-        less = len(part) < len(all_of_it)
-        more = f": the {len(part)} largest of {len(all_of_it)} relations" if less else ""
-        ax.set_title(f"order {order}{more}")
+        fewer = len(kept) < len(bands)
+        extent = f": the {len(kept)} largest of {len(bands)} relations" if fewer else ""
+        ax.set_title(f"order {order}{extent}")
     style.caption(
         figure,
-        "Messages run from left to right. Width and number: mean weight; each order has its own "
+        "Messages pass from left to right. Width and number: mean weight; each order has its own "
         "scale.",
         *notes,
     )
@@ -104,7 +115,7 @@ def flow_figure(
 
 
 def _outline(band: Band) -> Path:
-    """Returns the closed outline: along the lower edges to the right, back along the upper ones."""
+    """Returns the closed outline: to the right along the lower edge, back along the upper one."""
     from matplotlib.path import Path
 
     lower = _edge(band.left, band.middle, band.right)
@@ -115,7 +126,7 @@ def _outline(band: Band) -> Path:
 
 
 def _edge(left: float, middle: float, right: float) -> list[tuple[float, float]]:
-    """Returns a Bézier curve, a level line and a Bézier curve: four points and four points."""
+    """Returns a Bézier curve, a level line and a Bézier curve: two times four points."""
     first, last = MIDDLE - LEVEL, MIDDLE + LEVEL
     x1, x2 = (LEFT + first) / 2, (last + RIGHT) / 2
     rise = [(LEFT, left), (x1, left), (x1, middle), (first, middle)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Heat", "class_heat_data", "draw_heat", "heat_data", "heat_figure"]
 
 MAX_ROWS = 40
-"""Most relations of a panel; the table has all of them."""
+"""Maximum number of relations in a panel; the table has all of them."""
 
 MAX_FIGURE_ROWS = 160
 
@@ -30,14 +30,14 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Heat:
-    """The numbers behind one panel.
+    """The data of one panel.
 
     Args:
-        title: What the panel is of.
+        title: Heading of the panel.
         relations: Names of the rows.
         columns: Names of the columns.
         weight: ``[num_relations, num_columns]`` weights, NaN where the model has none.
-        spread: ``[num_relations, num_columns]`` standard deviations, NaN where there is no weight.
+        std: ``[num_relations, num_columns]`` standard deviations, NaN where there is no weight.
     """
 
     title: str
@@ -47,7 +47,7 @@ class Heat:
     std: Matrix
 
     def largest(self, limit: int) -> Heat:
-        """Returns the panel with at most ``limit`` rows, those with the largest weights."""
+        """Returns the panel with at most ``limit`` rows: those with the largest weights."""
         total = len(self.relations)
         if total <= limit:
             return self
@@ -63,10 +63,21 @@ class Heat:
 
 
 def heat_data(rows: Iterable[RelevanceRow]) -> tuple[Heat, ...]:
-    """Returns a panel for each node type, with relations as rows and orders as columns.
+    """Returns a panel per node type, with relations as rows and orders as columns.
 
-    Rows for single classes are left out. Relations that appear at a lower order come first, those
-    with a larger mean weight first among them.
+    Rows for single classes are ignored. Relations are sorted by their lowest order, then by
+    decreasing mean weight.
+
+    Example:
+        >>> rows = [
+        ...     RelevanceRow("author", "writes", order=0, weight=0.7),
+        ...     RelevanceRow("author", "cites", order=1, weight=0.3),
+        ... ]
+        >>> (panel,) = heat_data(rows)
+        >>> panel.relations, panel.columns
+        (('writes', 'cites'), ('0', '1'))
+        >>> panel.weight.tolist()
+        [[0.7, nan], [nan, 0.3]]
     """
     everyone, _ = split_classes(rows)
     by_type: dict[str, list[RelevanceRow]] = {}
@@ -76,16 +87,25 @@ def heat_data(rows: Iterable[RelevanceRow]) -> tuple[Heat, ...]:
 
 
 def class_heat_data(rows: Iterable[RelevanceRow], names: Sequence[str] = ()) -> tuple[Heat, ...]:
-    """Returns a panel for each node type and order with one column a class.
+    """Returns a panel per node type and order, with one column per class.
 
     Args:
-        rows: Rows of any kind; a panel begins with a column for all nodes.
+        rows: Rows of any kind; the first column of a panel is for all nodes.
         names: Names of the classes.
+
+    Example:
+        >>> rows = [
+        ...     RelevanceRow("author", "writes", order=0, weight=0.7),
+        ...     RelevanceRow("author", "writes", order=0, weight=0.9, label=1),
+        ... ]
+        >>> (panel,) = class_heat_data(rows, names=("databases", "vision"))
+        >>> panel.columns, panel.weight.tolist()
+        (('all nodes', 'vision'), [[0.7, 0.9]])
     """
     everyone, of_class = split_classes(rows)
     labels = sorted({row.label for row in of_class if row.label is not None})
     columns: dict[int | None, str] = {None: "all nodes"}
-    columns |= {one: class_name(names, one) for one in labels}
+    columns |= {label: class_name(names, label) for label in labels}
     panels: dict[tuple[str, int], list[RelevanceRow]] = {}
     for row in of_class:
         panels.setdefault((row.node_type, row.order), [])
@@ -102,12 +122,17 @@ def draw_heat(ax: Axes, heat: Heat, *, limits: tuple[float, float] | None = None
     """Draws one panel with its numbers.
 
     Args:
-        ax: Where to draw.
-        heat: The numbers.
-        limits: Weights at the ends of the colour scale; ``None`` takes the panel's own.
+        ax: The axes to draw on.
+        heat: The data.
+        limits: Weights at the ends of the colour scale; ``None`` uses the range of the panel.
 
     Returns:
         The coloured mesh, for a colour bar.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> (panel,) = heat_data([RelevanceRow("author", "writes", order=0, weight=0.7)])
+        >>> mesh = draw_heat(Figure().subplots(), panel)
     """
     import matplotlib
 
@@ -144,13 +169,17 @@ def draw_heat(ax: Axes, heat: Heat, *, limits: tuple[float, float] | None = None
 
 
 def heat_figure(panels: Sequence[Heat], title: str, *, axis: str, notes: Sequence[str]) -> Figure:
-    """Draws the panels below each other on one colour scale.
+    """Draws the panels below each other with one colour scale.
 
     Args:
-        panels: At least one.
-        title: Heading.
-        axis: What the columns are.
-        notes: Sentences for the foot.
+        panels: At least one panel.
+        title: Title of the figure.
+        axis: Label of the columns.
+        notes: Sentences below the figure.
+
+    Example:
+        >>> panels = heat_data([RelevanceRow("author", "writes", order=0, weight=0.7)])
+        >>> figure = heat_figure(panels, "Relevance", axis="order", notes=())
     """
     limit = max(6, min(MAX_ROWS, MAX_FIGURE_ROWS // len(panels)))
     panels = [panel.largest(limit) for panel in panels]
@@ -183,7 +212,7 @@ def _by_order(node_type: str, rows: Sequence[RelevanceRow]) -> Heat:
 def _table(
     title: str, rows: Sequence[RelevanceRow], columns: dict[Any, str], keys: Sequence[Any]
 ) -> Heat:
-    """Spreads the rows over columns; ``keys`` has the column of each row."""
+    """Arranges the rows in a matrix; ``keys`` holds the column of each row."""
     at = {key: number for number, key in enumerate(columns)}
     names = _sorted_names(rows)
     weight = np.full((len(names), len(columns)), np.nan)
@@ -196,15 +225,15 @@ def _table(
 
 def _sorted_names(rows: Iterable[RelevanceRow]) -> dict[str, int]:
     """Returns the position of each relation: low orders first, then large weights."""
-    found: dict[str, list[RelevanceRow]] = {}
+    by_relation: dict[str, list[RelevanceRow]] = {}
     for row in rows:
-        found.setdefault(row.relation, []).append(row)
+        by_relation.setdefault(row.relation, []).append(row)
 
     def place(name: str) -> tuple[int, float]:
-        own = found[name]
+        own = by_relation[name]
         return min(row.order for row in own), -sum(row.weight for row in own) / len(own)
 
-    return {name: number for number, name in enumerate(sorted(found, key=place))}
+    return {name: number for number, name in enumerate(sorted(by_relation, key=place))}
 
 
 def _limits(panels: Iterable[Heat]) -> tuple[float, float]:

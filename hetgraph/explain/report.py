@@ -1,4 +1,4 @@
-"""Everything `hetgraph explain` makes of a run: the table, its file and the pictures."""
+"""What `hetgraph explain` makes from a run: the table, its file and the figures."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
 __all__ = ["Explanation", "embedding_data", "explain", "relevance_rows"]
 
 TABLE = "relevance.csv"
-PICTURES = "explain"
+FIGURES = "explain"
 
 ORDERS_DIFFER = "Weights of different orders are not comparable unless the method says so."
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a run relied on, and the files that show it.
+    """What a model relied on, and the files that show it.
 
     Args:
         model: Name of the method.
         dataset: Name of the data set.
-        rows: Relevance, in the order of the model; empty if the method has none.
-        class_names: Names of the classes, empty if the data set has none.
-        files: Paths written, the table first.
-        notes: Sentences on what is missing, and why.
+        rows: Relevance in the order of the model; empty if the method has none.
+        class_names: Names of the classes; empty if the data set has none.
+        files: Paths of the written files, the table first.
+        notes: Sentences about what is missing and why.
     """
 
     model: str
@@ -62,24 +62,34 @@ def explain(
     by_class: bool = False,
     formats: Sequence[str] = ("png", "svg"),
 ) -> Explanation:
-    """Writes ``relevance.csv`` and the folder ``explain`` of pictures into the folder of a run.
+    """Writes ``relevance.csv`` and a folder ``explain`` with figures into the folder of a run.
 
-    Without matplotlib there are no pictures, and a note says so; a method without relevance has no
-    table, heat map and flow, a task without classes no embedding.
+    Without matplotlib there are no figures, and a note says so. A method without relevance has no
+    table, heat map or flow; a task without classes has no embedding figure.
 
     Args:
         run_dir: Folder of a finished run.
         root: Folder of the data sets.
-        by_class: Whether to ask for weights by class, of training and validation nodes.
-        formats: Kinds of picture files: ``"png"``, ``"svg"``, ``"pdf"``; none for no pictures.
+        by_class: Whether to add weights by class, over training and validation nodes.
+        formats: Formats of the figures: ``"png"``, ``"svg"``, ``"pdf"``; empty for no figures.
 
     Raises:
         ConfigError: If the folder holds no run, or a format is unknown.
         OutputError: If a file cannot be written.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> import hetgraph
+        >>> with TemporaryDirectory() as folder:
+        ...     settings = {"train": {"max_epochs": 1}}
+        ...     record = hetgraph.run("rphgnn", out=f"{folder}/run", settings=settings)
+        ...     explanation = explain(f"{folder}/run", formats=())
+        >>> explanation.dataset, explanation.rows[0].node_type
+        ('synthetic/academic', 'author')
     """
     for kind in formats:
         if kind not in style.FORMATS:
-            raise ConfigError(f"unknown picture format {kind!r}.{suggest(kind, style.FORMATS)}")
+            raise ConfigError(f"unknown figure format {kind!r}.{suggest(kind, style.FORMATS)}")
     run = reopen(run_dir, root)
     rows = relevance_rows(run, by_class=by_class)
     notes, files = _remarks(run, rows, by_class), []
@@ -91,9 +101,9 @@ def explain(
         try:
             style.require_matplotlib()
         except ConfigError as error:
-            notes.append(f"No pictures: {error}")
+            notes.append(f"No figures: {error}")
         else:
-            files += _write_pictures(run, rows, formats)
+            files += _write_figures(run, rows, formats)
     return Explanation(
         run.record.model,
         run.record.dataset,
@@ -105,14 +115,19 @@ def explain(
 
 
 def relevance_rows(run: OpenRun, *, by_class: bool = False) -> list[RelevanceRow]:
-    """Asks the model for its relevance; classes are those of the labels the task shows, if any."""
+    """Returns the relevance rows of a run's model.
+
+    Args:
+        run: The run.
+        by_class: Whether to add rows by class, if the task shows labels to the model.
+    """
     model, labels = run.model, run.task.labels
     with torch.no_grad():
         if not by_class or not _has_classes(run):
             return model.relevance(run.inputs)
         if labels.dim() == 1:
             return model.relevance(run.inputs, labels)
-        # A node may have several labels: each is asked for apart.
+        # A node can have several labels: each label is asked for separately.
         rows = model.relevance(run.inputs)
         for label in range(labels.shape[1]):
             classes = torch.where(labels[:, label] > 0, label, -1)
@@ -121,26 +136,26 @@ def relevance_rows(run: OpenRun, *, by_class: bool = False) -> list[RelevanceRow
 
 
 def embedding_data(run: OpenRun) -> dict[str, Scatter]:
-    """Brings the representations of all parts into the plane, with the labels the task shows.
+    """Projects the representations of all splits to two dimensions, with visible labels only.
 
     Returns:
-        Those of the model under ``""``, and before them those on the way there by name.
+        Intermediate representations by name, then the final ones under ``""``.
     """
-    parts = run.task.open_splits()
+    splits = run.task.open_splits()
     by_name: dict[str, dict[str, Tensor]] = {}
     with torch.no_grad():
-        for part in parts:
-            made = {**run.model.earlier(run.inputs, part), "": run.model.embed(run.inputs, part)}
+        for split in splits:
+            made = {**run.model.earlier(run.inputs, split), "": run.model.embed(run.inputs, split)}
             for name, vectors in made.items():
-                by_name.setdefault(name, {})[part] = vectors
-    labels = {part: run.task.labels[ids] for part, ids in parts.items()}
+                by_name.setdefault(name, {})[split] = vectors
+    labels = {split: run.task.labels[ids] for split, ids in splits.items()}
     return {
         name: scatter_data(vectors, labels, seed=run.record.seed)
         for name, vectors in by_name.items()
     }
 
 
-def _write_pictures(
+def _write_figures(
     run: OpenRun, rows: Sequence[RelevanceRow], formats: Sequence[str]
 ) -> list[Path]:
     from hetgraph.explain.flow_picture import flow_figure
@@ -177,16 +192,16 @@ def _write_pictures(
     paths = []
     with style.look():
         for name, draw in made.items():
-            paths += style.save(draw(), run.folder / PICTURES, name, formats)
+            paths += style.save(draw(), run.folder / FIGURES, name, formats)
     return paths
 
 
 def _remarks(run: OpenRun, rows: Sequence[RelevanceRow], by_class: bool) -> list[str]:
     name = run.record.model
     if not rows:
-        return [f"{name} weighs no relations: there is no relevance table."]
+        return [f"{name} weighs no relations, so there is no relevance table."]
     if by_class and not split_classes(rows)[1]:
-        return [f"{name} has the same weights for all nodes: there are none by class."]
+        return [f"{name} has the same weights for all nodes, so there are no weights by class."]
     return []
 
 

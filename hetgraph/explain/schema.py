@@ -1,4 +1,4 @@
-"""What a graph is made of, as a graph of its types: the numbers and the places."""
+"""The schema of a graph as a graph of its types: counts and positions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hetgraph.data.schema import EdgeType
 __all__ = ["Link", "Place", "SchemaData", "schema_data", "schema_layout"]
 
 MAX_PARALLEL = 3
-"""Most links drawn one by one between the same two types."""
+"""Maximum number of links drawn separately between the same two types."""
 
 Place = tuple[float, float]
 
@@ -22,11 +22,11 @@ class Link:
     """Relations between two types, drawn as one line.
 
     Args:
-        src: Node type at the tail.
-        dst: Node type at the head.
-        name: Name of the relation, with that of its declared reverse; or how many there are.
-        num_edges: Edges in one direction, over all relations of the link.
-        directed: Whether the line has a head: no declared reverse leads back.
+        src: Source type.
+        dst: Destination type.
+        name: Names of the relation and its declared reverse, or the number of relations.
+        num_edges: Number of edges in one direction, over all relations of the link.
+        directed: Whether the line has an arrow head, because there is no declared reverse.
     """
 
     src: str
@@ -37,7 +37,7 @@ class Link:
 
     @property
     def ends(self) -> tuple[str, str]:
-        """Both types, in an order that does not depend on the direction."""
+        """Both types in alphabetical order, so independent of the direction."""
         return (self.src, self.dst) if self.src <= self.dst else (self.dst, self.src)
 
 
@@ -49,12 +49,23 @@ class SchemaData:
     links: tuple[Link, ...]
 
     def between(self, link: Link) -> list[Link]:
-        """Returns all links that join the same two types."""
-        return [one for one in self.links if one.ends == link.ends]
+        """Returns all links between the same two types."""
+        return [other for other in self.links if other.ends == link.ends]
 
 
 def schema_data(graph: HeteroGraph) -> SchemaData:
-    """Reads types, counts and links off a graph; a relation and its reverse are one link."""
+    """Returns the types, counts and links of a graph; a relation and its reverse are one link.
+
+    Example:
+        >>> import torch
+        >>> from hetgraph.data import Relation
+        >>> writes = Relation.from_edges(torch.tensor([0, 1]), torch.tensor([0, 0]), 2, 1)
+        >>> key = EdgeType("author", "writes", "paper")
+        >>> nodes = {"author": 2, "paper": 1}
+        >>> data = schema_data(HeteroGraph(num_nodes=nodes, relations={key: writes}))
+        >>> data.num_nodes, data.links[0].name, data.links[0].num_edges
+        ({'author': 2, 'paper': 1}, 'writes', 2)
+    """
     links: list[Link] = []
     seen: set[EdgeType] = set()
     for edge_type, relation in graph.relations.items():
@@ -69,10 +80,14 @@ def schema_data(graph: HeteroGraph) -> SchemaData:
 
 
 def schema_layout(data: SchemaData) -> dict[str, Place]:
-    """Places the types on an ellipse, one that all others are joined to in its middle.
+    """Places the types on an ellipse; the type with the most neighbours is at its centre.
 
     Returns:
-        ``(x, y)`` in units of the ellipse's half axes.
+        ``(x, y)`` by type, in units of the semi-axes of the ellipse.
+
+    Example:
+        >>> schema_layout(SchemaData({"author": 2}, ()))
+        {'author': (0.0, 0.0)}
     """
     names = list(data.num_nodes)
     hub = _hub(data)
@@ -80,20 +95,21 @@ def schema_layout(data: SchemaData) -> dict[str, Place]:
     places: dict[str, Place] = {} if hub is None else {hub: (0.0, 0.0)}
     if len(names) == 1:
         return {names[0]: (0.0, 0.0)}
-    for at, name in enumerate(around):
-        # Two types lie side by side; more begin at the top.
-        angle = math.pi * (1 if len(around) == 2 else 0.5) - 2 * math.pi * at / len(around)
+    for position, name in enumerate(around):
+        # Two types are placed side by side; more types start at the top.
+        start = math.pi * (1 if len(around) == 2 else 0.5)
+        angle = start - 2 * math.pi * position / len(around)
         places[name] = (math.cos(angle), math.sin(angle))
     return places
 
 
 def _hub(data: SchemaData) -> str | None:
-    """Returns the type that has more neighbours than any other, if the others are three or more."""
+    """Returns the type with more neighbouring types than any other, if there are three or more."""
     near: dict[str, set[str]] = {name: set() for name in data.num_nodes}
     for link in data.links:
         near[link.src].add(link.dst)
         near[link.dst].add(link.src)
-    degrees = {name: len(found - {name}) for name, found in near.items()}
+    degrees = {name: len(neighbours - {name}) for name, neighbours in near.items()}
     ranked: Sequence[str] = sorted(degrees, key=lambda name: -degrees[name])
     if len(ranked) < 3 or degrees[ranked[0]] == degrees[ranked[1]]:
         return None
@@ -101,7 +117,7 @@ def _hub(data: SchemaData) -> str | None:
 
 
 def _merge_parallel(links: Sequence[Link]) -> tuple[Link, ...]:
-    """Replaces the links of two types by one that counts them, where they are too many to draw."""
+    """Replaces the links between two types by one with their number, if there are too many."""
     groups: dict[tuple[str, str], list[Link]] = {}
     for link in links:
         groups.setdefault(link.ends, []).append(link)

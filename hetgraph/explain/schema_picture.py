@@ -15,19 +15,25 @@ if TYPE_CHECKING:
 __all__ = ["draw_schema", "schema_figure"]
 
 MAX_NAMED = 8
-"""Most links named on their line; of more, each gets a number that a key explains."""
+"""Maximum number of links named on their lines; more links get numbers and a key."""
 
 BEND = 0.34
-"""Inches by which parallel lines part from each other."""
+"""Distance between parallel lines in inches."""
 
 
 def draw_schema(ax: Axes, data: SchemaData, *, target: str = "") -> Axes:
     """Draws the schema; one unit of the axes is one inch.
 
     Args:
-        ax: Where to draw.
+        ax: The axes to draw on.
         data: Types and links.
-        target: Type to emphasise, the one that predictions are for.
+        target: Type to emphasise: the one that predictions are for.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> link = Link("author", "paper", "writes", num_edges=2, directed=True)
+        >>> data = SchemaData({"author": 2, "paper": 1}, (link,))
+        >>> ax = draw_schema(Figure().subplots(), data, target="author")
     """
     places = _places(data)
     colours = style.colours(data.num_nodes)
@@ -61,7 +67,18 @@ def draw_schema(ax: Axes, data: SchemaData, *, target: str = "") -> Axes:
 
 
 def schema_figure(data: SchemaData, title: str, *, target: str = "") -> Figure:
-    """Draws the schema, with a key of the relations where they are many."""
+    """Draws the schema, with a key if there are many relations.
+
+    Args:
+        data: Types and links.
+        title: Title of the figure.
+        target: Type to emphasise: the one that predictions are for.
+
+    Example:
+        >>> link = Link("author", "paper", "writes", num_edges=2, directed=True)
+        >>> data = SchemaData({"author": 2, "paper": 1}, (link,))
+        >>> figure = schema_figure(data, "Schema", target="author")
+    """
     (left, right), (low, top) = _frame(data)
     width, height = right - left, top - low
     lines = [
@@ -80,15 +97,15 @@ def schema_figure(data: SchemaData, title: str, *, target: str = "") -> Figure:
         axes[1].text(0, 1, "\n".join(key), va="top", fontsize=7.5, transform=axes[1].transAxes)
     style.caption(
         figure,
-        "Numbers: nodes of a type, edges of a relation. A relation and its reverse are one line; "
-        "an arrow has no reverse.",
-        *([f"Bold: {style.label(target)}, the type to be predicted."] if target else []),
+        "Numbers: nodes per type, edges per relation. A relation and its reverse are one line; "
+        "an arrow marks a relation without a reverse.",
+        *([f"Bold: {style.label(target)}, the target type."] if target else []),
     )
     return figure
 
 
 def _places(data: SchemaData) -> dict[str, Place]:
-    """Returns the places in inches: an ellipse with room for every box."""
+    """Returns the positions in inches, on an ellipse with space for every box."""
     num_types = len(data.num_nodes)
     high = 0.45 if num_types == 2 else max(1.9, 0.3 * num_types)
     wide = 1.35 * max(1.9, 0.3 * num_types)
@@ -112,7 +129,7 @@ def _draw_link(ax: Axes, link: Link, data: SchemaData, places: dict[str, Place],
     if link.src == link.dst:
         label_at = _draw_loop(ax, link, data, places)
     else:
-        # Many lines meet in the middle of the picture, where labels would hide each other.
+        # Many lines meet in the middle of the figure, where labels would overlap.
         label_at = _draw_line(ax, link, places, step, 0.4 if text.isdigit() else 0.5)
     ax.text(
         *label_at,
@@ -127,14 +144,14 @@ def _draw_link(ax: Axes, link: Link, data: SchemaData, places: dict[str, Place],
 
 
 def _draw_line(ax: Axes, link: Link, places: dict[str, Place], step: float, along: float) -> Place:
-    """Draws a line between two types, ``step`` bends to the side; returns the label's place."""
+    """Draws a line between two types, ``step`` bends to the side; returns the label's position."""
     from matplotlib.patches import FancyArrowPatch
 
     (x0, y0), (x1, y1) = places[link.src], places[link.dst]
-    # The side is seen from the same end for both directions, lest they fall on each other.
+    # The side is defined from the same end in both directions, so that the lines do not overlap.
     bend = BEND * step * (1 if link.src == link.ends[0] else -1)
     length = math.hypot(x1 - x0, y1 - y0)
-    # The middle of a quadratic curve lies half way to its control point.
+    # The middle of a quadratic curve is half-way to its control point.
     control = (
         (x0 + x1) / 2 + 2 * bend * (y1 - y0) / length,
         (y0 + y1) / 2 - 2 * bend * (x1 - x0) / length,
@@ -160,7 +177,7 @@ def _draw_line(ax: Axes, link: Link, places: dict[str, Place], step: float, alon
 
 
 def _to_border(name: str, dx: float, dy: float) -> float:
-    """Returns the points from the middle of a type's box to its border in a direction."""
+    """Returns the distance in points from the centre of a type's box to its border."""
     half_width, half_height = 0.2 + 0.042 * len(style.label(name, 22)), 0.31
     length = math.hypot(dx, dy)
     inches = min(
@@ -170,7 +187,7 @@ def _to_border(name: str, dx: float, dy: float) -> float:
 
 
 def _draw_loop(ax: Axes, link: Link, data: SchemaData, places: dict[str, Place]) -> Place:
-    """Draws a relation of a type with itself as a ring beside its box; returns its far end."""
+    """Draws a relation from a type to itself as a ring beside its box; returns its far end."""
     from matplotlib.patches import Ellipse
 
     start, end = places[link.src], _loop_end(link, data, places)
@@ -192,15 +209,16 @@ def _draw_loop(ax: Axes, link: Link, data: SchemaData, places: dict[str, Place])
 def _loop_end(link: Link, data: SchemaData, places: dict[str, Place]) -> Place:
     """Returns the far end of a loop, in the widest gap between the other lines of its type."""
     x, y = places[link.src]
-    near = {end for one in data.links if link.src in one.ends for end in one.ends} - {link.src}
-    angles = sorted(math.atan2(places[one][1] - y, places[one][0] - x) for one in near)
+    near = {end for other in data.links if link.src in other.ends for end in other.ends}
+    near -= {link.src}
+    angles = sorted(math.atan2(places[name][1] - y, places[name][0] - x) for name in near)
     if angles:
         following = (*angles[1:], angles[0] + 2 * math.pi)
-        gap, first = max((b - a, a) for a, b in zip(angles, following, strict=True))
+        gap, first = max((end - start, start) for start, end in zip(angles, following, strict=True))
         angle = first + gap / 2
     else:
         angle = math.pi / 2
-    # A box and a label are wider than high, so a loop to the side reaches further.
+    # Boxes and labels are wider than high, so a loop to the side must reach further.
     reach = 0.95 + 0.45 * data.between(link).index(link) + 0.5 * abs(math.cos(angle))
     return x + reach * math.cos(angle), y + reach * math.sin(angle)
 

@@ -1,4 +1,4 @@
-"""How the pictures look, and how they reach the disk."""
+"""The appearance of the figures, and how they are saved."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = [
 FORMATS = ("png", "svg", "pdf")
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442")
-"""Okabe and Ito's colours, which people with any colour vision tell apart; black is for text."""
+"""The palette of Okabe and Ito, distinguishable with any colour vision; black is used for text."""
 
 COLOUR_MAP = "cividis"
 INK, GREY = "#222222", "#8C8C8C"
@@ -58,7 +58,7 @@ _RC = {
     "legend.frameon": False,
     "legend.fontsize": 8.5,
     "savefig.dpi": 160,
-    "svg.hashsalt": "hetgraph",  # The ids in an SVG are then the same in every run.
+    "svg.hashsalt": "hetgraph",  # Makes the ids in an SVG the same in every run.
 }
 _NO_DATES: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
@@ -71,14 +71,14 @@ def require_matplotlib() -> Any:
     """Imports matplotlib.
 
     Raises:
-        ConfigError: If it is not installed, with the command that installs it.
+        ConfigError: If it is not installed. The message gives the command that installs it.
     """
     return require("matplotlib", "hetgraph[plot]")
 
 
 @contextlib.contextmanager
 def look() -> Iterator[None]:
-    """Sets fonts, colours and lines inside the block, whatever the user's settings are."""
+    """Sets fonts, colours and lines within the block, independent of the user's settings."""
     matplotlib = require_matplotlib()
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
@@ -87,7 +87,7 @@ def look() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float, title: str = "") -> Figure:
-    """Returns a figure of a size in inches that no window and no global state knows of."""
+    """Returns a figure of ``width`` x ``height`` inches, without a window or global state."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -101,30 +101,35 @@ def caption(figure: Figure, *sentences: str) -> None:
     figure.supxlabel("\n".join(sentences), x=0.01, ha="left", fontsize=7.5, color="#555555")
 
 
-def label(text: str, width: int = 44) -> str:
-    """Returns a name fit to stand in a picture: one line, at most ``width`` characters.
+def label(text: str, max_length: int = 44) -> str:
+    """Returns a name that fits into a figure: one line, at most ``max_length`` characters.
 
-    The middle of a longer name is left out, since names of relations differ at both ends. Dollar
-    signs are kept from being read as mathematics.
+    A longer name is shortened in the middle, because names of relations differ at both ends. Dollar
+    signs are escaped, so that matplotlib does not read them as mathematics.
+
+    Example:
+        >>> label("author -writes> paper -published_in> venue", max_length=20)
+        'author -wri…n> venue'
     """
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split()) or "(no name)"
-    if len(text) > width:
-        head = (width - 1) * 3 // 5
-        text = f"{text[:head].rstrip()}…{text[head + 1 - width :].lstrip()}"
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    text = " ".join(printable.split()) or "(no name)"
+    if len(text) > max_length:
+        head = (max_length - 1) * 3 // 5
+        text = f"{text[:head].rstrip()}…{text[head + 1 - max_length :].lstrip()}"
     return text.replace("$", r"\$")
 
 
-def labels(names: Sequence[str], width: int = 44) -> list[str]:
-    """Returns :func:`label` of each name; names that would then look alike stay longer."""
-    short = [label(name, width) for name in names]
+def labels(names: Sequence[str], max_length: int = 44) -> list[str]:
+    """Returns :func:`label` of each name; names that would become equal are kept longer."""
+    short = [label(name, max_length) for name in names]
     return [
-        label(name, 4 * width) if short.count(text) > 1 else text
+        label(name, 4 * max_length) if short.count(text) > 1 else text
         for name, text in zip(names, short, strict=True)
     ]
 
 
 def text_width(texts: Iterable[str], size: float) -> float:
-    """Returns the width in inches of the widest text in the standard font, ``size`` points high."""
+    """Returns the width in inches of the widest text in the default font at ``size`` points."""
     from matplotlib.textpath import TextPath
 
     points: float = max(TextPath((0, 0), text, size=size).get_extents().x1 for text in texts)
@@ -132,18 +137,28 @@ def text_width(texts: Iterable[str], size: float) -> float:
 
 
 def number(value: float, largest: float) -> str:
-    """Returns a value with as many decimals as give the largest of its kind three digits."""
+    """Returns a value with the number of decimals that shows ``largest`` with three digits.
+
+    Example:
+        >>> number(0.5, largest=1.0), number(12.345, largest=250.0)
+        ('0.500', '12')
+    """
     digits = 3 - math.ceil(math.log10(largest) - 1e-6) if largest > 0 else 3
     return f"{value:.1e}" if digits > 6 else f"{value:.{max(digits, 0)}f}"
 
 
 def colours(names: Iterable[str]) -> dict[str, str]:
-    """Returns a colour for each name; after the seventh they repeat."""
+    """Returns a colour per name; they repeat after the seventh.
+
+    Example:
+        >>> colours(["author", "paper"])
+        {'author': '#0072B2', 'paper': '#E69F00'}
+    """
     return {name: PALETTE[at % len(PALETTE)] for at, name in enumerate(dict.fromkeys(names))}
 
 
 def save(figure: Figure, folder: Path, name: str, formats: Sequence[str]) -> list[Path]:
-    """Writes a figure in each format, every file whole or not at all.
+    """Writes a figure in each format; a file is either complete or absent.
 
     Returns:
         The paths ``folder/name.format``.

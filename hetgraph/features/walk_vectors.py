@@ -1,4 +1,4 @@
-"""Vectors of nodes from random walks: what DeepWalk learns, by a factorisation."""
+"""Node vectors from random walks: DeepWalk as a matrix factorisation."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class WalkConfig:
     """Settings of walk vectors.
 
     Args:
-        dim: Width of the vectors.
-        walks: Walks from each node.
-        length: Steps of a walk.
-        window: Greatest distance in a walk of two nodes that are said to meet.
-        p: Reluctance to return, as in node2vec.
-        q: Reluctance to move away.
-        negatives: Negative samples that skip-gram would draw for each pair.
-        seed: Draws the walks and the start of the factorisation.
+        dim: Dimension of the vectors.
+        walks: Walks per node.
+        length: Steps per walk.
+        window: Maximum distance of two nodes in a walk that count as a co-occurrence.
+        p: Return parameter of node2vec.
+        q: In-out parameter of node2vec.
+        negatives: Negative samples per pair of the skip-gram objective.
+        seed: Seed of the walks and of the start of the factorisation.
 
     Raises:
-        ConfigError: If a value is out of its range.
+        ConfigError: If a value is out of range.
     """
 
     dim: int = 64
@@ -57,19 +57,25 @@ class WalkConfig:
 
 
 def walk_vectors(edges: CSR, config: WalkConfig | None = None) -> Tensor:
-    """Returns ``[num_nodes, dim]`` float32 vectors; zeros for nodes without an edge.
+    """Returns ``[num_nodes, dim]`` float32 vectors; zeros for nodes without edges.
 
     Skip-gram with negative sampling on walks (DeepWalk, node2vec) implicitly factorises the
-    shifted pointwise mutual information of nodes that meet in a window (Levy and Goldberg, NeurIPS
-    2014; Qiu et al., WSDM 2018). Here the walks are counted and the positive part of that matrix
-    is factorised by a randomised SVD (Halko et al., SIAM Review 53, 2011): no learning rate, no
-    epochs, and the same vectors for the same seed.
+    shifted pointwise mutual information of nodes that co-occur in a window (Levy and Goldberg,
+    NeurIPS 2014; Qiu et al., WSDM 2018). Here co-occurrences are counted and the positive part of
+    that matrix is factorised by a randomised SVD (Halko et al., SIAM Review 53, 2011): no learning
+    rate, no epochs, and the same vectors for the same seed.
 
-    O(num_nodes * walks * length * window) for the counts, O(pairs that meet * dim) for the SVD.
+    O(num_nodes * walks * length * window) for the counts, O(co-occurring pairs * dim) for the SVD.
 
     Args:
-        edges: ``[num_nodes, num_nodes]``; row v holds the nodes that a step from v can go to.
+        edges: ``[num_nodes, num_nodes]``; row v holds the successors of node v.
         config: The settings.
+
+    Example:
+        >>> path = CSR.from_coo(torch.tensor([0, 1, 1, 2]), torch.tensor([1, 0, 2, 1]), (4, 4))
+        >>> vectors = walk_vectors(path, WalkConfig(dim=2))
+        >>> vectors.shape, bool(vectors[3].any())
+        (torch.Size([4, 2]), False)
     """
     config = config or WalkConfig()
     information = ppmi(walk_counts(edges, config), config.negatives)
@@ -77,7 +83,7 @@ def walk_vectors(edges: CSR, config: WalkConfig | None = None) -> Tensor:
 
 
 def walk_counts(edges: CSR, config: WalkConfig) -> sp.csr_array:
-    """Returns ``[num_nodes, num_nodes]`` symmetric counts of meetings within the window."""
+    """Returns ``[num_nodes, num_nodes]`` symmetric counts of co-occurrences in the window."""
     generator = torch.Generator().manual_seed(keyed_seed("walks", config.seed))
     size = edges.num_rows
     starts = (edges.degree > 0).nonzero().squeeze(1)
@@ -86,12 +92,12 @@ def walk_counts(edges: CSR, config: WalkConfig) -> sp.csr_array:
         walks = random_walks(edges, starts, config.length, generator, p=config.p, q=config.q)
         rows, cols = [], []
         for distance in range(1, min(config.window, config.length) + 1):
-            one, other = walks[:, :-distance].reshape(-1), walks[:, distance:].reshape(-1)
-            rows.append(one[other >= 0])
-            cols.append(other[other >= 0])
-        ends = torch.cat(rows).int().numpy(), torch.cat(cols).int().numpy()
-        met = sp.coo_array((np.ones(ends[0].size, np.float32), ends), shape=(size, size))
-        counts = counts + met.tocsr()
+            earlier, later = walks[:, :-distance].reshape(-1), walks[:, distance:].reshape(-1)
+            rows.append(earlier[later >= 0])
+            cols.append(later[later >= 0])
+        pairs = torch.cat(rows).int().numpy(), torch.cat(cols).int().numpy()
+        new = sp.coo_array((np.ones(pairs[0].size, np.float32), pairs), shape=(size, size))
+        counts = counts + new.tocsr()
     return sp.csr_array(counts + counts.T)
 
 
@@ -112,13 +118,13 @@ def factorize(matrix: CSR, dim: int, seed: int) -> Tensor:
 
     Args:
         matrix: ``[n, n]``.
-        dim: Number of columns; zeros are added if ``n`` is smaller.
-        seed: Start of the range finder.
+        dim: Number of columns; padded with zeros if ``n`` is smaller.
+        seed: Seed of the range finder.
     """
     size = matrix.num_rows
     generator = torch.Generator().manual_seed(keyed_seed("factorize", seed))
-    width = min(dim + _OVERSAMPLING, size)
-    basis = torch.randn(size, width, generator=generator)
+    num_directions = min(dim + _OVERSAMPLING, size)
+    basis = torch.randn(size, num_directions, generator=generator)
     for _ in range(_POWER_ITERATIONS):
         basis = torch.linalg.qr(spmm(matrix, basis)).Q
     left, values, _ = torch.linalg.svd(spmm(matrix, basis), full_matrices=False)

@@ -1,4 +1,4 @@
-"""Graphs from and to what others use: tables, PyG, networkx, triples, DGL."""
+"""Conversion of graphs from and to tables, PyG, networkx, triples and DGL."""
 
 from __future__ import annotations
 

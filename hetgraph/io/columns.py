@@ -1,4 +1,4 @@
-"""Columns of numbers to tensors and back."""
+"""Columns of numbers as tensors, and back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Array = np.ndarray[Any, Any]
 
 
 def torch_dtype(name: str) -> torch.dtype:
-    """Returns the floating dtype of a name such as ``"float32"``."""
+    """Returns the floating-point dtype with a name such as ``"float32"``."""
     dtype = getattr(torch, name, None)
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise ConfigError(f"dtype {name!r} is unknown; expected 'float32', 'float64' or 'float16'.")
@@ -40,8 +40,8 @@ def torch_dtype(name: str) -> torch.dtype:
 def dense_columns(source: Source, names: Sequence[str], dtype: str) -> Tensor:
     """Returns columns side by side as ``[num_rows, dim]``.
 
-    A column of numbers or truth values gives one feature; a column of lists of equal length, such
-    as embeddings, gives one for each element.
+    A column of numbers or booleans gives one feature; a column of lists of equal length, such as
+    embeddings, gives one feature per element.
 
     Raises:
         DataError: Naming the table, the column and the row of a missing, infinite or non-numeric
@@ -50,10 +50,10 @@ def dense_columns(source: Source, names: Sequence[str], dtype: str) -> Tensor:
     target = torch_dtype(dtype)
     if isinstance(names, str):
         names = [names]
-    parts = [_numeric(source, name).to(target) for name in names]
-    if len(parts) == 1:
-        return parts[0]
-    return torch.cat(parts, dim=1) if parts else torch.zeros(source.num_rows, 0, dtype=target)
+    blocks = [_numeric(source, name).to(target) for name in names]
+    if len(blocks) == 1:
+        return blocks[0]
+    return torch.cat(blocks, dim=1) if blocks else torch.zeros(source.num_rows, 0, dtype=target)
 
 
 def sparse_column(source: Source, name: str, dim: int | None, dtype: str) -> CSR:
@@ -62,8 +62,8 @@ def sparse_column(source: Source, name: str, dim: int | None, dtype: str) -> CSR
     Args:
         source: The table.
         name: A column of Arrow maps from integers to numbers.
-        dim: Width of the matrix; ``None``: one more than the largest feature.
-        dtype: Floating dtype of the values.
+        dim: Number of columns; ``None``: one more than the largest feature.
+        dtype: Floating-point dtype of the values.
     """
     column, where = source.column(name), _where(source, name)
     if not pa.types.is_map(column.type):
@@ -76,24 +76,24 @@ def sparse_column(source: Source, name: str, dim: int | None, dtype: str) -> CSR
     keys = column.keys.to_numpy(zero_copy_only=False)[span]
     values = column.items.to_numpy(zero_copy_only=False)[span]
     rows = np.repeat(np.arange(source.num_rows), np.diff(offsets))
-    width = dim if dim is not None else int(keys.max(initial=-1)) + 1
+    num_cols = dim if dim is not None else int(keys.max(initial=-1)) + 1
     try:
         weight = torch.from_numpy(values.copy()).to(torch_dtype(dtype))
-        matrix = CSR.from_coo(rows, keys, (source.num_rows, width), weight)
+        matrix = CSR.from_coo(rows, keys, (source.num_rows, num_cols), weight)
     except DataError as error:
         raise DataError(f"{where}: {error}") from error
     return matrix.with_weight(None) if bool((weight == 1).all()) else matrix
 
 
 def categories(source: Source, name: str) -> Tensor:
-    """Returns a column as int64 codes ``[num_rows]``: integers as they are, texts numbered.
+    """Returns a column as int64 codes ``[num_rows]``.
 
-    Texts are numbered in sorted order, so the codes do not depend on the order of the rows.
+    Integers are the codes; texts are numbered in sorted order, independent of the row order.
     """
     column, where = source.column(name), _where(source, name)
     row = missing_row(column)
     if row is not None:
-        raise DataError(f"{where}, row {row} (from 0): the category is missing; fill it.")
+        raise DataError(f"{where}, row {row} (from 0): the category is missing; fill it in.")
     if pa.types.is_integer(column.type):
         return torch.from_numpy(column.cast(pa.int64()).to_numpy().copy())
     if not pa.types.is_large_string(column.type):
@@ -103,11 +103,11 @@ def categories(source: Source, name: str) -> Tensor:
 
 
 def times(source: Source, name: str) -> Tensor:
-    """Returns a column of times ``[num_rows]``: dates and timestamps as int64 in their own unit."""
+    """Returns a column of times ``[num_rows]``; dates and timestamps as int64 in their unit."""
     column, where = source.column(name), _where(source, name)
     row = missing_row(column)
     if row is not None:
-        raise DataError(f"{where}, row {row} (from 0): the time is missing; fill it.")
+        raise DataError(f"{where}, row {row} (from 0): the time is missing; fill it in.")
     kind = column.type
     if pa.types.is_date32(kind) or pa.types.is_time32(kind):
         column = column.cast(pa.int32())
@@ -121,10 +121,10 @@ def times(source: Source, name: str) -> Tensor:
 
 
 def tensor_to_column(values: Tensor) -> pa.Array:
-    """Returns ``[n]`` or ``[n, dim]`` values as a column; rows become lists of fixed length."""
+    """Returns ``[n]`` or ``[n, dim]`` values as a column of numbers or of fixed-size lists."""
     values = values.detach().cpu()
     if values.dtype == torch.bfloat16:
-        values = values.float()  # Arrow has no bfloat16; float32 holds it exactly.
+        values = values.float()  # Arrow has no bfloat16; float32 represents it exactly.
     flat = pa.array(values.contiguous().view(-1).numpy())
     if values.dim() == 1:
         return flat
@@ -142,33 +142,33 @@ def sparse_to_column(matrix: CSR) -> pa.Array:
 
 
 def _numeric(source: Source, name: str) -> Tensor:
-    """Returns one column as ``[num_rows, width]``."""
+    """Returns one column as ``[num_rows, dim]``."""
     column, where = source.column(name), _where(source, name)
     row = missing_row(column)
     if row is not None:
         raise DataError(
-            f"{where}, row {row} (from 0): the value is missing; fill it or leave the column out "
-            "of the features."
+            f"{where}, row {row} (from 0): the value is missing; fill it in or leave the column "
+            "out of the features."
         )
-    width = 1
+    dim = 1
     kind = column.type
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        width = _list_width(column, where)
+        dim = _list_size(column, where)
         column = column.flatten()
     if pa.types.is_boolean(column.type) or not len(column):
-        column = column.cast(pa.uint8())  # A column without rows may have no type of its own.
+        column = column.cast(pa.uint8())  # A column without rows may have no type.
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         hint = "declare it as text or category" if pa.types.is_large_string(kind) else "convert it"
         raise DataError(f"{where} holds {kind}, expected numbers as features; {hint}.")
-    values = column.to_numpy(zero_copy_only=False).reshape(source.num_rows, width)
+    values = column.to_numpy(zero_copy_only=False).reshape(source.num_rows, dim)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         bad = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
-        found = values[bad][~np.isfinite(values[bad])][0]
-        raise DataError(f"{where}, row {bad} (from 0): {found} is not finite; fill or drop it.")
+        value = values[bad][~np.isfinite(values[bad])][0]
+        raise DataError(f"{where}, row {bad} (from 0): {value} is not finite; replace or drop it.")
     return torch.from_numpy(values if values.flags.writeable else values.copy())
 
 
-def _list_width(column: pa.Array, where: str) -> int:
+def _list_size(column: pa.Array, where: str) -> int:
     lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False)
     if not lengths.size:
         fixed = pa.types.is_fixed_size_list(column.type)
@@ -177,7 +177,7 @@ def _list_width(column: pa.Array, where: str) -> int:
     if odd.size:
         raise DataError(
             f"{where}, row {odd[0]} (from 0): the list has {lengths[odd[0]]} values, "
-            f"{lengths[0]} in row 0; all must be equally long."
+            f"{lengths[0]} in row 0; all lists must have the same length."
         )
     return int(lengths[0])
 

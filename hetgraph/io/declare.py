@@ -1,4 +1,4 @@
-"""Tables with the meaning of their columns."""
+"""Declarations of tables: which column means what."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ __all__ = ["EdgeTable", "NodeTable", "Tables"]
 
 @dataclass(frozen=True)
 class NodeTable:
-    """A table with one row a node, and what its columns mean.
+    """A table with one row per node, and the meaning of its columns.
 
     Args:
         table: A pandas ``DataFrame``, a pyarrow ``Table``, anything with the Arrow interface, a
             mapping of columns, or the path of a Parquet, CSV or TSV file.
-        id: Column with the unique ids, of any type; ``None``: the row numbers are the ids.
-        features: Columns of numbers, or of lists of numbers, that become dense features.
-        sparse: Column of Arrow maps ``{feature: value}`` that become sparse features.
-        sparse_dim: Width of the sparse features; ``None``: one more than the largest feature.
-        category: Column of integers or texts that become one category a node.
-        text: Column with a text a node.
-        dtype: Floating dtype of the features.
+        id: Column of unique ids, of any type; ``None``: the row numbers are the ids.
+        features: Columns of numbers or of lists of numbers, as dense features.
+        sparse: Column of Arrow maps ``{feature: value}``, as sparse features.
+        sparse_dim: Dim of the sparse features; ``None``: one more than the largest feature.
+        category: Column of integers or texts, as one category per node.
+        text: Column with the texts of the nodes.
+        dtype: Floating-point dtype of the features.
+
+    Example:
+        >>> NodeTable({"id": [7, 9], "year": [1999, 2001]}, features=["year"]).id
+        'id'
     """
 
     table: Any
@@ -39,16 +43,20 @@ class NodeTable:
 
 @dataclass(frozen=True)
 class EdgeTable:
-    """A table with one row an edge, and what its columns mean.
+    """A table with one row per edge, and the meaning of its columns.
 
     Args:
         table: As for :class:`NodeTable`.
         src: Column with the ids of the source nodes.
         dst: Column with the ids of the destination nodes.
-        weight: Column with a weight an edge.
-        time: Column of numbers, dates or timestamps with the time of an edge.
-        features: Columns of numbers, or of lists of numbers, with edge features.
-        dtype: Floating dtype of weights and features.
+        weight: Column of edge weights.
+        time: Column of edge times: numbers, dates or timestamps.
+        features: Columns of numbers or of lists of numbers, as edge features.
+        dtype: Floating-point dtype of weights and features.
+
+    Example:
+        >>> EdgeTable({"who": ["ann"], "what": [7]}, src="who", dst="what").weight is None
+        True
     """
 
     table: Any
@@ -62,7 +70,17 @@ class EdgeTable:
 
 @dataclass(frozen=True)
 class Tables:
-    """A graph as declared tables; ``from_tables(t.nodes, t.edges, reverses=t.reverses)``."""
+    """A graph as declared tables, as :func:`to_tables` returns it.
+
+    Args:
+        nodes: Node tables by node type.
+        edges: Edge tables by edge type.
+        reverses: Pairs of edge types that hold the same edges in opposite directions.
+
+    Example:
+        >>> Tables({"paper": NodeTable({"id": [7, 9]})}, {}).reverses
+        ()
+    """
 
     nodes: Mapping[str, NodeTable]
     edges: Mapping[EdgeType, EdgeTable]

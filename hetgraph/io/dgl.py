@@ -1,7 +1,7 @@
-"""DGL's heterograph, in both directions, for those who still have DGL installed.
+"""Conversion from and to DGL's heterograph.
 
-DGL is no longer developed, so hetgraph never needs it: reading uses only the methods of the graph
-that is given, writing imports ``dgl`` when it is called.
+DGL is no longer developed, so hetgraph does not depend on it: reading uses only the methods of the
+given graph, and writing imports ``dgl`` when called.
 """
 
 from __future__ import annotations
@@ -28,28 +28,36 @@ def from_dgl(
     find_reverses: bool = True,
     name: str = "",
 ) -> HeteroGraph:
-    """Builds a graph from a ``dgl.DGLGraph`` with types.
+    """Builds a graph from a heterogeneous ``dgl.DGLGraph``.
 
     Args:
         graph: The DGL graph.
-        features: Key of the node features; types without it have none.
+        features: Key of the node features; node types without it have no features.
         edge_weight: Key of the edge weights.
         edge_features: Key of the edge features.
         find_reverses: Declare relations that are exact transposes of each other as reverses.
-        name: What the graph is called.
+        name: Name of the graph.
 
     Raises:
         SchemaError: If ``graph`` is not a DGL graph.
+
+    Example:
+        >>> import dgl
+        >>> import torch
+        >>> edges = {("user", "buys", "item"): (torch.tensor([0, 1]), torch.tensor([2, 2]))}
+        >>> graph = from_dgl(dgl.heterograph(edges, num_nodes_dict={"user": 2, "item": 3}))
+        >>> graph.relation("buys").num_edges
+        2
     """
     if not (hasattr(graph, "canonical_etypes") and hasattr(graph, "ntypes")):
         raise SchemaError(f"expected a dgl.DGLGraph, got a {type(graph).__name__}.")
-    counts = {kind: int(graph.num_nodes(kind)) for kind in graph.ntypes}
+    counts = {node_type: int(graph.num_nodes(node_type)) for node_type in graph.ntypes}
     vectors = {}
-    for kind in graph.ntypes:
-        data = graph.nodes[kind].data
+    for node_type in graph.ntypes:
+        data = graph.nodes[node_type].data
         if features in data:
             value = data[features]
-            vectors[kind] = (
+            vectors[node_type] = (
                 value[:, None] if value.dim() == 1 and value.is_floating_point() else value
             )
     relations = {}
@@ -74,16 +82,21 @@ def from_dgl(
 def to_dgl(graph: HeteroGraph) -> Any:
     """Returns a ``dgl.DGLGraph`` with node data ``feat`` and edge data ``weight`` and ``feat``.
 
-    Sparse features become dense, as DGL holds nothing else.
+    Sparse features become dense, the only form that DGL has.
 
     Raises:
         ConfigError: If dgl is not installed.
+
+    Example:
+        >>> import dgl
+        >>> to_dgl(HeteroGraph(num_nodes={"user": 2}, relations={})).num_nodes("user")
+        2
     """
     dgl = require("dgl", "dgl")
     edges = {tuple(key): relation.edges() for key, relation in graph.relations.items()}
     result = dgl.heterograph(edges, num_nodes_dict=dict(graph.num_nodes))
-    for kind, value in graph.features.items():
-        result.nodes[kind].data["feat"] = value.to_dense() if isinstance(value, CSR) else value
+    for node_type, value in graph.features.items():
+        result.nodes[node_type].data["feat"] = value.to_dense() if isinstance(value, CSR) else value
     for key, relation in graph.relations.items():
         data = result.edges[tuple(key)].data
         if relation.weight is not None:

@@ -1,4 +1,4 @@
-"""A graph as one Arrow table a node type and one an edge type."""
+"""A graph as one Arrow table per node type and per edge type."""
 
 from __future__ import annotations
 
@@ -15,21 +15,28 @@ from hetgraph.data.schema import EdgeType
 from hetgraph.io.columns import sparse_to_column, tensor_to_column
 from hetgraph.io.declare import EdgeTable, NodeTable, Tables
 
-__all__ = ["to_tables"]
+__all__ = ["id_column", "to_tables"]
 
 
 def to_tables(graph: HeteroGraph) -> Tables:
     """Returns a graph as pyarrow tables with their declarations.
 
-    Ids stand in column ``id`` (absent if the graph has none: then row numbers are the ids), edges
-    in ``src`` and ``dst`` as ids. Features become a column of lists, sparse ones of maps.
+    Ids are in column ``id``; a graph without ids has no such column, and row numbers are the ids.
+    The ids of edges are in ``src`` and ``dst``. Features become a column of lists, sparse features
+    one of maps.
+
+    Example:
+        >>> from hetgraph.io import from_tables
+        >>> tables = to_tables(from_tables({"paper": {"id": [7, 9]}}, {}))
+        >>> tables.nodes["paper"].table["id"].to_pylist()
+        [7, 9]
     """
-    nodes = {node_type: _write_nodes(graph, node_type) for node_type in graph.num_nodes}
-    edges = {key: _write_edges(graph, key) for key in graph.relations}
+    nodes = {node_type: _node_table(graph, node_type) for node_type in graph.num_nodes}
+    edges = {key: _edge_table(graph, key) for key in graph.relations}
     return Tables(nodes, edges, graph.schema.reverses)
 
 
-def _write_nodes(graph: HeteroGraph, node_type: str) -> NodeTable:
+def _node_table(graph: HeteroGraph, node_type: str) -> NodeTable:
     columns: dict[str, Any] = {}
     declared: dict[str, Any] = {"id": None}
     if node_type in graph.ids:
@@ -53,12 +60,12 @@ def _write_nodes(graph: HeteroGraph, node_type: str) -> NodeTable:
     return NodeTable(pa.table(columns), **declared)
 
 
-def _write_edges(graph: HeteroGraph, key: EdgeType) -> EdgeTable:
+def _edge_table(graph: HeteroGraph, key: EdgeType) -> EdgeTable:
     relation = graph.relations[key]
     src, dst = relation.edges()
     columns: dict[str, Any] = {
-        "src": _named(graph, key.src, src),
-        "dst": _named(graph, key.dst, dst),
+        "src": id_column(graph, key.src, src),
+        "dst": id_column(graph, key.dst, dst),
     }
     declared: dict[str, Any] = {}
     dtypes = []
@@ -72,13 +79,14 @@ def _write_edges(graph: HeteroGraph, key: EdgeType) -> EdgeTable:
     if relation.edge_time is not None:
         columns["time"], declared["time"] = tensor_to_column(relation.edge_time), "time"
     if dtypes:
-        # One dtype is declared for weights and features: the wider one holds both exactly.
+        # Weights and features share one dtype: the wider one represents both exactly.
         widest = torch.promote_types(dtypes[0], dtypes[-1])
         declared["dtype"] = str(widest).removeprefix("torch.")
     return EdgeTable(pa.table(columns), **declared)
 
 
-def _named(graph: HeteroGraph, node_type: str, rows: Tensor) -> pa.Array:
+def id_column(graph: HeteroGraph, node_type: str, rows: Tensor) -> pa.Array:
+    """Returns the ids of nodes as a column, or their row numbers if the graph has no ids."""
     index = pa.array(rows.cpu().numpy())
     return graph.ids[node_type].take(index) if node_type in graph.ids else index
 

@@ -2,115 +2,117 @@
 
 The layout, with files ending in ``.parquet``, ``.csv`` or ``.tsv``::
 
-    nodes/<type>.parquet                        one row a node
-    edges/<source>__<name>__<destination>.csv   one row an edge
-    hyperedges/<name>.csv                       one row a node in a hyperedge (optional)
-    tables.yaml                                 what the columns mean (optional)
+    nodes/<type>.parquet                        one row per node
+    edges/<source>__<name>__<destination>.csv   one row per edge
+    hyperedges/<name>.csv                       one row per membership (optional)
+    tables.yaml                                 the meaning of the columns (optional)
 
-Without ``tables.yaml`` columns are known by their names: in node tables ``id``, ``features`` (a
-number or list of numbers), ``text``, ``category``, ``label``, ``split`` and ``value``, a number to
-be predicted; in edge tables ``src``, ``dst``, ``weight``, ``time`` and ``features``; in tables of
-hyperedges ``hyperedge``, ``node``, ``node_type`` and ``type``. With it, only what it declares is
-read::
+Without ``tables.yaml`` columns are recognised by their names: in node tables ``id``, ``features``
+(numbers or lists of numbers), ``text``, ``category``, ``label``, ``split`` and ``value`` (a number
+to be predicted); in edge tables ``src``, ``dst``, ``weight``, ``time`` and ``features``; in
+hyperedge tables ``hyperedge``, ``node``, ``node_type`` and ``type``. With it, only what it declares
+is read::
 
     name: my-graph
     nodes:
       paper: {file: nodes/paper.csv, id: key, features: [year, pages], text: title}
       author: nodes/author.csv        # ids in column "id", no features
-      venue: null                     # ids gathered from the edges
+      venue: null                     # ids collected from the edges
     edges:
-      - {type: [author, writes, paper], file: edges/writes.csv, src: who, dst: what, weight: share}
+      - {type: [author, writes, paper], file: edges/writes.csv, src: who, dst: what, weight: times}
     reverses: [[[author, writes, paper], [paper, written_by, author]]]
-    add_reverses: true                # the default: every other relation gets rev_<name>
+    add_reverses: true                # default: other relations get a reverse rev_<name>
     labels: {node_type: paper, column: topic}   # classes: [...], separator: "|"
-    splits: {default: split}          # columns with train, valid, test; without: 60/20/20
+    splits: {default: split}          # columns of the words train, valid and test in the table
+                                      # of the default target; labels without: 60/20/20
     values: {node_type: paper, column: citations}
+    edge_labels: {edge: [author, writes, paper], column: role}    # classes: [...]
+    edge_values: {edge: [author, reads, paper], column: stars, file: stars.csv, src: who, dst: what}
+    links: {edge: [author, writes, paper], column: used_for, file: held_out.csv}
     hyperedges:
       venues: {file: hyperedges/venues.csv, hyperedge: issue, node: paper, node_type: null}
     metapaths: {PAP: paper-author-paper}
-    task: node-importance             # the default if there are values and no labels
+    task: node-importance             # default: the task family of the default target
     info: {license: CC0}
+
+Every kind of target of :mod:`hetgraph.catalog.targets` may be declared under its name, once or
+several times by name: ``links: {small: {edge: ...}, large: {edge: ...}}``. An edge target is a
+column of the relation's table or, with ``file``, of a separate table, whose edges need not be in
+the graph. Splits and task are those of the default target: the one named by ``target: <name>``,
+otherwise the first node target, or the first edge target, in the order of their kinds.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import yaml
+import msgspec
 
 from hetgraph.catalog.dataset import Dataset
+from hetgraph.catalog.targets.base import Target
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import ConfigError, FileFormatError
+from hetgraph.io.declaration import check_declaration, read_declaration
 from hetgraph.io.declare import EdgeTable, NodeTable
 from hetgraph.io.hyperedges import HyperedgeTable, read_hyperedges
 from hetgraph.io.sources import as_source
 from hetgraph.io.tables import from_tables
-from hetgraph.io.targets import DECLARATION, read_node_values, read_targets, section
+from hetgraph.io.targets import DECLARATION, Tables, declared_targets, read_targets
+from hetgraph.registry import targets
 
 __all__ = ["DECLARATION", "load_tables", "table_files", "tables_task"]
 
 _SECTIONS = ("nodes", "edges", "hyperedges")
 _ENDINGS = (".parquet", ".pq", ".csv", ".tsv")
-_KEYS = (
-    "name",
-    "nodes",
-    "edges",
-    "reverses",
-    "add_reverses",
-    "labels",
-    "splits",
-    "values",
-    "hyperedges",
-    "metapaths",
-    "task",
-    "info",
-)
 
 
 def load_tables(folder: str | Path) -> Dataset:
-    """Reads a folder of tables; the layout stands at the top of this module.
+    r"""Reads a folder of tables; see the top of :mod:`hetgraph.io.folder` for the layout.
 
     Raises:
         FileFormatError: If the folder has no tables, or a file cannot be read.
-        ConfigError: If ``tables.yaml`` has an unknown or wrong entry, with a suggestion.
-        DataError: If a table does not fit: see :func:`from_tables`.
+        ConfigError: If ``tables.yaml`` has an unknown key or an invalid value.
+        DataError: If a table is invalid, as in :func:`from_tables`.
+
+    Example:
+        >>> Path("shop/nodes").mkdir(parents=True)
+        >>> _ = Path("shop/nodes/user.csv").write_text("id,features\nann,20\nbob,70\n")
+        >>> load_tables("shop").graph.features["user"].tolist()
+        [[20.0], [70.0]]
     """
     folder = Path(folder)
     spec = _read(folder)
-    nodes = {key: _node_table(folder, key, value) for key, value in spec["nodes"].items()}
-    edges = dict(_edge_table(folder, value) for value in spec["edges"])
+    nodes = {key: _node_table(folder, key, entry) for key, entry in spec["nodes"].items()}
+    edges = dict(_edge_table(folder, entry) for entry in spec["edges"])
     graph = from_tables(
         nodes,
         edges,
-        reverses=[_pair(value) for value in spec.get("reverses") or ()],
-        add_reverses=bool(spec.get("add_reverses", True)),
+        reverses=spec.get("reverses", ()),
+        add_reverses=spec.get("add_reverses", True),
         name=str(spec.get("name") or folder.resolve().name),
     )
-    labels, splits = read_targets(nodes, spec)
-    tables = (spec.get("hyperedges") or {}).items()
-    info = json.loads(json.dumps(spec.get("info") or {}, default=str))
+    read, splits = read_targets(Tables(folder, nodes, edges, graph), spec)
+    hyperedges = spec.get("hyperedges", {}).items()
     return Dataset(
         name=graph.name,
         graph=graph,
-        labels=labels,
+        targets=read,
         splits=splits,
-        values=read_node_values(nodes, spec),
         hypergraphs={
-            str(key): read_hyperedges(_hyperedge_table(folder, key, value), graph, str(key))
-            for key, value in tables
+            key: read_hyperedges(_hyperedge_table(folder, key, entry), graph, key)
+            for key, entry in hyperedges
         },
-        metapaths={str(key): str(path) for key, path in (spec.get("metapaths") or {}).items()},
+        metapaths=spec.get("metapaths", {}),
         task=_task(spec),
-        info=info,
+        info=json.loads(json.dumps(spec.get("info", {}), default=str)),
     )
 
 
 def tables_task(folder: str | Path) -> str:
-    """Returns the family of the task of a folder, from declaration and names of columns alone.
+    """Returns the task family of a folder, from its declaration or column names alone.
 
     Raises:
         UserError: As :func:`load_tables`.
@@ -119,15 +121,15 @@ def tables_task(folder: str | Path) -> str:
 
 
 def table_files(folder: str | Path) -> list[Path]:
-    """Returns the files that :func:`load_tables` reads; none if some lie outside the folder."""
+    """Returns the files that :func:`load_tables` reads; none if some are outside the folder."""
     folder = Path(folder)
     if not (folder / DECLARATION).is_file():
         return sorted(file for section in _SECTIONS for file in _tables_in(folder, section))
-    spec = _declared(folder)
-    hyperedges = (spec.get("hyperedges") or {}).values()
-    values = [*spec["nodes"].values(), *spec["edges"], *hyperedges]
-    names = [value.get("file") if isinstance(value, Mapping) else value for value in values]
-    files = sorted({folder / str(name) for name in names if name})
+    spec = read_declaration(folder / DECLARATION)
+    entries = [*spec["nodes"].values(), *spec["edges"], *spec.get("hyperedges", {}).values()]
+    names = [entry if isinstance(entry, str) else getattr(entry, "file", "") for entry in entries]
+    names += [str(declared.options.get("file", "")) for declared in declared_targets(spec)]
+    files = sorted({folder / name for name in names if name})
     inside = all(folder in file.parents and ".." not in file.parts for file in files)
     return [folder / DECLARATION, *(file for file in files if file.is_file())] if inside else []
 
@@ -136,36 +138,20 @@ def table_files(folder: str | Path) -> list[Path]:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    return _declared(folder) if (folder / DECLARATION).is_file() else _by_convention(folder)
+    path = folder / DECLARATION
+    if path.is_file():
+        return read_declaration(path)
+    return check_declaration(_by_convention(folder), folder)
 
 
 def _task(spec: Mapping[str, Any]) -> str:
-    """What is declared, or what the targets are good for."""
-    given = "node-importance" if spec.get("values") and not spec.get("labels") else ""
-    return str(spec.get("task") or given)
-
-
-def _declared(folder: Path) -> dict[str, Any]:
-    path = folder / DECLARATION
-    try:
-        spec = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise FileFormatError(f"{path} is not valid YAML: {reason}.") from error
-    spec = section(spec, path.name, _KEYS)
-    spec["nodes"] = section(spec.get("nodes"), f"{path.name}: nodes")
-    edges = spec.get("edges") or []
-    if not isinstance(edges, list):
-        raise ConfigError(
-            f"{path.name}: edges is no list; write one entry "
-            "- {type: [source, name, destination], file: ...} for each edge type."
-        )
-    spec["edges"] = edges
-    return spec
+    """Returns the declared task family, or that of the first target."""
+    default = next((declared.kind.task for declared in declared_targets(spec)), "")
+    return str(spec.get("task") or default)
 
 
 def _by_convention(folder: Path) -> dict[str, Any]:
-    """Returns what a ``tables.yaml`` would say, from the names of files and columns."""
+    """Returns the declaration that follows from the names of files and columns."""
     if not folder.is_dir():
         raise FileFormatError(f"{folder} is not a folder; expected nodes/ and edges/ inside.")
     node_files, edge_files = _tables_in(folder, "nodes"), _tables_in(folder, "edges")
@@ -175,23 +161,30 @@ def _by_convention(folder: Path) -> dict[str, Any]:
             "edges/<source>__<name>__<destination>.parquet (or .csv, .tsv)."
         )
     nodes: dict[str, Any] = {}
-    targets: dict[str, dict[str, str]] = {"labels": {}, "splits": {}, "values": {}}
+    with_split: set[str] = set()
+    declared: dict[str, dict[str, str]] = {}
+    kinds: list[type[Target]] = [targets.get(kind) for kind in targets]
     for path in node_files:
         names = as_source(path, f"table {path.stem!r}").names
         known = {key: key for key in ("text", "category") if key in names}
         features = {"features": ["features"]} if "features" in names else {}
         identifier = "id" if "id" in names else None
-        nodes[path.stem] = {"file": str(path), "id": identifier, **known, **features}
-        for target, column in (("labels", "label"), ("values", "value")):
-            if column in names and targets[target]:
+        nodes[path.stem] = {
+            "file": str(path.relative_to(folder)),
+            "id": identifier,
+            **known,
+            **features,
+        }
+        for kind in kinds:
+            if kind.over != "nodes" or kind.column not in names:
+                continue
+            if kind.kind in declared:
                 raise ConfigError(
-                    f"{folder}: both {targets[target]['node_type']!r} and {path.stem!r} have a "
-                    f"column {column!r}; declare the target in {DECLARATION}."
+                    f"{folder}: both {declared[kind.kind]['node_type']!r} and {path.stem!r} have a "
+                    f"column {kind.column!r}; declare the target in {DECLARATION}."
                 )
-            if column in names:
-                targets[target] = {"node_type": path.stem, "column": column}
-        if "label" in names and "split" in names:
-            targets["splits"] = {"default": "split"}
+            declared[kind.kind] = {"node_type": path.stem, "column": kind.column}
+        with_split |= {path.stem} if "split" in names else set()
     edges = []
     for path in edge_files:
         triple = path.stem.split("__")
@@ -203,71 +196,52 @@ def _by_convention(folder: Path) -> dict[str, Any]:
         names = as_source(path, f"table {path.stem!r}").names
         known = {key: key for key in ("weight", "time") if key in names}
         features = {"features": ["features"]} if "features" in names else {}
-        edges.append({"type": triple, "file": str(path), **known, **features})
+        file = str(path.relative_to(folder))
+        edges.append({"type": triple, "file": file, **known, **features})
         nodes |= {key: None for key in (triple[0], triple[2]) if key not in nodes}
     hyperedges: dict[str, Any] = {}
     for path in _tables_in(folder, "hyperedges"):
         names = as_source(path, f"hyperedges {path.stem!r}").names
         known = {key: key for key in ("node_type", "type") if key in names}
-        hyperedges[path.stem] = {"file": str(path), **known}
-    return {"nodes": nodes, "edges": edges, "hyperedges": hyperedges, **targets}
+        hyperedges[path.stem] = {"file": str(path.relative_to(folder)), **known}
+    first = next((target.options for target in declared_targets(declared)), {"node_type": ""})
+    splits = {"default": "split"} if first["node_type"] in with_split else {}
+    return {
+        "nodes": nodes,
+        "edges": edges,
+        "hyperedges": hyperedges,
+        "splits": splits,
+        **declared,
+    }
 
 
 def _tables_in(folder: Path, section: str) -> list[Path]:
-    found = (folder / section).iterdir() if (folder / section).is_dir() else ()
-    return sorted(path for path in found if path.suffix.lower() in _ENDINGS)
+    paths = (folder / section).iterdir() if (folder / section).is_dir() else ()
+    return sorted(path for path in paths if path.suffix.lower() in _ENDINGS)
 
 
-def _node_table(folder: Path, node_type: str, value: Any) -> NodeTable | int | None:
-    if value is None or isinstance(value, int):
-        return value
-    if isinstance(value, str):
-        value = {"file": value}
-    where = f"{DECLARATION}: nodes: {node_type}"
-    keys = ["file", *(one.name for one in fields(NodeTable) if one.name != "table")]
-    options = section(value, where, keys)
-    source = as_source(_path(folder, options, where), f"table {node_type!r}")
-    return NodeTable(source, **_lists(options))
+def _node_table(folder: Path, node_type: str, entry: Any) -> NodeTable | int | None:
+    if entry is None or isinstance(entry, int):
+        return entry
+    return NodeTable(**_table(folder, entry, f"table {node_type!r}"))
 
 
-def _edge_table(folder: Path, value: Any) -> tuple[EdgeType, EdgeTable]:
-    where = f"{DECLARATION}: edges"
-    keys = ["type", "file", *(one.name for one in fields(EdgeTable) if one.name != "table")]
-    options = section(value, where, keys)
-    triple = _triple(options.pop("type", None), where)
-    source = as_source(_path(folder, options, f"{where}: {triple}"), f"table ({triple})")
-    return triple, EdgeTable(source, **_lists(options))
+def _edge_table(folder: Path, entry: Any) -> tuple[EdgeType, EdgeTable]:
+    key = EdgeType(*entry.type)
+    options = _table(folder, entry, f"table ({key})")
+    del options["type"]
+    return key, EdgeTable(**options)
 
 
-def _hyperedge_table(folder: Path, name: Any, value: Any) -> HyperedgeTable:
-    where = f"{DECLARATION}: hyperedges: {name}"
-    keys = ["file", *(one.name for one in fields(HyperedgeTable) if one.name != "table")]
-    options = section({"file": value} if isinstance(value, str) else value, where, keys)
-    source = as_source(_path(folder, options, where), f"hyperedges {name!r}")
-    return HyperedgeTable(source, **options)
+def _hyperedge_table(folder: Path, name: str, entry: Any) -> HyperedgeTable:
+    return HyperedgeTable(**_table(folder, entry, f"hyperedges {name!r}"))
 
 
-def _path(folder: Path, options: dict[str, Any], where: str) -> Path:
-    if "file" not in options:
-        raise ConfigError(f"{where} has no file; add file: <path inside the folder>.")
-    return folder / str(options.pop("file"))
-
-
-def _lists(options: dict[str, Any]) -> dict[str, Any]:
-    """One feature column may be written without a list."""
+def _table(folder: Path, entry: Any, label: str) -> dict[str, Any]:
+    """Returns the fields of a declared table; a text stands for its file alone."""
+    options: dict[str, Any] = (
+        {"file": entry} if isinstance(entry, str) else msgspec.structs.asdict(entry)
+    )
     if isinstance(options.get("features"), str):
         options["features"] = [options["features"]]
-    return options
-
-
-def _triple(value: Any, where: str) -> EdgeType:
-    if not isinstance(value, (list, tuple)) or len(value) != 3:
-        raise ConfigError(f"{where}: type is {value!r}; expected [source, name, destination].")
-    return EdgeType(*map(str, value))
-
-
-def _pair(value: Any) -> tuple[EdgeType, EdgeType]:
-    where = f"{DECLARATION}: reverses"
-    if not isinstance(value, (list, tuple)) or len(value) != 2:
-        raise ConfigError(f"{where} has {value!r}; expected a pair of edge types.")
-    return _triple(value[0], where), _triple(value[1], where)
+    return {"table": as_source(folder / options.pop("file"), label), **options}

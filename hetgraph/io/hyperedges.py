@@ -1,4 +1,4 @@
-"""Hypergraphs as tables with one row a membership, and back."""
+"""Hypergraphs as tables with one row per membership, and back."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class HyperedgeTable:
-    """A table with one row for each node in a hyperedge, and what its columns mean.
+    """A table with one row per membership of a node in a hyperedge, and its columns.
 
     Args:
         table: As for :class:`NodeTable`.
-        hyperedge: Column with the hyperedge, of any type; they are numbered as they first occur.
-        node: Column with the id of the node.
-        node_type: Column with its type; ``None``: the graph has one type alone.
-        type: Column with the type of the hyperedge; ``None``: all are of one type.
+        hyperedge: Column of hyperedge ids, of any type; they are numbered in order of appearance.
+        node: Column of node ids.
+        node_type: Column of node types; ``None``: the graph has a single node type.
+        type: Column of hyperedge types; ``None``: all hyperedges have the same type.
     """
 
     table: Any
@@ -46,7 +46,7 @@ def read_hyperedges(declared: HyperedgeTable, graph: HeteroGraph, name: str) -> 
     Raises:
         DataError: If a value is missing, a node is unknown, a node is listed twice in a hyperedge
             or a hyperedge has two types.
-        SchemaError: If a node type is unknown or not told.
+        SchemaError: If a node type is unknown or not given.
     """
     source = as_source(declared.table, f"hyperedges {name!r}")
     edges, edge_names = _codes(source.written(declared.hyperedge), declared.hyperedge, name)
@@ -56,12 +56,12 @@ def read_hyperedges(declared: HyperedgeTable, graph: HeteroGraph, name: str) -> 
     else:
         types, type_names = _codes(source.written(declared.type), declared.type, name)
     by_edge = np.zeros(len(edge_names), dtype=np.int64)
-    by_edge[edges[::-1]] = types[::-1]  # the first row of each counts
+    by_edge[edges[::-1]] = types[::-1]  # The first row of each hyperedge counts.
     odd = np.flatnonzero(by_edge[edges] != types)
     if odd.size:
         raise DataError(
             f"hyperedges {name!r}, row {odd[0]} (from 0): hyperedge {edge_names[edges[odd[0]]]!r} "
-            "has two types; give each one."
+            "has two types; give each hyperedge one type."
         )
     return Hypergraph.from_pairs(
         nodes, edges, by_edge, num_nodes=graph.num_nodes, type_names=type_names
@@ -69,24 +69,26 @@ def read_hyperedges(declared: HyperedgeTable, graph: HeteroGraph, name: str) -> 
 
 
 def hyperedge_table(hypergraph: Hypergraph, graph: HeteroGraph) -> pa.Table:
-    """Returns the memberships with the ids of the graph; :func:`read_hyperedges` reads it.
+    """Returns the memberships as a table with the ids of the graph.
 
-    Hyperedges without a member cannot be told this way.
+    :func:`read_hyperedges` reads it.
 
     Raises:
-        DataError: If there are some.
+        DataError: If a hyperedge has no members, as a table cannot represent it.
     """
     empty = int((hypergraph.sizes == 0).sum())
     if empty:
-        raise DataError(f"{empty} hyperedges have no member, which a table cannot say; drop them.")
-    edges, nodes = (one.long().numpy() for one in hypergraph.members.coo())
+        raise DataError(
+            f"{empty} hyperedges have no members, which a table cannot represent; drop them."
+        )
+    edges, nodes = (ends.long().numpy() for ends in hypergraph.members.coo())
     ids, kinds = (np.empty(len(nodes), dtype=object) for _ in range(2))
     for node_type, span in node_spans(graph.num_nodes).items():
         rows = np.flatnonzero((nodes >= span.start) & (nodes < span.stop))
-        own = pa.array(nodes[rows] - span.start)
+        names = pa.array(nodes[rows] - span.start)
         if node_type in graph.ids:
-            own = graph.ids[node_type].take(own)
-        ids[rows], kinds[rows] = pc.cast(own, pa.large_string()).to_pylist(), node_type
+            names = graph.ids[node_type].take(names)
+        ids[rows], kinds[rows] = pc.cast(names, pa.large_string()).to_pylist(), node_type
     types = np.array(hypergraph.type_names, dtype=object)[hypergraph.edge_type.numpy()[edges]]
     return pa.table(
         {
@@ -99,15 +101,15 @@ def hyperedge_table(hypergraph: Hypergraph, graph: HeteroGraph) -> pa.Table:
 
 
 def _nodes(declared: HyperedgeTable, graph: HeteroGraph, source: Source, name: str) -> Array:
-    """Numbers of the nodes over all types."""
+    """Returns the global node ids, offset by type."""
     column = source.written(declared.node)
     where = f"hyperedges {name!r}, column {declared.node!r}"
     spans = node_spans(graph.num_nodes)
     if declared.node_type is None:
         if len(spans) > 1:
             raise SchemaError(
-                f"hyperedges {name!r}: the graph has the node types {', '.join(spans)}; tell in a "
-                "column node_type which type each node is of."
+                f"hyperedges {name!r}: the graph has the node types {', '.join(spans)}; give the "
+                "type of each node in a column node_type."
             )
         kinds, kind_names = np.zeros(len(column), dtype=np.int64), list(spans)
     else:
@@ -124,7 +126,7 @@ def _nodes(declared: HyperedgeTable, graph: HeteroGraph, source: Source, name: s
 
 
 def _codes(column: pa.Array, column_name: str, name: str) -> tuple[Array, list[str]]:
-    """Numbers of the values as they first occur, and the values as texts."""
+    """Returns codes in order of appearance, and the values as texts."""
     row = missing_row(column)
     if row is not None:
         raise DataError(

@@ -1,4 +1,4 @@
-"""The user's own node ids, and the way from them to row numbers."""
+"""The user's node ids and their row numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NUMBER = r"^-?[0-9]+$"
 
 
 def show(column: pa.Array, row: int) -> str:
-    """Returns a value as a message quotes it."""
+    """Returns a value as quoted in messages."""
     value = column[row].as_py()
     text = value.hex() if isinstance(value, bytes) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
@@ -32,16 +32,16 @@ def missing_row(column: pa.Array) -> int | None:
 
 
 def check_ids(column: pa.Array, where: str, *, text_file: bool = False) -> pa.Array:
-    """Checks the ids of a node table and brings integers to int64.
+    """Checks the ids of a node table and converts integers to int64.
 
     Args:
         column: The ids.
-        where: How messages call the column.
-        text_file: The ids are text only because the file is; whole numbers that are written the
-            usual way (``7``, not ``007``) become integers.
+        where: Name of the column in messages.
+        text_file: Whether the column is read from a text file: then whole numbers in canonical
+            form (``7``, not ``007``) become integers.
 
     Raises:
-        DataError: If an id is missing or occurs twice.
+        DataError: If an id is missing or repeated.
     """
     row = missing_row(column)
     if row is not None:
@@ -69,7 +69,7 @@ class IdMap:
     """Row numbers by id, for one node type.
 
     Args:
-        node_type: Its name, for messages.
+        node_type: Name of the node type, for messages.
         ids: ``[num_nodes]`` unique ids, or the number of nodes if row numbers are the ids.
     """
 
@@ -80,7 +80,7 @@ class IdMap:
         if self._ids is not None and pa.types.is_int64(self._ids.type):
             values = self._ids.to_numpy()
             if np.array_equal(values, np.arange(len(values))):
-                self._ids = None  # The ids are the row numbers: nothing to look up.
+                self._ids = None  # The ids are the row numbers: no look-up is needed.
 
     def rows(self, column: pa.Array, where: str) -> Array:
         """Returns the row number of every id in ``column``.
@@ -92,7 +92,7 @@ class IdMap:
         if row is not None:
             raise DataError(
                 f"{where}, row {row} (from 0): the {self.node_type!r} id is missing; "
-                "fill it or drop the edge."
+                "fill it in or drop the edge."
             )
         wanted = pa.int64() if self._ids is None else self._ids.type
         if not len(column):
@@ -102,9 +102,9 @@ class IdMap:
             rows: Array = values.to_numpy()
             unknown = (rows < 0) | (rows >= self.num_nodes)
         else:
-            found = pc.index_in(values, value_set=self._ids)
-            unknown = np.asarray(found.is_null())
-            rows = found.fill_null(0).to_numpy()
+            positions = pc.index_in(values, value_set=self._ids)
+            unknown = np.asarray(positions.is_null())
+            rows = positions.fill_null(0).to_numpy()
         if unknown.any():
             self._dangling(column, np.flatnonzero(unknown), where)
         return rows
@@ -138,9 +138,9 @@ class IdMap:
 
 
 def _wide(column: pa.Array) -> pa.Array:
-    """Brings integers to one width, so that int32 and int64 tables fit together."""
+    """Converts integers to int64, so that int32 and int64 tables fit together."""
     kind = column.type
-    if pa.types.is_null(kind):  # An empty column has no type of its own.
+    if pa.types.is_null(kind):  # An empty column has no type.
         return column.cast(pa.int64())
     if pa.types.is_integer(kind) and not pa.types.is_int64(kind):
         try:
@@ -151,7 +151,7 @@ def _wide(column: pa.Array) -> pa.Array:
 
 
 def _numbers(column: pa.Array) -> pa.Array:
-    """Returns texts as int64 if that loses nothing, otherwise as they are."""
+    """Returns texts as int64 if that is lossless, otherwise unchanged."""
     try:
         numbers = column.cast(pa.int64())
     except pa.ArrowInvalid:

@@ -1,9 +1,9 @@
-"""Typed ``networkx.MultiDiGraph``, in both directions.
+"""Conversion from and to a typed ``networkx.MultiDiGraph``.
 
-A node's type stands in its attribute ``type``, an edge's type in its attribute ``type`` or, in a
-multigraph, in its key. Features stand in ``x``, text in ``text``, edge weights in ``weight``, edge
-features in ``x`` and times in ``time``; other attributes are left alone. A whole number in ``x`` is
-a category; other numbers become float32. Types without nodes or edges do not exist there.
+The attribute ``type`` of a node is its type; that of an edge, or its key in a multigraph, is the
+relation. Node attributes ``x`` and ``text`` hold features and text, edge attributes ``weight``,
+``x`` and ``time`` hold weights, features and times; others are ignored. Integers in ``x`` are
+categories; other numbers become float32. Types without nodes or edges do not exist in networkx.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PLAIN = (str, int, float, bytes)
 def networkx_nodes(graph: Any, *, node_type: str = "type") -> dict[str, list[Hashable]]:
     """Returns the nodes of a networkx graph by type, in the order :func:`from_networkx` uses.
 
-    Entry ``i`` of a list is the node with number ``i``; it may be any hashable value.
+    Entry ``i`` of a list is node ``i`` of its type, any hashable value.
 
     Args:
         graph: A networkx graph.
@@ -40,6 +40,13 @@ def networkx_nodes(graph: Any, *, node_type: str = "type") -> dict[str, list[Has
 
     Raises:
         SchemaError: If a node has no type.
+
+    Example:
+        >>> import networkx
+        >>> given = networkx.DiGraph()
+        >>> given.add_nodes_from(["ann", "bob"], type="person")
+        >>> networkx_nodes(given)
+        {'person': ['ann', 'bob']}
     """
     nodes: dict[str, list[Hashable]] = {}
     for node, attributes in graph.nodes(data=True):
@@ -62,19 +69,28 @@ def from_networkx(
 ) -> HeteroGraph:
     """Builds a graph from a typed ``networkx.MultiDiGraph`` or ``DiGraph``.
 
-    ``ids`` holds the nodes themselves if those of a type are all texts, integers, floats or bytes;
-    otherwise their ``repr``. :func:`networkx_nodes` gives the nodes themselves in any case.
+    ``ids`` holds the nodes of a type if they are all texts, integers, floats or bytes, and
+    otherwise their ``repr``; :func:`networkx_nodes` always returns the nodes.
 
     Args:
         graph: The networkx graph.
         node_type: Node attribute with the type.
-        edge_type: Edge attribute with the relation's name, or with the whole triple.
+        edge_type: Edge attribute with the name of the relation, or with the edge type as a triple.
         find_reverses: Declare relations that are exact transposes of each other as reverses.
-        name: What the graph is called; default: the name of the networkx graph.
+        name: Name of the graph; default: that of the networkx graph.
 
     Raises:
         SchemaError: If a node or an edge has no type, or the graph is undirected.
-        DataError: If some nodes of a type have features or text and others have not.
+        DataError: If only some of the nodes of a type have features or text.
+
+    Example:
+        >>> import networkx
+        >>> given = networkx.MultiDiGraph()
+        >>> given.add_node("ann", type="person")
+        >>> given.add_node("tea", type="drink")
+        >>> _ = given.add_edge("ann", "tea", type="likes")
+        >>> from_networkx(given).edge_types
+        (EdgeType(src='person', name='likes', dst='drink'),)
     """
     if not graph.is_directed():
         raise SchemaError(
@@ -83,19 +99,21 @@ def from_networkx(
         )
     nodes = networkx_nodes(graph, node_type=node_type)
     place = {
-        node: (kind, number) for kind, ones in nodes.items() for number, node in enumerate(ones)
+        node: (kind, number)
+        for kind, members in nodes.items()
+        for number, node in enumerate(members)
     }
-    counts = {kind: len(ones) for kind, ones in nodes.items()}
+    counts = {kind: len(members) for kind, members in nodes.items()}
     relations = _relations(graph, place, counts, edge_type)
     linked, pairs = link_reverses(relations) if find_reverses else (relations, ())
-    features = {kind: _vectors(graph, kind, ones) for kind, ones in nodes.items()}
-    text = {kind: _values(graph, kind, ones, "text") for kind, ones in nodes.items()}
+    features = {kind: _vectors(graph, kind, members) for kind, members in nodes.items()}
+    text = {kind: _values(graph, kind, members, "text") for kind, members in nodes.items()}
     return HeteroGraph(
         num_nodes=counts,
         relations=linked,
         features={kind: value for kind, value in features.items() if value is not None},
         reverses=pairs,
-        ids={kind: _ids(ones) for kind, ones in nodes.items()},
+        ids={kind: _ids(members) for kind, members in nodes.items()},
         text={
             kind: pa.array(value, pa.large_string())
             for kind, value in text.items()
@@ -118,21 +136,27 @@ def to_networkx(
 
     Args:
         graph: The graph.
-        nodes: Names of the nodes by type; default ``graph.ids``, or numbers. If a name would occur
-            in two types, numbers become ``(type, number)``, and if need be all ``(type, name)``.
-        features: Whether to copy features and edge features into ``x``.
+        nodes: Names of the nodes by type; default: ``graph.ids``, or else node numbers. If two
+            types share a name, numbers become ``(type, number)``; if that is not enough, all
+            names become ``(type, name)``.
+        features: Whether to copy node and edge features into ``x``.
 
     Raises:
         ConfigError: If networkx is not installed.
-        DataError: If ``nodes`` does not have one name a node.
+        DataError: If ``nodes`` does not have one unique name per node.
+
+    Example:
+        >>> graph = HeteroGraph(num_nodes={"paper": 2}, relations={}, ids={"paper": ["p1", "p2"]})
+        >>> to_networkx(graph).nodes["p1"]
+        {'type': 'paper'}
     """
     networkx = require("networkx", "hetgraph[networkx]")
     result = networkx.MultiDiGraph(name=graph.name)
     names = _names(graph, nodes or {})
-    for kind, ones in names.items():
+    for kind, members in names.items():
         vectors = _rows(graph.features.get(kind)) if features else None
         texts = graph.text[kind].to_pylist() if kind in graph.text else None
-        for number, node in enumerate(ones):
+        for number, node in enumerate(members):
             attributes: dict[str, Any] = {"type": kind}
             if vectors is not None:
                 attributes["x"] = vectors[number]
@@ -153,10 +177,10 @@ def _relations(
     counts: Mapping[str, int],
     edge_type: str,
 ) -> dict[EdgeType, Relation]:
-    found: dict[EdgeType, list[tuple[int, int, Mapping[str, Any]]]] = {}
-    for source, target, label, attributes in _edges(graph):
+    rows_by_type: dict[EdgeType, list[tuple[int, int, Mapping[str, Any]]]] = {}
+    for source, target, edge_key, attributes in _edges(graph):
         (src_type, src), (dst_type, dst) = place[source], place[target]
-        key = _edge_type(attributes.get(edge_type), label, src_type, dst_type)
+        key = _edge_type(attributes.get(edge_type), edge_key, src_type, dst_type)
         if key is None:
             raise SchemaError(
                 f"edge ({source!r}, {target!r}) has no attribute {edge_type!r}; set it, or give "
@@ -167,8 +191,8 @@ def _relations(
                 f"edge ({source!r}, {target!r}) has type ({key}), but runs from {src_type!r} to "
                 f"{dst_type!r}."
             )
-        found.setdefault(key, []).append((src, dst, attributes))
-    return {key: _relation(key, rows, counts) for key, rows in found.items()}
+        rows_by_type.setdefault(key, []).append((src, dst, attributes))
+    return {key: _relation(key, rows, counts) for key, rows in rows_by_type.items()}
 
 
 def _edges(graph: Any) -> Iterable[tuple[Hashable, Hashable, Any, Mapping[str, Any]]]:
@@ -179,8 +203,8 @@ def _edges(graph: Any) -> Iterable[tuple[Hashable, Hashable, Any, Mapping[str, A
             yield source, target, None, attributes
 
 
-def _edge_type(given: Any, label: Any, src_type: str, dst_type: str) -> EdgeType | None:
-    given = label if given is None and not isinstance(label, int) else given
+def _edge_type(given: Any, edge_key: Any, src_type: str, dst_type: str) -> EdgeType | None:
+    given = edge_key if given is None and not isinstance(edge_key, int) else given
     if given is None:
         return None
     if isinstance(given, (tuple, list)) and len(given) == 3:
@@ -216,17 +240,17 @@ def _all_or_none(where: str, name: str, owners: Sequence[Mapping[str, Any]]) -> 
     if not all(has):
         raise DataError(
             f"{where}: {len(has) - sum(has)} of {len(has)} have no attribute {name!r}; set it on "
-            "all of them or on none."
+            "all of them or on none of them."
         )
     return [owner[name] for owner in owners]
 
 
-def _values(graph: Any, kind: str, ones: Sequence[Hashable], name: str) -> list[Any] | None:
-    return _all_or_none(f"nodes of type {kind!r}", name, [graph.nodes[node] for node in ones])
+def _values(graph: Any, kind: str, nodes: Sequence[Hashable], name: str) -> list[Any] | None:
+    return _all_or_none(f"nodes of type {kind!r}", name, [graph.nodes[node] for node in nodes])
 
 
-def _vectors(graph: Any, kind: str, ones: Sequence[Hashable]) -> Tensor | None:
-    values = _values(graph, kind, ones, "x")
+def _vectors(graph: Any, kind: str, nodes: Sequence[Hashable]) -> Tensor | None:
+    values = _values(graph, kind, nodes, "x")
     if values is None:
         return None
     if all(
@@ -240,7 +264,9 @@ def _stack(where: str, values: Sequence[Any]) -> Tensor:
     try:
         rows = np.stack([np.atleast_1d(np.asarray(value)) for value in values])
     except ValueError as error:
-        raise DataError(f"{where}: attribute 'x' differs in length; make all equal.") from error
+        raise DataError(
+            f"{where}: attribute 'x' differs in length; make all lengths equal."
+        ) from error
     if rows.ndim != 2 or rows.dtype.kind not in "fiub":
         raise DataError(f"{where}: attribute 'x' must be a number or a list of numbers.")
     return torch.from_numpy(
@@ -248,14 +274,14 @@ def _stack(where: str, values: Sequence[Any]) -> Tensor:
     )
 
 
-def _ids(ones: Sequence[Hashable]) -> pa.Array:
+def _ids(nodes: Sequence[Hashable]) -> pa.Array:
     for kind in _PLAIN:
-        if all(type(node) is kind for node in ones):
+        if all(type(node) is kind for node in nodes):
             try:
-                return pa.array(ones)
+                return pa.array(nodes)
             except (pa.ArrowInvalid, OverflowError):  # Integers beyond 64 bits.
                 break
-    return pa.array([repr(node) for node in ones])
+    return pa.array([repr(node) for node in nodes])
 
 
 # ------------------------------------------------------------------------------ writing
@@ -273,21 +299,23 @@ def _names(
         if len(set(names[kind])) != count:
             raise DataError(
                 f"nodes of type {kind!r} have {len(set(names[kind]))} different names, expected "
-                f"{count}: one for each node."
+                f"{count}: one per node."
             )
     for numbered_only in (True, False):
-        if len({node for ones in names.values() for node in ones}) < sum(graph.num_nodes.values()):
+        if len({node for members in names.values() for node in members}) < sum(
+            graph.num_nodes.values()
+        ):
             names = {
-                kind: ones
+                kind: members
                 if numbered_only and (kind in given or kind in graph.ids)
-                else [(kind, node) for node in ones]
-                for kind, ones in names.items()
+                else [(kind, node) for node in members]
+                for kind, members in names.items()
             }
     return names
 
 
 def _rows(features: Tensor | CSR | None) -> Any:
-    """Returns one Python value or numpy vector a node."""
+    """Returns one Python value or numpy vector per node."""
     if features is None:
         return None
     if isinstance(features, CSR):
@@ -315,11 +343,11 @@ def _add_edges(
         columns["time"] = relation.edge_time.tolist()
     if relation.edge_features is not None and features:
         columns["x"] = _numpy(relation.edge_features)
-    before, repeat = None, 0
+    previous, repeat = None, 0
     for edge, ends in enumerate(zip(src, dst, strict=True)):
-        repeat = repeat + 1 if ends == before else 0  # Parallel edges stand side by side.
-        before = ends
+        repeat = repeat + 1 if ends == previous else 0  # Parallel edges are adjacent.
+        previous = ends
         attributes = {name: column[edge] for name, column in columns.items()}
-        label = (key.name, repeat) if repeat else key.name
+        edge_key = (key.name, repeat) if repeat else key.name
         source, target = names[key.src][ends[0]], names[key.dst][ends[1]]
-        result.add_edge(source, target, label, type=key.name, **attributes)
+        result.add_edge(source, target, edge_key, type=key.name, **attributes)

@@ -1,11 +1,11 @@
-"""PyTorch Geometric's ``HeteroData``, in both directions.
+"""Conversion from and to PyTorch Geometric's ``HeteroData``.
 
-A store's attributes are read as follows; others are left alone.
+The attributes of a store are read as follows; others are ignored.
 
 =============================  ==========================================================
 node ``x``                     features: dense, sparse, or categories if ``[n]`` integers
 node ``num_nodes``             number of nodes of a type without features
-node ``ids``, ``text``         lists of the user's own ids and of texts
+node ``ids``, ``text``         lists of the user's ids and of texts
 node ``y``, ``*_mask``         labels and splits, by :func:`from_pyg_dataset`
 edge ``edge_index``, ``adj_t`` the edges
 edge ``edge_weight``           weights; also ``edge_attr`` if it is ``[num_edges]``
@@ -29,7 +29,6 @@ from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import DataError, SchemaError, suggest
-from hetgraph.io.labels import random_split
 from hetgraph.io.pyg_targets import read_labels, read_splits, write_targets
 from hetgraph.io.reverses import link_reverses
 from hetgraph.optional import require
@@ -50,14 +49,22 @@ def from_pyg(
 
     Args:
         data: A ``torch_geometric.data.HeteroData``.
-        num_nodes: Numbers of nodes of types that have neither features nor ``num_nodes``.
+        num_nodes: Number of nodes of each type without features and ``num_nodes``.
         find_reverses: Declare relations that are exact transposes of each other as reverses, so
-            that splits and audits know of them.
-        name: What the graph is called.
+            that splits and audits account for them.
+        name: Name of the graph.
 
     Raises:
-        DataError: Naming the type, what was found and what was expected.
-        SchemaError: If ``data`` is not a ``HeteroData`` or an edge type has an unknown end.
+        DataError: Naming the type, the value and what was expected.
+        SchemaError: If ``data`` is not a ``HeteroData`` or an edge type has an unknown node type.
+
+    Example:
+        >>> from torch_geometric.data import HeteroData
+        >>> data = HeteroData()
+        >>> data["paper"].x = torch.eye(3)
+        >>> data["paper", "cites", "paper"].edge_index = torch.tensor([[0, 1], [2, 2]])
+        >>> from_pyg(data).relation("cites").num_edges
+        2
     """
     if not (hasattr(data, "node_types") and hasattr(data, "edge_types")):
         raise SchemaError(
@@ -72,15 +79,15 @@ def from_pyg(
         counts[node_type] = _count(node_type, store, num_nodes or {})
         if "x" in store:
             features[node_type] = _features(node_type, store["x"])
-        for what, found in columns.items():
-            if what in store:
-                found[node_type] = list(store[what])
+        for attribute, by_type in columns.items():
+            if attribute in store:
+                by_type[node_type] = list(store[attribute])
     relations: dict[EdgeType, Relation] = {}
     for key in (EdgeType(*triple) for triple in data.edge_types):
         for end in (key.src, key.dst):
             if end not in counts:
                 raise SchemaError(
-                    f"edge type ({key}) has nodes of type {end!r}, of which data knows nothing; "
+                    f"edge type ({key}) has nodes of type {end!r}, which is unknown; "
                     f"set data[{end!r}].num_nodes or give num_nodes={{{end!r}: ...}}."
                 )
         relations[key] = _relation(key, data[tuple(key)], counts)
@@ -95,40 +102,54 @@ def from_pyg_dataset(
 ) -> Dataset:
     """Builds a data set from a ``HeteroData`` with ``y`` and masks.
 
-    Negative and NaN labels mean not labelled; a ``[n, num_classes]`` label is multi-label. Masks
-    of shape ``[n, k]`` give ``k`` splits. Without a train and a test mask the labelled nodes are
+    Negative and NaN labels mean not labelled; ``[n, num_classes]`` labels are multi-label. Masks
+    of shape ``[n, k]`` give ``k`` splits. Without train and test masks the labelled nodes are
     split 60/20/20.
 
     Args:
         data: A ``torch_geometric.data.HeteroData``.
         node_type: The target type; default: the only one with ``y``.
-        name: What the data set is called.
+        name: Name of the data set.
         **options: As for :func:`from_pyg`.
 
     Raises:
-        SchemaError: If the target type is not clear.
+        SchemaError: If the target type is ambiguous or has no ``y``.
+
+    Example:
+        >>> from torch_geometric.data import HeteroData
+        >>> data = HeteroData()
+        >>> data["paper"].y = torch.tensor([0, 1, -1, 0, 1, 1])
+        >>> from_pyg_dataset(data).labels.index.tolist()
+        [0, 1, 3, 4, 5]
     """
     graph = from_pyg(data, name=name, **options)
     labelled = [key for key in data.node_types if "y" in data[key]]
     if node_type is None and not labelled:
         return Dataset(name, graph)
     if node_type is None and len(labelled) > 1:
-        raise SchemaError(f"several node types have y, choose one: node_type in {labelled}.")
+        raise SchemaError(
+            f"several node types have y; choose one of them: node_type in {labelled}."
+        )
     target = node_type or labelled[0]
     if target not in labelled:
         raise SchemaError(f"node type {target!r} has no y.{suggest(target, labelled)}")
     labels = read_labels(target, torch.as_tensor(data[target]["y"]), graph.num_nodes[target])
-    splits = read_splits(data[target]) or {"random-60-20-20": random_split(labels)}
+    splits = read_splits(data[target]) or labels.default_splits()
     return Dataset(name, graph, labels, splits)
 
 
 def to_pyg(data: HeteroGraph | Dataset) -> Any:
-    """Returns a ``HeteroData``; of a data set also ``y`` and the masks of its first split.
+    """Returns a ``HeteroData``; for a data set with ``y`` and the masks of its first split.
 
-    Nodes without a label have ``y`` -1, or NaN if a node can have several classes.
+    Nodes without a label have ``y`` -1, or NaN if labels are multi-label.
 
     Raises:
         ConfigError: If torch_geometric is not installed.
+
+    Example:
+        >>> graph = HeteroGraph(num_nodes={"paper": 3}, relations={})
+        >>> to_pyg(graph)["paper"].num_nodes
+        3
     """
     hetero = require("torch_geometric.data", "hetgraph[pyg]").HeteroData()
     graph = data.graph if isinstance(data, Dataset) else data
@@ -190,7 +211,7 @@ def _features(node_type: str, x: Any) -> Tensor | CSR:
 
 
 def _from_sparse(matrix: Tensor) -> CSR:
-    """Returns a sparse tensor of any layout as a CSR; explicit ones become no weight."""
+    """Returns a sparse tensor of any layout as a CSR, without weights if all values are 1."""
     coo = matrix.to_sparse(layout=torch.sparse_coo).coalesce()
     rows, cols = coo.indices()
     values = coo.values()
@@ -233,7 +254,7 @@ def _relation(key: EdgeType, store: Mapping[str, Any], counts: Mapping[str, int]
 def _edges(
     key: EdgeType, store: Mapping[str, Any], counts: Mapping[str, int]
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Returns sources, destinations and the weights that an adjacency matrix holds."""
+    """Returns sources, destinations and the weights of an adjacency matrix."""
     if "edge_index" in store:
         index = store["edge_index"]
         index = index.as_tensor() if hasattr(index, "as_tensor") else index

@@ -1,4 +1,4 @@
-"""Reverse pairs that other formats hold but do not declare."""
+"""Detection of reverse relations in formats that do not declare them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ def link_reverses(
 ) -> tuple[dict[EdgeType, Relation], tuple[tuple[EdgeType, EdgeType], ...]]:
     """Finds relations that hold the same edges in opposite directions.
 
-    Formats without such a declaration (PyG, networkx) make it easy to leave the answer of a held
-    out link in its reverse. Two relations are a pair only if every edge and every value agree; a
-    symmetric relation inside one type is its own reverse.
+    In formats without such a declaration (PyG, networkx), a held-out link easily leaks through its
+    reverse. Two relations are a pair only if all their edges and values agree; a symmetric
+    relation within one node type is its own reverse.
 
     Args:
-        relations: By edge type.
+        relations: Relations by edge type.
 
     Returns:
-        The relations, in which the second of a pair shares the memory of the first one's
-        transpose, and the pairs.
+        The relations, where the second of a pair shares memory with the transpose of the first;
+        and the pairs.
     """
     linked, pairs = dict(relations), []
     unpaired = list(relations)
@@ -38,7 +38,7 @@ def link_reverses(
             if (other.src, other.dst) == (first.dst, first.src)
             and relations[other].num_edges == relations[first].num_edges
         ]
-        # A name such as rev_writes decides when several relations hold the same edges.
+        # A name such as rev_writes decides if several relations hold the same edges.
         candidates.sort(key=lambda other: first.name not in other.name)
         for other in candidates:
             if _equal(relations[first].transpose, relations[other]):
@@ -50,8 +50,8 @@ def link_reverses(
     return linked, tuple(pairs)
 
 
-def _equal(one: Relation, other: Relation) -> bool:
-    mine, theirs = one._tensors(), other._tensors()
-    return mine.keys() == theirs.keys() and all(
-        mine[key].dtype == theirs[key].dtype and torch.equal(mine[key], theirs[key]) for key in mine
+def _equal(first: Relation, second: Relation) -> bool:
+    left, right = first._tensors(), second._tensors()
+    return left.keys() == right.keys() and all(
+        left[key].dtype == right[key].dtype and torch.equal(left[key], right[key]) for key in left
     )

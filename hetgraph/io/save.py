@@ -19,12 +19,10 @@ from hetgraph.io.declare import EdgeTable, NodeTable
 from hetgraph.io.export import to_tables
 from hetgraph.io.folder import DECLARATION
 from hetgraph.io.hyperedges import hyperedge_table
-from hetgraph.io.labels import label_column, split_column
-from hetgraph.io.values import value_column
+from hetgraph.io.save_targets import WrittenTargets
 
 __all__ = ["save_tables"]
 
-_SEPARATOR = "|"
 _SIGNATURE = "# Written by hetgraph.io.save_tables, which may replace this folder.\n"
 _NODE_OPTIONS = ("id", "features", "sparse", "sparse_dim", "category", "text", "dtype")
 _EDGE_OPTIONS = ("weight", "time", "features", "dtype")
@@ -38,17 +36,26 @@ def save_tables(
 ) -> None:
     """Writes a graph or a data set as tables that :func:`load_tables` reads back.
 
+    Node targets become columns of the node tables; edge targets and held-out links become separate
+    tables in ``targets/``. What tables cannot represent, such as held-out links of several
+    relations in one target, is skipped with a warning.
+
     Args:
-        data: The graph, or the data set with labels, splits, values, hypergraphs and meta-paths.
-            Held-out links are not written: their declaration has no place for them yet.
-        folder: Where to write; a folder that this function wrote before is replaced.
-        format: ``"parquet"``, or ``"csv"`` for people and other programs: there, a vector becomes
-            one column for each value.
+        data: The graph, or the data set with targets, splits, hypergraphs and meta-paths.
+        folder: The output folder; it is replaced if this function wrote it.
+        format: ``"parquet"``, or ``"csv"``, in which a vector becomes one column per value.
 
     Raises:
         ConfigError: If the format is unknown or cannot hold the features.
-        DataError: If a hyperedge has no member.
+        DataError: If a hyperedge has no members.
         OutputError: If the folder cannot be written.
+
+    Example:
+        >>> from hetgraph.io import load_tables
+        >>> graph = HeteroGraph(num_nodes={"paper": 3}, relations={}, name="papers")
+        >>> save_tables(graph, "papers", format="csv")
+        >>> load_tables("papers").graph.num_nodes["paper"]
+        3
     """
     if format not in ("parquet", "csv"):
         raise ConfigError(f"format {format!r} is unknown; expected 'parquet' or 'csv'.")
@@ -57,10 +64,11 @@ def save_tables(
     tables = to_tables(dataset.graph)
     spec: dict[str, Any] = {"name": dataset.graph.name, "nodes": {}, "edges": []}
     used: set[str] = set()
+    written = WrittenTargets(dataset, lists=format == "parquet")
     with atomic_dir(folder, marker=DECLARATION) as temporary:
         for node_type, node in tables.nodes.items():
             table, options = _flat(node, format), _options(node, _NODE_OPTIONS)
-            table = _with_targets(table, node_type, dataset, format)
+            table = written.add_columns(table, node_type)
             file = f"nodes/{_file_name(node_type, used)}.{format}"
             _write(table, temporary / file)
             _rename_features(options, table)
@@ -71,6 +79,10 @@ def save_tables(
             _write(table, temporary / file)
             _rename_features(options, table)
             spec["edges"].append({"type": list(edge_type), "file": file, **options})
+        for name, table in written.tables():
+            file = f"targets/{_file_name(name, used)}.{format}"
+            _write(table, temporary / file)
+            written.place(name, file)
         for name, hypergraph in dataset.hypergraphs.items():
             file = f"hyperedges/{_file_name(name, used)}.{format}"
             _write(hyperedge_table(hypergraph, dataset.graph), temporary / file)
@@ -78,30 +90,30 @@ def save_tables(
             spec.setdefault("hyperedges", {})[name] = known
         spec["reverses"] = [[list(a), list(b)] for a, b in tables.reverses]
         spec["add_reverses"] = False
-        spec |= _declare_targets(dataset, format)
+        spec |= written.declaration() | _declare_rest(dataset)
         text = yaml.safe_dump(spec, sort_keys=False, allow_unicode=True)
         (temporary / DECLARATION).write_text(_SIGNATURE + text, encoding="utf-8")
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Tables that a person declared are never replaced."""
+    """Refuses to replace a folder with a ``tables.yaml`` of the user."""
     path = folder / DECLARATION
     if path.is_file() and not path.read_text("utf-8", "replace").startswith(_SIGNATURE):
         raise OutputError(
-            f"will not replace the folder {folder}: its {DECLARATION} was not written by "
+            f"the folder {folder} is not replaced: its {DECLARATION} was not written by "
             "save_tables; choose another folder."
         )
 
 
 def _options(table: NodeTable | EdgeTable, names: tuple[str, ...]) -> dict[str, Any]:
-    """Returns the declarations that differ from the defaults."""
+    """Returns the options that differ from the defaults."""
     default = type(table)(None)
     values = {name: getattr(table, name) for name in names}
     return {name: value for name, value in values.items() if value != getattr(default, name)}
 
 
 def _flat(table: NodeTable | EdgeTable, format: str) -> pa.Table:
-    """Returns the Arrow table, for CSV with one column for each value of a vector."""
+    """Returns the Arrow table; for CSV with one column per value of a vector."""
     data: pa.Table = table.table
     if format == "parquet":
         return data
@@ -111,9 +123,9 @@ def _flat(table: NodeTable | EdgeTable, format: str) -> pa.Table:
         if pa.types.is_map(column.type):
             raise ConfigError("CSV cannot hold sparse features; use format='parquet'.")
         if pa.types.is_fixed_size_list(column.type):
-            width = column.type.list_size
+            dim = column.type.list_size
             values = column.flatten()
-            columns |= {f"{name}{i}": values[i::width] for i in range(width)}
+            columns |= {f"{name}{i}": values[i::dim] for i in range(dim)}
         else:
             columns[name] = column
     return pa.table(columns)
@@ -125,32 +137,8 @@ def _rename_features(options: dict[str, Any], table: pa.Table) -> None:
         options["features"] = names
 
 
-def _with_targets(table: pa.Table, node_type: str, dataset: Dataset, format: str) -> pa.Table:
-    labels, values = dataset.labels, dataset.values
-    rows = dataset.graph.num_nodes[node_type]
-    if values is not None and values.node_type == node_type:
-        table = table.append_column("value", value_column(values, rows))
-    if labels is None or labels.node_type != node_type:
-        return table
-    separator = _SEPARATOR if format == "csv" else None
-    table = table.append_column("label", label_column(labels, rows, separator=separator))
-    for name, split in dataset.splits.items():
-        table = table.append_column(f"split {name}", split_column(split, rows))
-    return table
-
-
-def _declare_targets(dataset: Dataset, format: str) -> dict[str, Any]:
+def _declare_rest(dataset: Dataset) -> dict[str, Any]:
     spec: dict[str, Any] = {}
-    labels = dataset.labels
-    if labels is not None:
-        classes: list[Any] = list(labels.class_names) or list(range(labels.num_classes))
-        spec["labels"] = {"node_type": labels.node_type, "column": "label", "classes": classes}
-        if labels.multi_label and format == "csv":
-            spec["labels"]["separator"] = _SEPARATOR
-        if dataset.splits:
-            spec["splits"] = {name: f"split {name}" for name in dataset.splits}
-    if dataset.values is not None:
-        spec["values"] = {"node_type": dataset.values.node_type, "column": "value"}
     if dataset.task:
         spec["task"] = dataset.task
     if dataset.metapaths:
@@ -161,16 +149,16 @@ def _declare_targets(dataset: Dataset, format: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Returns what YAML can hold without tags."""
+    """Returns a value that YAML represents without tags."""
     if isinstance(value, dict) or hasattr(value, "items"):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [_plain(entry) for entry in value]
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
 def _file_name(name: str, used: set[str]) -> str:
-    """Returns an unused name that every file system takes; the declaration has the true one."""
+    """Returns an unused file name that is valid on every file system."""
     safe = unique = re.sub(r"[^A-Za-z0-9_-]+", "-", name)[:60]
     while unique.lower() in used:
         unique = f"{safe}-{len(used)}"

@@ -1,4 +1,4 @@
-"""One way to read a column, whatever the table is: a DataFrame, an Arrow table, a file, a dict."""
+"""Columns by name from any table: a DataFrame, an Arrow table, a file or a mapping."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null"]
 
 
 class Source(ABC):
-    """A table of which columns are read by name, when they are needed.
+    """A table whose columns are read by name, on demand.
 
     Args:
-        label: How messages call the table, such as ``table 'paper'``.
+        label: Name of the table in messages, such as ``table 'paper'``.
     """
 
     def __init__(self, label: str) -> None:
@@ -45,16 +45,16 @@ class Source(ABC):
         """Returns a column that exists."""
 
     def check(self, name: str) -> None:
-        """Refuses a name that is no column.
+        """Checks that a column exists.
 
         Raises:
-            DataError: With a suggestion.
+            DataError: If it does not, with a suggestion.
         """
         if name not in self.names:
             raise DataError(f"{self.label} has no column {name!r}.{suggest(name, self.names)}")
 
     def column(self, name: str) -> pa.Array:
-        """Returns a column without chunks; dictionaries are decoded, extensions unwrapped.
+        """Returns a column as one array; dictionaries are decoded, extension types unwrapped.
 
         Raises:
             DataError: If the column does not exist or mixes types.
@@ -71,12 +71,12 @@ class Source(ABC):
         return plain(column)
 
     def written(self, name: str) -> pa.Array:
-        """Returns a column of ids or texts; a text file gives what is written, untouched."""
+        """Returns a column of ids or texts; of a text file exactly as written."""
         return self.column(name)
 
     @property
     def is_text_file(self) -> bool:
-        """Whether types are only guessed, as the file holds nothing but text."""
+        """Whether the table is a text file, whose types are inferred."""
         return False
 
 
@@ -96,16 +96,16 @@ def plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def as_source(table: Any, label: str) -> Source:
-    """Wraps a table.
+    """Returns a table as a :class:`Source`.
 
     Args:
         table: A pandas ``DataFrame``, a pyarrow ``Table``, anything with the Arrow PyCapsule
             interface (polars, duckdb), a mapping of columns, or the path of a Parquet, CSV or TSV
             file.
-        label: How messages call it.
+        label: Name of the table in messages.
 
     Raises:
-        DataError: If it is none of these.
+        DataError: If ``table`` is none of these.
         FileFormatError: If a file is missing or cannot be read.
     """
     if isinstance(table, Source):
@@ -160,11 +160,11 @@ def read_csv(
 
     Args:
         path: The file, UTF-8.
-        separator: What stands between fields.
-        text: Keep every field as the text that is written; otherwise types are inferred, and the
-            usual words for a missing value (``NA``, ``null``, ...) count as missing.
+        separator: The field separator.
+        text: Whether to keep every field as written; otherwise types are inferred, and ``NA``,
+            ``null``, ... are missing values.
         header: Whether the first line names the columns; otherwise they are ``f0``, ``f1``, ...
-        quotes: Whether ``"`` encloses fields; otherwise it is a letter like any other.
+        quotes: Whether ``"`` encloses fields; otherwise it is an ordinary character.
     """
     read = pcsv.ReadOptions(autogenerate_column_names=not header)
     parse = pcsv.ParseOptions(
@@ -226,7 +226,7 @@ class _MappingSource(Source):
         self._columns = columns
         lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) > 1:
-            raise DataError(f"{label}: its columns differ in length: {lengths}.")
+            raise DataError(f"{label}: the columns differ in length: {lengths}.")
 
     @property
     def names(self) -> Sequence[str]:
@@ -240,7 +240,7 @@ class _MappingSource(Source):
         values = self._columns[name]
         if isinstance(values, (pa.Array, pa.ChunkedArray)):
             return values
-        if getattr(values, "ndim", 1) == 2:  # A matrix: one row of values a table row.
+        if getattr(values, "ndim", 1) == 2:  # A matrix: one row of values per table row.
             values = values.numpy() if hasattr(values, "numpy") else values
             return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
         return pa.array(values)
@@ -268,7 +268,7 @@ class _ParquetSource(Source):
 
 
 class _CsvSource(Source):
-    """A text file, parsed when a column is first asked for: with types, or as it is written."""
+    """A text file, parsed on first access: with inferred types, or as written."""
 
     def __init__(self, path: Path, separator: str, label: str) -> None:
         super().__init__(label)

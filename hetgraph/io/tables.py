@@ -1,4 +1,4 @@
-"""Graphs from one table a node type and one table an edge type."""
+"""Graphs from one table per node type and per edge type."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ EdgeKey = tuple[str, str, str]
 
 
 @dataclass
-class _NodeParts:
-    """What the node tables give, by type."""
+class _NodeData:
+    """Contents of the node tables by node type."""
 
     maps: dict[str, IdMap] = field(default_factory=dict)
     ids: dict[str, pa.Array] = field(default_factory=dict)
@@ -49,28 +49,28 @@ def from_tables(
 ) -> HeteroGraph:
     """Builds a graph from tables.
 
-    The ids may be numbers, texts or UUIDs; they are kept in ``graph.ids[type]``, where entry ``i``
-    is the id of node ``i``. Nodes keep the order of their table.
+    Ids may be numbers, texts or UUIDs; ``graph.ids[type]`` keeps them, in the order of the nodes,
+    which is that of their table.
 
     Args:
-        nodes: By node type a :class:`NodeTable`, or a bare table with ids in ``id_column``, or the
-            number of nodes (ids 0, 1, ...), or ``None``: the ids are gathered from the edges and
+        nodes: By node type a :class:`NodeTable`, a plain table with ids in ``id_column``, the
+            number of nodes (ids 0, 1, ...), or ``None``: the ids are collected from the edges and
             sorted.
-        edges: By ``(source type, name, destination type)`` an :class:`EdgeTable`, or a bare table
+        edges: By ``(source type, name, destination type)`` an :class:`EdgeTable`, or a plain table
             with columns ``src_column`` and ``dst_column``.
-        id_column: Name of the id column of bare node tables.
-        src_column: Name of the source column of bare edge tables.
-        dst_column: Name of the destination column of bare edge tables.
+        id_column: Name of the id column of plain node tables.
+        src_column: Name of the source column of plain edge tables.
+        dst_column: Name of the destination column of plain edge tables.
         reverses: Pairs of edge types that hold the same edges in opposite directions.
         add_reverses: Add a declared reverse, ``rev_<name>``, to every relation without one.
-        name: What the graph is called.
+        name: Name of the graph.
 
     Returns:
         The validated graph.
 
     Raises:
-        DataError: Naming the table, column, row and value: an edge that ends nowhere, a repeated
-            or missing id, a feature that is no finite number.
+        DataError: If an edge has an unknown end, an id is repeated or missing, or a feature is not
+            a finite number; naming table, column, row and value.
         SchemaError: If an edge type names a node type that ``nodes`` lacks.
 
     Example:
@@ -93,24 +93,24 @@ def from_tables(
             if node_type not in nodes:
                 raise SchemaError(
                     f"table ({key}) needs node type {node_type!r}, which has no table."
-                    f"{suggest(node_type, nodes)} Give {node_type!r}: None to gather its ids from "
-                    "the edges."
+                    f"{suggest(node_type, nodes)} Give {node_type!r}: None to collect its ids "
+                    "from the edges."
                 )
-    parts = _NodeParts()
+    data = _NodeData()
     for node_type, table in nodes.items():
         if table is None:
-            gathered = _gather(node_type, edge_tables)
-            parts.maps[node_type] = IdMap(node_type, gathered)
-            parts.ids[node_type] = gathered
+            ids = _ids_of_edges(node_type, edge_tables)
+            data.maps[node_type] = IdMap(node_type, ids)
+            data.ids[node_type] = ids
         else:
-            _read_nodes(parts, node_type, _node_table(node_type, table, id_column))
+            _read_nodes(data, node_type, _node_table(node_type, table, id_column))
     graph = HeteroGraph(
-        num_nodes={node_type: one.num_nodes for node_type, one in parts.maps.items()},
-        relations={key: _read_edges(key, edge_tables[key], parts.maps) for key in edge_tables},
-        features=parts.features,
+        num_nodes={node_type: ids.num_nodes for node_type, ids in data.maps.items()},
+        relations={key: _read_edges(key, edge_tables[key], data.maps) for key in edge_tables},
+        features=data.features,
         reverses=[(EdgeType(*a), EdgeType(*b)) for a, b in reverses],
-        ids=parts.ids,
-        text=parts.text,
+        ids=data.ids,
+        text=data.text,
         name=name,
     )
     return graph.with_reverses() if add_reverses else graph
@@ -142,17 +142,17 @@ def _edge_table(key: EdgeType, table: Any, src_name: str, dst_name: str) -> Edge
     return replace(given, table=as_source(given.table, f"table ({key})"))
 
 
-def _read_nodes(parts: _NodeParts, node_type: str, table: NodeTable) -> None:
+def _read_nodes(data: _NodeData, node_type: str, table: NodeTable) -> None:
     source = as_source(table.table, f"table {node_type!r}")
     if table.id is None:
-        parts.maps[node_type] = IdMap(node_type, source.num_rows)
+        data.maps[node_type] = IdMap(node_type, source.num_rows)
     else:
         where = f"{source.label}, column {table.id!r}"
         ids = check_ids(source.written(table.id), where, text_file=source.is_text_file)
-        parts.maps[node_type] = IdMap(node_type, ids)
-        parts.ids[node_type] = ids
+        data.maps[node_type] = IdMap(node_type, ids)
+        data.ids[node_type] = ids
     if table.text is not None:
-        parts.text[node_type] = _texts(source, table.text)
+        data.text[node_type] = _texts(source, table.text)
     declared = {"features": table.features, "sparse": table.sparse, "category": table.category}
     given = [key for key, value in declared.items() if value]
     if len(given) > 1:
@@ -160,26 +160,26 @@ def _read_nodes(parts: _NodeParts, node_type: str, table: NodeTable) -> None:
             f"{source.label} declares {' and '.join(given)}; a node type has one kind of features."
         )
     if table.features:
-        parts.features[node_type] = dense_columns(source, table.features, table.dtype)
+        data.features[node_type] = dense_columns(source, table.features, table.dtype)
     elif table.sparse:
-        parts.features[node_type] = sparse_column(
+        data.features[node_type] = sparse_column(
             source, table.sparse, table.sparse_dim, table.dtype
         )
     elif table.category:
-        parts.features[node_type] = categories(source, table.category)
+        data.features[node_type] = categories(source, table.category)
 
 
 def _texts(source: Source, name: str) -> pa.Array:
     column = source.written(name)
-    if pa.types.is_null(column.type):  # Every text is missing, or there is no row.
+    if pa.types.is_null(column.type):  # All texts are missing, or there are no rows.
         column = column.cast(pa.large_string())
     if not pa.types.is_large_string(column.type):
         raise DataError(f"{source.label}, column {name!r} holds {column.type}; expected text.")
     return column.fill_null("")
 
 
-def _gather(node_type: str, edges: Mapping[EdgeType, EdgeTable]) -> pa.Array:
-    """Returns the sorted ids of a type that only edges tell about."""
+def _ids_of_edges(node_type: str, edges: Mapping[EdgeType, EdgeTable]) -> pa.Array:
+    """Returns the sorted ids of a node type without a table, from its edges."""
     columns = [
         table.table.written(name).drop_null()
         for key, table in edges.items()
@@ -188,14 +188,14 @@ def _gather(node_type: str, edges: Mapping[EdgeType, EdgeTable]) -> pa.Array:
     ]
     if not columns:
         raise DataError(
-            f"node type {node_type!r} has neither a table nor edges to gather its ids from."
+            f"node type {node_type!r} has neither a table nor edges to collect its ids from."
         )
     try:
         ids = pc.unique(pa.chunked_array(_one_type(columns)))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, TypeError) as error:
-        kinds = " and ".join(sorted({str(one.type) for one in columns}))
+        kinds = " and ".join(sorted({str(column.type) for column in columns}))
         raise DataError(
-            f"the edge tables give ids of {node_type!r} as {kinds}; convert them to one type."
+            f"the edge tables hold ids of {node_type!r} as {kinds}; convert them to one type."
         ) from error
     text_file = all(
         table.table.is_text_file for key, table in edges.items() if node_type in (key.src, key.dst)
@@ -223,7 +223,7 @@ def _read_edges(key: EdgeType, table: EdgeTable, maps: Mapping[str, IdMap]) -> R
         weight = dense_columns(source, [table.weight], table.dtype)
         if weight.shape[1] != 1:
             raise DataError(
-                f"{source.label}, column {table.weight!r} holds lists; expected one number an edge."
+                f"{source.label}, column {table.weight!r} holds lists; expected a number per edge."
             )
     return Relation.from_edges(
         ends[table.src],

@@ -1,4 +1,4 @@
-"""Knowledge graphs as ``(head, relation, tail)`` triples, in both directions."""
+"""Conversion from and to ``(head, relation, tail)`` triples of knowledge graphs."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def from_triples(
     add_reverses: bool = False,
     name: str = "",
 ) -> HeteroGraph:
-    """Builds a graph whose relations are the different relations of a list of triples.
+    """Builds a graph from triples, with one relation per relation name and pair of node types.
 
-    Entities are numbered in sorted order, so the graph does not depend on the order of the
-    triples; ``graph.ids`` holds their names. Entities are compared as texts.
+    Entities are texts. They are numbered in sorted order, so the graph does not depend on the
+    order of the triples; ``graph.ids`` holds their names.
 
     Args:
         triples: A table or sequence of three columns (head, relation, tail), or the path of a
             tab-separated file without a header.
-        node_types: Type of each entity; entities that it lacks get ``default_type``.
-        type_relation: Name of a relation such as ``"rdf:type"`` whose tail is the type of its
-            head; its triples become types, not edges.
-        default_type: Type of entities of which nothing else is known.
-        add_reverses: Give every relation a declared reverse ``rev_<name>``.
-        name: What the graph is called.
+        node_types: Node types by entity; other entities get ``default_type``.
+        type_relation: Name of a relation such as ``"rdf:type"`` whose tail is the node type of its
+            head; its triples become node types, not edges.
+        default_type: Node type of entities without another type.
+        add_reverses: Add a declared reverse ``rev_<name>`` to every relation.
+        name: Name of the graph.
 
     Raises:
         DataError: If there are not three columns, a value is missing, or an entity gets two types.
@@ -59,23 +59,28 @@ def from_triples(
     types = {str(key): str(value) for key, value in (node_types or {}).items()}
     if type_relation is not None:
         declares = np.asarray(pc.equal(relation, type_relation))
-        for one, own in zip(_picked(head, declares), _picked(tail, declares), strict=True):
-            if types.setdefault(one, own) != own:
+        pairs = zip(_selected(head, declares), _selected(tail, declares), strict=True)
+        for entity, node_type in pairs:
+            if types.setdefault(entity, node_type) != node_type:
                 raise DataError(
-                    f"entity {one!r} has two types, {types[one]!r} and {own!r}; keep one."
+                    f"entity {entity!r} has two types, {types[entity]!r} and {node_type!r}; keep "
+                    "one."
                 )
-        head, relation, tail = (one.filter(pa.array(~declares)) for one in (head, relation, tail))
+        edges = pa.array(~declares)
+        head, relation, tail = (column.filter(edges) for column in (head, relation, tail))
     entities = pc.unique(pa.chunked_array([head, tail, pa.array(list(types), pa.large_string())]))
     entities = entities.sort()
     kinds = [types.get(entity, default_type) for entity in entities.to_pylist()]
     kind_names = sorted(set(kinds))
-    code_of = {one: code for code, one in enumerate(kind_names)}
-    kind: Array = np.array([code_of[one] for one in kinds], dtype=np.int64)
-    ids = {one: entities.filter(pa.array(kind == code)) for code, one in enumerate(kind_names)}
+    code_of = {node_type: code for code, node_type in enumerate(kind_names)}
+    kind: Array = np.array([code_of[node_type] for node_type in kinds], dtype=np.int64)
+    ids = {
+        node_type: entities.filter(pa.array(kind == code)) for node_type, code in code_of.items()
+    }
     local = _local_numbers(kind, len(kind_names))
     src = pc.index_in(head, value_set=entities).to_numpy()
     dst = pc.index_in(tail, value_set=entities).to_numpy()
-    counts = {one: len(column) for one, column in ids.items()}
+    counts = {node_type: len(column) for node_type, column in ids.items()}
     graph = HeteroGraph(
         num_nodes=counts,
         relations=_relations(relation, (src, dst), kind, local, kind_names, counts),
@@ -88,8 +93,13 @@ def from_triples(
 def to_triples(graph: HeteroGraph) -> pa.Table:
     """Returns all edges as a table with text columns ``head``, ``relation`` and ``tail``.
 
-    Nodes are named by their ids, or by ``<type>:<number>`` if their type has none. Of a declared
+    Nodes are named by their ids, or by ``<type>:<number>`` if their type has no ids. Of a declared
     pair of reverses only the first is written; weights and features are left out.
+
+    Example:
+        >>> graph = from_triples([("ann", "knows", "bob")])
+        >>> to_triples(graph).to_pylist()
+        [{'head': 'ann', 'relation': 'knows', 'tail': 'bob'}]
     """
     second = {pair[1] for pair in graph.schema.reverses if pair[0] != pair[1]}
     names = {}
@@ -99,7 +109,7 @@ def to_triples(graph: HeteroGraph) -> pa.Table:
         else:
             numbered = [f"{node_type}:{number}" for number in range(count)]
             names[node_type] = pa.array(numbered, pa.large_string())
-    parts = []
+    tables = []
     for key, relation in graph.relations.items():
         if key not in second:
             src, dst = relation.edges()
@@ -108,9 +118,9 @@ def to_triples(graph: HeteroGraph) -> pa.Table:
                 "relation": pa.repeat(pa.scalar(key.name, pa.large_string()), len(src)),
                 "tail": names[key.dst].take(pa.array(dst.cpu().numpy())),
             }
-            parts.append(pa.table(columns))
+            tables.append(pa.table(columns))
     empty = pa.schema([(name, pa.large_string()) for name in ("head", "relation", "tail")])
-    return pa.concat_tables([empty.empty_table(), *parts])
+    return pa.concat_tables([empty.empty_table(), *tables])
 
 
 def _columns(triples: Any) -> tuple[pa.Array, pa.Array, pa.Array]:
@@ -152,17 +162,17 @@ def _columns(triples: Any) -> tuple[pa.Array, pa.Array, pa.Array]:
     return columns[0], columns[1], columns[2]
 
 
-def _picked(column: pa.Array, mask: Array) -> list[str]:
-    picked: list[str] = column.filter(pa.array(mask)).to_pylist()
-    return picked
+def _selected(column: pa.Array, mask: Array) -> list[str]:
+    selected: list[str] = column.filter(pa.array(mask)).to_pylist()
+    return selected
 
 
 def _local_numbers(kind: Array, num_kinds: int) -> Array:
-    """Returns the number of each entity among those of its own type."""
+    """Returns the node id of each entity within its type."""
     local = np.zeros(kind.size, dtype=np.int64)
     for code in range(num_kinds):
-        own = kind == code
-        local[own] = np.arange(np.count_nonzero(own))
+        members = kind == code
+        local[members] = np.arange(np.count_nonzero(members))
     return local
 
 
@@ -174,7 +184,7 @@ def _relations(
     kind_names: list[str],
     counts: Mapping[str, int],
 ) -> dict[EdgeType, Relation]:
-    """Groups the triples by relation and by the types of both ends, with one sort."""
+    """Groups the triples by relation name and by both node types, with one sort."""
     known = pc.unique(relation).sort()
     code = pc.index_in(relation, value_set=known).to_numpy().astype(np.int64)
     src, dst = ends
@@ -182,13 +192,13 @@ def _relations(
     group = (code * size + kind[src]) * size + kind[dst]
     order = np.argsort(group, kind="stable")
     present, starts = np.unique(group[order], return_index=True)
-    found = {}
+    relations = {}
     stops = np.append(starts[1:], order.size)
-    for one, start, stop in zip(present.tolist(), starts, stops[: starts.size], strict=True):
+    for number, start, stop in zip(present.tolist(), starts, stops[: starts.size], strict=True):
         rows = order[start:stop]
-        name = known[one // (size * size)].as_py()
-        key = EdgeType(kind_names[one // size % size], name, kind_names[one % size])
-        found[key] = Relation.from_edges(
+        name = known[number // (size * size)].as_py()
+        key = EdgeType(kind_names[number // size % size], name, kind_names[number % size])
+        relations[key] = Relation.from_edges(
             local[src[rows]], local[dst[rows]], counts[key.src], counts[key.dst]
         )
-    return found
+    return relations

@@ -1,4 +1,4 @@
-"""Meta-paths: as values, composed within a memory budget, or multiplied without building them."""
+"""Meta-paths: parsed, composed within a memory budget, or applied without being composed."""
 
 from __future__ import annotations
 

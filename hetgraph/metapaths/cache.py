@@ -1,4 +1,4 @@
-"""Composed relations on disk, found again by what they were made from."""
+"""Composed relations on disk, under a digest of the graph, the path and the options."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 __all__ = ["CompositionCache"]
 
-_VERSION = 1  # raise it when the meaning of a stored result changes
+_VERSION = 1  # to be incremented when the meaning of a stored result changes
 
 
 class CompositionCache:
-    """A folder of results; without a folder it stores and finds nothing.
+    """A folder of composed relations; without a folder nothing is stored or found.
 
-    A file that cannot be read is a miss, and a folder that cannot be written to is a warning: the
-    result itself is there in any case.
+    An unreadable file is a cache miss and an unwritable folder only a warning, because the result
+    can be computed in any case.
 
     Args:
-        graph: Its content hash is part of the key.
+        graph: The graph, whose content hash is part of the key.
         weighting: As for :func:`hetgraph.metapaths.compose.compose`.
-        keep_self_loops: Likewise.
-        folder: Where to keep results; default the environment variable ``HETGRAPH_CACHE``.
+        keep_self_loops: As for :func:`hetgraph.metapaths.compose.compose`.
+        folder: The folder; default: the environment variable ``HETGRAPH_CACHE``.
     """
 
     def __init__(
@@ -50,17 +50,17 @@ class CompositionCache:
         self._options = [_VERSION, weighting, keep_self_loops]
 
     def path(self, metapath: MetaPath) -> Path | None:
-        """Returns the file of a result, whether or not it is there."""
+        """Returns the file of a result, whether or not it exists."""
         if self.folder is None:
             return None
         steps = [[*edge_type, forward] for edge_type, forward in metapath.steps]
         custom = [[*edge_type, _hash(relation)] for edge_type, relation in metapath.custom]
-        what = [self._graph.content_hash, *self._options, steps, custom]
-        digest = hashlib.sha256(json.dumps(what).encode()).hexdigest()
+        key = [self._graph.content_hash, *self._options, steps, custom]
+        digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
         return self.folder / f"{digest}.safetensors"
 
     def load(self, metapath: MetaPath) -> Relation | None:
-        """Returns a stored result, mapped into memory, or ``None``."""
+        """Returns a stored result, memory-mapped, or ``None``."""
         file = self.path(metapath)
         if file is None or not file.is_file():
             return None
@@ -79,14 +79,14 @@ class CompositionCache:
         return relation if relation.num_rows == sizes[metapath.end] else None
 
     def save(self, metapath: MetaPath, relation: Relation) -> None:
-        """Stores a result; the file appears whole or not at all."""
+        """Stores a result; the file is written atomically."""
         file = self.path(metapath)
         if file is None:
             return
         try:
             save_tensors(_tensors(relation), file, {"path": json.dumps(str(metapath))})
         except UserError as error:
-            warnings.warn(f"{metapath} was composed but not kept: {error}", stacklevel=2)
+            warnings.warn(f"{metapath} was composed but not cached: {error}", stacklevel=2)
 
 
 def _tensors(relation: Relation) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""The matrices along a meta-path, and which of them are the same or transposes of each other."""
+"""The matrices along a meta-path, with keys for those that are equal or transposes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import torch
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import MetaPathError, suggest
-from hetgraph.metapaths.metapath import MetaPath, Step, as_metapath
+from hetgraph.metapaths.metapath import MetaPath, as_metapath
+from hetgraph.metapaths.step import Step
 
 if TYPE_CHECKING:
     from hetgraph.data.graph import HeteroGraph
@@ -24,13 +25,13 @@ Weighting = Literal["binary", "count", "pathsim", "row"]
 
 @dataclass(frozen=True, eq=False)
 class Factor:
-    """One matrix of a chain; rows are the nodes the step arrives at.
+    """One matrix of a chain; rows are the nodes at which the step ends.
 
     Args:
-        relation: The matrix, on the CPU. Parallel edges stay apart.
-        weighting: What its values stand for.
+        relation: The matrix, on the CPU, with parallel edges unmerged.
+        weighting: Meaning of its values.
         key: Equal for equal matrices.
-        reverse_key: The key that the transpose has; ``None`` if that is no matrix of a chain.
+        reverse_key: Key of the transpose; ``None`` if the transpose occurs in no chain.
     """
 
     relation: Relation
@@ -39,32 +40,32 @@ class Factor:
     reverse_key: tuple[object, ...] | None
 
     def matrix(self) -> sp.csr_array:
-        """Returns the values with parallel edges added: bool for a pattern, else float64.
+        """Returns the matrix with parallel edges added: bool for a pattern, else float64.
 
-        The index memory is shared with the relation unless it has parallel edges.
+        It shares the index memory of the relation unless that has parallel edges.
         """
         if self.weighting == "binary":
-            found = self.relation.with_weight(None).to_scipy(np.bool_)
+            matrix = self.relation.with_weight(None).to_scipy(np.bool_)
         else:
-            found = self.relation.to_scipy(np.float64)
-            if not found.data.all():
-                found = found.copy()
-                found.eliminate_zeros()
-        if not found.has_canonical_format:
-            found = found.copy()
-            found.sum_duplicates()
+            matrix = self.relation.to_scipy(np.float64)
+            if not matrix.data.all():
+                matrix = matrix.copy()
+                matrix.eliminate_zeros()
+        if not matrix.has_canonical_format:
+            matrix = matrix.copy()
+            matrix.sum_duplicates()
         if self.weighting == "row":
-            total = found.sum(axis=1)
+            total = matrix.sum(axis=1)
             inverse = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
-            found.data *= np.repeat(inverse, np.diff(found.indptr))
-        return found
+            matrix.data *= np.repeat(inverse, np.diff(matrix.indptr))
+        return matrix
 
 
 def bind_path(graph: HeteroGraph, path: MetaPath | str) -> MetaPath:
     """Returns the path checked against the graph.
 
     Raises:
-        MetaPathError: If it cannot be parsed or does not fit the schema or the node counts.
+        MetaPathError: If it cannot be parsed or does not match the schema or the node counts.
     """
     bound = as_metapath(path, graph.schema)
     for edge_type, relation in bound.custom:
@@ -79,33 +80,32 @@ def bind_path(graph: HeteroGraph, path: MetaPath | str) -> MetaPath:
 
 
 def check_weighting(weighting: str, path: MetaPath) -> None:
-    """Checks that a weighting exists and can be had for a path.
+    """Checks that a weighting exists and is defined for a path.
 
     Raises:
-        MetaPathError: If it does not, or ``"pathsim"`` is asked for a path that is not ``a + ~a``.
+        MetaPathError: If it is unknown, or is ``"pathsim"`` for a path that is not ``a + ~a``.
     """
     known = get_args(Weighting)
     if weighting not in known:
         raise MetaPathError(f"weighting {weighting!r} is unknown.{suggest(str(weighting), known)}")
     if weighting == "pathsim" and not (len(path) % 2 == 0 and path.is_symmetric):
         raise MetaPathError(
-            f"PathSim compares nodes by a path and the way back, and {path} is not of that form; "
+            f"PathSim needs a path that returns the way it came, which {path} does not; "
             "use path.symmetric, or weighting='count'."
         )
 
 
 def step_relation(graph: HeteroGraph, path: MetaPath, step: Step) -> Relation:
-    """Returns the relation of a step: rows are the nodes it arrives at."""
+    """Returns the relation of a step: rows are the nodes at which it ends."""
     relation = _stored(graph, path, step.edge_type)
     return relation if step.forward else relation.transpose
 
 
 def path_factors(graph: HeteroGraph, path: MetaPath, weighting: Weighting) -> tuple[Factor, ...]:
-    """Returns the matrices of a path in the order they are applied.
+    """Returns the matrices of a path in the order in which they are applied.
 
-    A relation and its declared reverse share a key, and so does the pair of their transposes, if
-    their weights agree too (or do not matter). Row-normalised matrices are never transposes of
-    each other.
+    A relation and the transpose of its declared reverse get one key if their weights are equal or
+    ignored. Row-normalised matrices are never transposes of each other.
     """
     return tuple(_factor(graph, path, step, weighting) for step in path.steps)
 
@@ -135,13 +135,13 @@ def _stored(graph: HeteroGraph, path: MetaPath, edge_type: EdgeType) -> Relation
     return graph.relations[edge_type]
 
 
-def _mirrored(one: Relation, other: Relation, weighting: Weighting) -> bool:
+def _mirrored(first: Relation, second: Relation, weighting: Weighting) -> bool:
     """Whether two declared reverses (same edges, checked by the graph) have the same weights."""
-    if weighting == "binary" or (one.weight is None and other.weight is None):
+    if weighting == "binary" or (first.weight is None and second.weight is None):
         return True
-    if one.weight is None or other.weight is None:
+    if first.weight is None or second.weight is None:
         return False
-    if one is not other and one is other.transpose:
+    if first is not second and first is second.transpose:
         return True
-    flipped = other.transpose.weight
-    return flipped is not None and torch.equal(one.weight, flipped)
+    flipped = second.transpose.weight
+    return flipped is not None and torch.equal(first.weight, flipped)

@@ -1,4 +1,4 @@
-"""A planned composition of meta-paths: estimates first, then the work."""
+"""A planned composition of meta-paths: sizes and schedule first, then the products."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["Composition"]
 
 Array = np.ndarray[Any, Any]
 
-_ROUGH_SHARE = 0.6  # of the budget; five standard deviations of a rough estimate below it
+_ROUGH_FRACTION = 0.6  # of the budget: five standard deviations of a rough estimate below it
 _WAYS_OUT = (
     "Raise memory_budget, or use metapath_operator(graph, path), "
     "which multiplies without building the product."
@@ -35,16 +35,16 @@ _WAYS_OUT = (
 
 @dataclass(frozen=True, eq=False)
 class Composition:
-    """What is going to be built and how.
+    """The plan of a composition.
 
     Args:
-        paths: One for each result.
-        weighting: What the values are.
+        paths: The paths, one per result.
+        weighting: Meaning of the values.
         sizes: Estimated sizes by path.
         roots: Order of multiplication by path.
         schedule: All operations, with their memory.
-        entry: Bytes of an entry's value at work and in the results.
-        dtype: Of the results' weights; ``None`` for no weights.
+        entry: Bytes of an entry's value in intermediate products and in the results.
+        dtype: Dtype of the weights of the results; ``None`` for no weights.
     """
 
     paths: tuple[MetaPath, ...]
@@ -65,14 +65,14 @@ class Composition:
         *,
         rough: bool = False,
     ) -> Composition:
-        """Estimates sizes and picks the fastest order, or the leanest if that one needs too much.
+        """Estimates sizes and picks the fastest order, or the leanest if that exceeds the budget.
 
         Args:
             graph: The graph.
-            paths: What to build.
-            weighting: What the values are.
-            budget: Bytes that should do.
-            rough: Whether to save time on estimates as long as they stay far below the budget.
+            paths: The paths to compose.
+            weighting: Meaning of the values.
+            budget: Target for the peak memory, in bytes.
+            rough: Whether cheaper estimates suffice while they are far below the budget.
 
         Raises:
             MetaPathError: For PathSim over reverses whose weights differ.
@@ -91,43 +91,43 @@ class Composition:
             candidates.append((roots, make_schedule(roots, entry)))
             if candidates[0][1].peak <= budget:
                 break
-        roots, schedule = min(candidates, key=lambda one: one[1].peak)
-        if rough and schedule.peak > _ROUGH_SHARE * budget:
+        roots, schedule = min(candidates, key=lambda candidate: candidate[1].peak)
+        if rough and schedule.peak > _ROUGH_FRACTION * budget:
             return cls.plan(graph, paths, weighting, budget)
         if weighting == "pathsim":
             _check_mirrored(paths, roots)
         return cls(tuple(paths), weighting, sizes, roots, schedule, entry, dtype)
 
     def check_budget(self, budget: int) -> None:
-        """Compares the estimate with the budget, before anything is built.
+        """Compares the estimate with the budget before anything is built.
 
         Raises:
-            BudgetError: Naming the estimate and the two ways out.
+            BudgetError: If it is exceeded; names the estimate and the two alternatives.
         """
         if self.schedule.peak > budget:
-            number = max(range(len(self.roots)), key=lambda one: self.roots[one].nnz)
+            number = max(range(len(self.roots)), key=lambda index: self.roots[index].nnz)
             root = self.roots[number]
             rows, cols = root.shape
-            share = root.nnz / max(rows * cols, 1)
+            density = root.nnz / max(rows * cols, 1)
             raise BudgetError(
                 f"composing {' and '.join(map(str, self.paths))} would need about "
                 f"{format_bytes(self.schedule.peak)}, memory_budget is {format_bytes(budget)} "
                 f"({self.paths[number]} has about {root.nnz:,.0f} entries of {rows:,} x {cols:,}, "
-                f"{share:.1%}). {_WAYS_OUT}"
+                f"{density:.1%}). {_WAYS_OUT}"
             )
 
     def run(self, *, keep_self_loops: bool, budget: int) -> list[Relation]:
-        """Builds the relations, one for each path.
+        """Builds the relations, one per path.
 
         Raises:
-            BudgetError: If the estimate was too low and the budget is exceeded after all.
+            BudgetError: If the estimate was too low and the budget is exceeded.
         """
         self.check_budget(budget)
         return _Run(self, keep_self_loops, budget).relations()
 
 
 class _Run:
-    """The matrices held while a composition is built."""
+    """One execution of a composition, with the matrices that it holds."""
 
     def __init__(self, composition: Composition, keep_self_loops: bool, budget: int) -> None:
         self.composition, self.keep_self_loops = composition, keep_self_loops
@@ -135,16 +135,16 @@ class _Run:
         self.held: dict[Key, tuple[Key, sp.csr_array]] = {}
 
     def relations(self) -> list[Relation]:
-        found: dict[int, Relation] = {}
+        results: dict[int, Relation] = {}
         for operation in self.composition.schedule.operations:
             if operation.kind == "make":
                 node = operation.node
                 self.held[node.identity] = (node.key, self._make(operation))
             else:
-                found[operation.root] = self._result(operation)
+                results[operation.root] = self._result(operation)
             for key in operation.free:
                 del self.held[key]
-        return [found[number] for number in range(len(found))]
+        return [results[number] for number in range(len(results))]
 
     def _operand(self, node: Node) -> sp.csr_array:
         key, matrix = self.held[node.identity]
@@ -208,11 +208,11 @@ class _Run:
 def _plan_together(
     sizes: Sequence[ChainSizes], objective: Objective, *, halves: bool
 ) -> tuple[Node, ...]:
-    """Plans each path knowing the sub-products of the ones before."""
+    """Plans each path with the sub-products of the previous paths for free."""
     known: set[Key] = set()
     roots = []
-    for one in sizes:
-        root = best_plan(one, objective=objective, known=known, halves=halves)
+    for chain in sizes:
+        root = best_plan(chain, objective=objective, known=known, halves=halves)
         known.update(_identities(root))
         roots.append(root)
     return tuple(roots)
@@ -225,7 +225,7 @@ def _identities(node: Node) -> Iterator[Key]:
 
 
 def _value_type(sizes: Sequence[ChainSizes]) -> type[np.generic]:
-    weights = (matrix.weight for one in sizes for matrix in one.matrices)
+    weights = (matrix.weight for chain in sizes for matrix in chain.matrices)
     double = any(weight is not None and weight.dtype == torch.float64 for weight in weights)
     return np.float64 if double else np.float32
 
@@ -234,13 +234,13 @@ def _check_mirrored(paths: Sequence[MetaPath], roots: Sequence[Node]) -> None:
     for path, root in zip(paths, roots, strict=True):
         if root.children and root.children[0].key != root.children[1].reverse_key:
             raise MetaPathError(
-                f"PathSim of {path}: the way back has other weights than the way there; drop the "
-                "declared reverses or give both the same weights."
+                f"PathSim of {path}: a relation and its declared reverse have different "
+                "weights; drop the declaration or give both the same weights."
             )
 
 
 def _finished(block: Block, diagonal: Array | None, drop_loops: bool) -> Block:
-    """Applies PathSim and removes the diagonal, on one block of rows."""
+    """Applies PathSim and removes the diagonal in one block of rows."""
     matrix = block.matrix
     if diagonal is None and not drop_loops:
         return block

@@ -1,4 +1,4 @@
-"""How large a product of sparse matrices will be, found out without building it."""
+"""Estimates of the size of a product of sparse matrices, without computing it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["MAX_LABELS", "distinct_entries", "label_count", "path_counts", "reac
 
 MAX_LABELS = 2048
 _MIN_LABELS = 32
-_LABEL_WORK = 200_000_000  # entries x labels of one estimate: under a second on two cores
-_CHUNK_BYTES = 4 * 2**20  # labels of one level that are worked on at a time: fit the cache
-_CHUNK_LABELS = 16  # at least, for graphs whose labels fit no cache anyway
+_LABEL_WORK = 200_000_000  # entries x labels per estimate: under a second on two cores
+_CHUNK_BYTES = 4 * 2**20  # labels of one level processed at a time: fit the cache
+_CHUNK_LABELS = 16  # minimum, for graphs whose labels exceed any cache
 
 
 def label_count(factors: Sequence[CSR]) -> int:
-    """Returns how many labels to propagate: as many as the work limit allows, 32 to 2048.
+    """Returns the number of labels to propagate: 32 to 2048, as the work limit allows.
 
     With k labels the relative error of the total is at most about ``1 / sqrt(k - 2)`` (one
-    standard deviation, reached only if every row has the same entries), so 2.2 % on a chain of
-    up to 100,000 edges.
+    standard deviation, attained only if all rows have the same entries): 2.2 % on a chain of up to
+    100,000 edges.
     """
     work = max(sum(factor.nnz for factor in factors), 1)
     return int(min(max(_LABEL_WORK // work, _MIN_LABELS), MAX_LABELS))
@@ -35,23 +35,23 @@ def label_count(factors: Sequence[CSR]) -> int:
 def reach_sizes(factors: Sequence[CSR], num_labels: int, seed: int = 0) -> list[Tensor]:
     """Estimates the row sizes of ``factors[0]``, ``factors[1] @ factors[0]``, and so on.
 
-    Every column of the first factor draws ``num_labels`` exponential labels; a row's minimum over
-    the columns it reaches is exponential with rate = number of columns reached, so the inverse of
-    the mean minimum estimates that number without bias. Minima are propagated through the chain
-    one factor at a time: O(num_labels * entries) time and some 200 bytes a node, independent of
-    the size of the product.
+    Every column of the first factor draws ``num_labels`` exponential labels. The minimum over the
+    columns that a row reaches is exponential with rate = number of these columns, so the inverse
+    mean of the minima is an unbiased estimate of that number. Minima are propagated through the
+    chain one factor at a time: O(num_labels * entries) time and about 200 bytes per node,
+    independent of the size of the product.
 
     Source: E. Cohen, "Structure prediction and computing sparse matrix products",
     J. Comb. Optim. 2 (1998) 307-332.
 
     Args:
-        factors: Matrices in the order they are applied; the rows of one are the columns of the
-            next. Values are ignored.
-        num_labels: Labels a column, at least 2.
-        seed: Of the labels; the same seed gives the same estimate.
+        factors: Matrices in the order in which they are applied; the rows of one are the columns
+            of the next. Values are ignored.
+        num_labels: Labels per column, at least 2.
+        seed: Seed of the labels.
 
     Returns:
-        For each factor a float64 ``[num_rows]`` tensor on the CPU.
+        One float64 ``[num_rows]`` CPU tensor per factor.
     """
     ones = torch.ones(max(factor.nnz for factor in factors))
     patterns = [_pattern(factor, ones[: factor.nnz]) for factor in factors]
@@ -69,9 +69,9 @@ def reach_sizes(factors: Sequence[CSR], num_labels: int, seed: int = 0) -> list[
 
 
 def path_counts(factors: Sequence[CSR]) -> Tensor:
-    """Counts the paths that end in each row of the product, parallel edges apart; exact up to 2^53.
+    """Counts the path instances that end in each row, with parallel edges; exact up to 2^53.
 
-    The count bounds the number of entries of the row from above, and is O(entries) to get.
+    The count is an upper bound on the number of entries of the row, and takes O(entries).
 
     Returns:
         float64 ``[num_rows of the last factor]`` on the CPU.
@@ -83,17 +83,17 @@ def path_counts(factors: Sequence[CSR]) -> Tensor:
 
 
 def distinct_entries(factor: CSR) -> int:
-    """Counts the entries of a matrix, parallel ones once."""
+    """Counts the entries of a matrix, with parallel ones counted once."""
     if factor.nnz == 0:
         return 0
     repeated = factor.indices[1:] == factor.indices[:-1]
     starts = factor.indptr[(factor.indptr > 0) & (factor.indptr < factor.nnz)]
-    repeated[starts.long() - 1] = False  # the entry before is in another row
+    repeated[starts.long() - 1] = False  # the previous entry is in another row
     return factor.nnz - int(repeated.sum())
 
 
 def _pattern(factor: CSR, ones: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the matrix of ones that torch multiplies with, and the numbers of empty rows."""
+    """Returns the pattern as a torch CSR tensor of ones, and the ids of its empty rows."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # "Sparse CSR tensor support is in beta"
         matrix = torch.sparse_csr_tensor(

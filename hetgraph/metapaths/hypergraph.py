@@ -1,4 +1,4 @@
-"""Hypergraphs of meta-paths: a node and what it reaches."""
+"""Hypergraphs made from meta-paths: a start node and the nodes that it reaches."""
 
 from __future__ import annotations
 
@@ -32,41 +32,41 @@ def metapath_hypergraph(
     limits: SetLimits | None = None,
     memory_budget: int | str = DEFAULT_BUDGET,
 ) -> Hypergraph:
-    """Makes a hyperedge of each start node of a path and all nodes that the path leads it to.
+    """Makes one hyperedge per start node of a path: the node and all nodes that the path reaches.
 
-    Its type is the path. Start nodes from which no instance of the path sets out have none. Equal
-    sets of one type are merged. A set that is sampled keeps its start node.
+    The path is the type of the hyperedge. Start nodes without a path instance have no hyperedge.
+    Equal sets of one type are merged. A sampled set keeps its start node.
 
-    The relations between the ends are built by :func:`hetgraph.metapaths.compose_many`, shared
-    prefixes once, within the budget; then O(number of their entries) and the sort of those that
-    are sampled.
+    The relations between the ends are built by :func:`hetgraph.metapaths.compose_many` within the
+    budget, with common prefixes built once. The rest is O(number of their entries), plus a sort of
+    sampled sets.
 
     Args:
         graph: The graph.
-        paths: Meta-paths or their texts; with names, these become the names of the types.
-        intermediates: Whether the nodes in between are members, too: those on an instance that
-            arrives.
-        limits: Sizes and numbers of the sets; by default sets of fewer than two are dropped.
+        paths: Meta-paths or their texts; the keys of a mapping become the names of the types.
+        intermediates: Whether the inner nodes of complete path instances are members, too.
+        limits: Limits on the size and the number of sets; default: sets of fewer than two nodes
+            are dropped.
         memory_budget: See :func:`hetgraph.metapaths.compose.compose`.
 
     Raises:
         ConfigError: If there is no path.
-        MetaPathError: If a path does not fit the graph.
+        MetaPathError: If a path does not match the graph.
         BudgetError: If the composed relations need more memory.
         DataError: If no set is left.
     """
     named = paths if isinstance(paths, Mapping) else {str(path): path for path in paths}
     if not named:
-        raise ConfigError("no meta-path is given; name at least one.")
+        raise ConfigError("no meta-path is given; give at least one.")
     bound = {name: bind_path(graph, path) for name, path in named.items()}
     wanted = {name: _prefixes(path) if intermediates else [path] for name, path in bound.items()}
     flat = list(dict.fromkeys(prefix for prefixes in wanted.values() for prefix in prefixes))
     composed = compose_many(graph, flat, memory_budget=memory_budget)
-    reached = dict(zip(flat, (one.to("cpu") for one in composed), strict=True))
+    reached = dict(zip(flat, (relation.to("cpu") for relation in composed), strict=True))
     sets = {}
     for name, prefixes in wanted.items():
         path = bound[name]
-        whole = _join(graph, prefixes, [reached[one] for one in prefixes])
+        whole = _join(graph, prefixes, [reached[prefix] for prefix in prefixes])
         anchors = torch.arange(whole.num_rows) + node_spans(graph.num_nodes)[path.start].start
         sets[name] = limit_sets(whole, limits or SetLimits(), str(path), anchors)
     return hypergraph_of(sets, graph.num_nodes)
@@ -80,12 +80,12 @@ def _prefixes(path: MetaPath) -> list[MetaPath]:
 
 
 def _join(graph: HeteroGraph, prefixes: list[MetaPath], reached: list[Relation]) -> CSR:
-    """Returns ``[num_start_nodes, num_nodes]``: each start node with what it reaches.
+    """Returns ``[num_start_nodes, num_nodes]``: each start node and the nodes that it reaches.
 
     Args:
         graph: The graph.
-        prefixes: The path, or its beginnings of growing length, the whole path last.
-        reached: Of each, who (columns) reaches whom (rows).
+        prefixes: The path, or its prefixes of increasing length, the whole path last.
+        reached: The composed relation of each prefix.
     """
     spans, total = node_spans(graph.num_nodes), sum(graph.num_nodes.values())
     start = prefixes[-1].start
@@ -101,7 +101,7 @@ def _join(graph: HeteroGraph, prefixes: list[MetaPath], reached: list[Relation])
 
 
 def _leads_on(graph: HeteroGraph, path: MetaPath, done: int) -> Tensor:
-    """Whether each node that ``done`` steps end at can walk the rest of the path."""
+    """Whether each node at which the first ``done`` steps end can complete the path."""
     able = torch.ones(graph.num_nodes[path.end], dtype=torch.bool)
     for step in reversed(path.steps[done:]):
         relation = step_relation(graph, path, step).to("cpu")

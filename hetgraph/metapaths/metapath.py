@@ -1,4 +1,4 @@
-"""A meta-path: a sequence of relations to follow, as a value with an algebra."""
+"""A meta-path: an immutable sequence of relations, with concatenation and reversal."""
 
 from __future__ import annotations
 
@@ -6,57 +6,36 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, lru_cache
 
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeSpec, EdgeType, Schema
 from hetgraph.errors import MetaPathError
+from hetgraph.metapaths.enumerate import enumerate_steps
+from hetgraph.metapaths.parser import parse_steps
+from hetgraph.metapaths.step import Step, normal_step, spell
 
-__all__ = ["MetaPath", "Step", "as_metapath", "normal_step", "steps_between"]
-
-
-class Step(NamedTuple):
-    """One relation of a path, followed from source to destination or the other way round."""
-
-    edge_type: EdgeType
-    forward: bool = True
-
-    @property
-    def start(self) -> str:
-        """Node type the step leaves from."""
-        return self.edge_type.src if self.forward else self.edge_type.dst
-
-    @property
-    def end(self) -> str:
-        """Node type the step arrives at."""
-        return self.edge_type.dst if self.forward else self.edge_type.src
-
-    def __str__(self) -> str:
-        from hetgraph.metapaths.text import spell_step
-
-        return spell_step(self)
+__all__ = ["MetaPath", "as_metapath"]
 
 
 @dataclass(frozen=True, repr=False)
 class MetaPath:
     """A path through the schema, immutable and hashable.
 
-    Steps are kept in normal form: walking a relation backwards is the same as walking its declared
-    reverse forwards, and the latter is what is stored. Two paths are therefore equal exactly when
-    they follow the same edges in the same order, however they were written.
+    Steps are stored in normal form: a relation walked backwards is replaced by its declared
+    reverse walked forwards. Two paths are therefore equal if and only if they follow the same edges
+    in the same order, however they were written.
 
-    ``a + b`` goes on where ``a`` ends, ``~a`` walks back, ``a.symmetric`` is ``a + ~a``, and
-    ``str(a)`` is the shortest text that :meth:`parse` reads back as ``a``.
+    ``a + b`` concatenates, ``~a`` reverses, ``a.symmetric`` is ``a + ~a``, and ``str(a)`` is the
+    shortest text that :meth:`parse` reads back as ``a``.
 
     Args:
-        steps: At least one step; each starts where the one before ends.
-        schema: What the steps are checked against. Takes no part in comparisons.
-        custom: Relations that are not in the graph but belong to the path (see
-            :meth:`from_relation`).
+        steps: At least one step; each starts where the previous one ends.
+        schema: The schema that the steps are checked against. Ignored in comparisons.
+        custom: Relations of the path that are not in the graph (see :meth:`from_relation`).
 
     Raises:
-        MetaPathError: If there is no step, a step is not in the schema or two steps do not meet.
+        MetaPathError: If there is no step, a step is not in the schema, or two steps do not meet.
 
     Example:
         >>> from hetgraph.data.schema import EdgeSpec, EdgeType, FeatureSpec, Schema
@@ -81,11 +60,11 @@ class MetaPath:
                 known = "; ".join(map(str, self.schema.edge_types))
                 raise MetaPathError(f"({edge_type}) is not in the schema, which has: {known}.")
         steps = tuple(normal_step(Step(EdgeType(*t), bool(f)), self.schema) for t, f in self.steps)
-        for one, other in itertools.pairwise(steps):
-            if one.end != other.start:
+        for first, second in itertools.pairwise(steps):
+            if first.end != second.start:
                 raise MetaPathError(
-                    f"the steps ({one}) and ({other}) do not meet: the first ends at "
-                    f"{one.end!r}, the second starts at {other.start!r}."
+                    f"the steps ({first}) and ({second}) do not meet: the first ends at "
+                    f"{first.end!r}, the second starts at {second.start!r}."
                 )
         object.__setattr__(self, "steps", steps)
 
@@ -93,19 +72,19 @@ class MetaPath:
 
     @classmethod
     def parse(cls, text: str, schema: Schema) -> MetaPath:
-        """Reads a path written by node types, by relations or by both.
+        """Parses a path written as node types, relations or both.
 
-        ``author-paper-venue`` names node types; the relation between two neighbours must then be
-        the only one. ``author -writes> paper <publishes- venue`` names relations and the direction
-        they are walked in. Names with ``-``, ``<``, ``>``, quotes or white space stand in quotes:
-        ``'conference-paper'``, a quote inside is doubled. Parsed paths are cached.
+        ``author-paper-venue`` names node types; there must then be only one relation between two
+        neighbours. ``author -writes> paper <publishes- venue`` names relations and the direction in
+        which they are walked. Names that contain ``-``, ``<``, ``>``, quotes or white space are
+        quoted, ``'conference-paper'``, with inner quotes doubled. Parsed paths are cached.
 
         Raises:
-            MetaPathError: Naming the column and the token that cannot be understood.
+            MetaPathError: Naming the column and the token that cannot be parsed.
         """
-        from hetgraph.metapaths.parser import parse_metapath
-
-        return parse_metapath(text, schema)
+        if not isinstance(text, str):
+            raise MetaPathError(f"a meta-path is a text, found {type(text).__name__}.")
+        return _parse(text, schema)
 
     @classmethod
     def from_relation(
@@ -113,7 +92,7 @@ class MetaPath:
     ) -> MetaPath:
         """Makes a one-step path of any relation: rows are ``end`` nodes, columns ``start`` nodes.
 
-        It can be composed, reversed and joined to other paths like one of the graph's own.
+        It can be composed, reversed and concatenated like a path of the graph's own relations.
 
         Raises:
             MetaPathError: If the schema already has this triple.
@@ -129,32 +108,31 @@ class MetaPath:
     def enumerate(
         schema: Schema, source: str, max_length: int, target: str | None = None
     ) -> tuple[MetaPath, ...]:
-        """Lists every path of 1 to ``max_length`` steps from ``source``, short ones first.
+        """Lists all paths of 1 to ``max_length`` steps from ``source``, short ones first.
 
         Args:
-            schema: Where to look.
-            source: Node type all paths start at.
-            max_length: Greatest number of steps.
-            target: Node type all paths end at; ``None`` allows any.
+            schema: The schema.
+            source: Start type of the paths.
+            max_length: Maximum number of steps.
+            target: End type of the paths; ``None``: any.
 
         Raises:
             SchemaError: If a node type is unknown.
             MetaPathError: If ``max_length`` is below 1.
         """
-        from hetgraph.metapaths.enumerate import enumerate_metapaths
-
-        return enumerate_metapaths(schema, source, max_length, target)
+        found = enumerate_steps(schema, source, max_length, target)
+        return tuple(MetaPath(steps, schema) for steps in found)
 
     # --------------------------------------------------------------------- reading
 
     @property
     def start(self) -> str:
-        """Node type of the columns of the composed relation, where the path begins."""
+        """Start type: the node type of the columns of the composed relation."""
         return self.steps[0].start
 
     @property
     def end(self) -> str:
-        """Node type of the rows of the composed relation, where the path arrives."""
+        """End type: the node type of the rows of the composed relation."""
         return self.steps[-1].end
 
     @property
@@ -164,7 +142,7 @@ class MetaPath:
 
     @property
     def is_symmetric(self) -> bool:
-        """Whether walking back is the same path, so that the composed pattern is symmetric."""
+        """Whether the path equals its reverse, so that the composed pattern is symmetric."""
         return self == ~self
 
     def __len__(self) -> int:
@@ -173,7 +151,7 @@ class MetaPath:
     # --------------------------------------------------------------------- algebra
 
     def __add__(self, other: MetaPath) -> MetaPath:
-        """Goes on with ``other``.
+        """Concatenates two paths.
 
         Raises:
             MetaPathError: If ``other`` does not start where this path ends.
@@ -188,25 +166,23 @@ class MetaPath:
         custom = dict((*self.custom, *other.custom))
         if any(custom[key] is not value for key, value in self.custom):
             raise MetaPathError(
-                f"cannot join {self} and {other}: they hold two relations of one name."
+                f"cannot join {self} and {other}: they hold two relations with the same name."
             )
         schema = _joined(self.schema, other.schema)
         return MetaPath(self.steps + other.steps, schema, tuple(custom.items()))
 
     def __invert__(self) -> MetaPath:
-        """Walks the path from its end to its start."""
+        """Reverses the path."""
         back = tuple(Step(edge_type, not forward) for edge_type, forward in reversed(self.steps))
         return MetaPath(back, self.schema, self.custom)
 
     @property
     def symmetric(self) -> MetaPath:
-        """The path to its end and back: ``self + ~self``."""
+        """The path followed by its reverse: ``self + ~self``."""
         return self + ~self
 
     @cached_property
     def _text(self) -> str:
-        from hetgraph.metapaths.text import spell
-
         return spell(self.steps, self.schema)
 
     def __str__(self) -> str:
@@ -216,26 +192,16 @@ class MetaPath:
         return f"MetaPath({self._text!r})"
 
 
-def normal_step(step: Step, schema: Schema) -> Step:
-    """Returns the step forwards over the declared reverse if it goes backwards and has one."""
-    if step.forward:
-        return step
-    reverse = schema.reverse_of(step.edge_type)
-    return step if reverse is None else Step(reverse, True)
-
-
-def steps_between(start: str, end: str, schema: Schema) -> tuple[Step, ...]:
-    """Returns the different steps from one node type to another, forward ones first."""
-    forward = [Step(one, True) for one in schema.edge_types if (one.src, one.dst) == (start, end)]
-    backward = [Step(one, False) for one in schema.edge_types if (one.dst, one.src) == (start, end)]
-    return tuple(dict.fromkeys(normal_step(step, schema) for step in forward + backward))
+@lru_cache(maxsize=4096)
+def _parse(text: str, schema: Schema) -> MetaPath:
+    return MetaPath(parse_steps(text, schema), schema)
 
 
 def as_metapath(path: MetaPath | str, schema: Schema) -> MetaPath:
-    """Returns the path of a text, or the given path checked against ``schema``.
+    """Returns the path of a text, or the given path, checked against ``schema``.
 
     Raises:
-        MetaPathError: If it does not fit.
+        MetaPathError: If it does not match the schema.
     """
     if isinstance(path, str):
         return MetaPath.parse(path, schema)
@@ -250,12 +216,12 @@ def as_metapath(path: MetaPath | str, schema: Schema) -> MetaPath:
     return MetaPath(path.steps, wider, path.custom)
 
 
-def _joined(one: Schema, other: Schema) -> Schema:
-    if one == other:
-        return one
-    pairs: Sequence[tuple[EdgeType, EdgeType]] = (*one.reverses, *other.reverses)
+def _joined(first: Schema, second: Schema) -> Schema:
+    if first == second:
+        return first
+    pairs: Sequence[tuple[EdgeType, EdgeType]] = (*first.reverses, *second.reverses)
     return Schema(
-        {**other.node_types, **one.node_types},
-        {**other.edge_types, **one.edge_types},
+        {**second.node_types, **first.node_types},
+        {**second.edge_types, **first.edge_types},
         tuple(dict.fromkeys(pairs)),
     )

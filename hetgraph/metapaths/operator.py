@@ -1,4 +1,4 @@
-"""A meta-path as a linear operator: a chain of sparse products that is never multiplied out."""
+"""A meta-path as a linear operator: a chain of sparse products that is never composed."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ __all__ = ["MetaPathOperator", "metapath_operator"]
 class MetaPathOperator:
     """The product of the matrices along a path, applied from right to left.
 
-    ``operator @ x`` multiplies ``x`` by one factor after the other, first step first, and costs
-    ``operator.cost`` multiply-adds for each column of ``x``, in time and in reads; the composed
-    relation would cost its number of entries. Gradients flow through to ``x``. The only memory is
-    one intermediate ``[num_nodes, dim]`` tensor a step.
+    ``operator @ x`` multiplies ``x`` by one factor after another, first step first, at
+    ``operator.cost`` multiply-adds per column of ``x``, where the composed relation would cost its
+    number of entries. It is differentiable in ``x``. The only extra memory is one intermediate
+    ``[num_nodes, dim]`` tensor per step.
 
     Args:
         path: The meta-path.
         weighting: ``"count"`` or ``"row"``.
-        factors: One matrix a step, in the order they are applied.
+        factors: One matrix per step, in the order in which they are applied.
     """
 
     path: MetaPath
@@ -40,12 +40,12 @@ class MetaPathOperator:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """``(nodes at the end of the path, nodes at its start)``."""
+        """``(number of end nodes, number of start nodes)``."""
         return self.factors[-1].num_rows, self.factors[0].num_cols
 
     @property
     def cost(self) -> int:
-        """Multiply-adds for each column of ``x``: the edges along the path."""
+        """Multiply-adds per column of ``x``: the number of edges along the path."""
         return sum(factor.nnz for factor in self.factors)
 
     @property
@@ -61,10 +61,10 @@ class MetaPathOperator:
             x: ``[num_start]``, ``[num_start, dim]`` or ``[num_start, heads, dim]`` floats.
 
         Returns:
-            The same with ``num_end`` rows.
+            The same shape with ``num_end`` rows.
 
         Raises:
-            DataError: If the rows of ``x`` are not the nodes the path starts at.
+            DataError: If ``x`` does not have one row per start node.
         """
         from hetgraph.ops.spmm import spmm
 
@@ -73,7 +73,7 @@ class MetaPathOperator:
         if x.dim() == 0 or x.shape[0] != self.shape[1]:
             raise DataError(
                 f"({self.path}) @ x: x has shape {list(x.shape)}, expected {self.shape[1]} rows, "
-                f"one for each {self.path.start!r} node."
+                f"one per {self.path.start!r} node."
             )
         for factor in self.factors:
             x = spmm(factor, x)
@@ -92,23 +92,33 @@ class MetaPathOperator:
 def metapath_operator(
     graph: HeteroGraph, path: MetaPath | str, *, weighting: Literal["count", "row"] = "count"
 ) -> MetaPathOperator:
-    """Returns a meta-path as an operator that is never multiplied out.
+    """Returns a meta-path as a linear operator that is never composed.
 
     Args:
         graph: The graph.
         path: A meta-path or its text.
-        weighting: ``"count"`` multiplies like ``compose(..., weighting="count")``; ``"row"`` like
-            ``compose(..., weighting="row")``: every factor takes a mean, so the product is a
-            random walk.
+        weighting: ``"count"`` or ``"row"``, as for :func:`hetgraph.metapaths.compose.compose`.
 
     Raises:
-        MetaPathError: If the path does not fit, or for a weighting that needs the whole product.
+        MetaPathError: If the path does not match, or the weighting needs the composed relation.
+
+    Example:
+        >>> from hetgraph.data import HeteroGraph, Relation
+        >>> writes = Relation.from_edges(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1]), 2, 2)
+        >>> graph = HeteroGraph(
+        ...     num_nodes={"author": 2, "paper": 2},
+        ...     relations={("author", "writes", "paper"): writes},
+        ... )
+        >>> coauthors = metapath_operator(graph, "author-paper-author")
+        >>> coauthors @ torch.tensor([[1.0], [10.0]])
+        tensor([[11.],
+                [21.]])
     """
     bound = bind_path(graph, path)
     if weighting not in ("count", "row"):
         raise MetaPathError(
-            f"an operator has weighting 'count' or 'row', not {weighting!r}: other values are only "
-            "known after building the product; use compose(graph, path, weighting=...)."
+            f"an operator has weighting 'count' or 'row', not {weighting!r}: other weightings need "
+            "the composed relation; use compose(graph, path, weighting=...)."
         )
     relations = (step_relation(graph, bound, step) for step in bound.steps)
     factors: tuple[CSR, ...] = tuple(

@@ -1,55 +1,46 @@
-"""From the text of a meta-path to its value; every error names the column and the token."""
+"""The parser of meta-paths; every error names the column and the token."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
 from hetgraph.data.schema import EdgeType, Schema
 from hetgraph.errors import MetaPathError, suggest
-from hetgraph.metapaths.metapath import MetaPath, Step, steps_between
-from hetgraph.metapaths.text import QUOTES, SYMBOLS, quote, spell_step
+from hetgraph.metapaths.step import QUOTES, SYMBOLS, Step, quote, spell_step, steps_between
 
-__all__ = ["parse_metapath"]
+__all__ = ["parse_steps"]
 
 
 class Token(NamedTuple):
-    """A symbol or a name, with the column it starts at (from 1)."""
+    """A symbol or a name, with its first column, counted from 1."""
 
-    kind: str  # one of - < > for symbols, "name", "end"
+    kind: str  # the symbol itself (- < >), "name" or "end"
     value: str
     column: int
 
 
 class Link(NamedTuple):
-    """What stands between two node types: ``-``, ``-name>`` or ``<name-``."""
+    """The connection of two node types: ``-``, ``-name>`` or ``<name-``."""
 
-    name: Token | None  # None for a plain "-", which leaves the relation open
+    name: Token | None  # None for a plain "-", which does not name the relation
     forward: bool
 
 
-def parse_metapath(text: str, schema: Schema) -> MetaPath:
-    """Reads a meta-path; see :meth:`MetaPath.parse`. The same text and schema are read once."""
-    if not isinstance(text, str):
-        raise MetaPathError(f"a meta-path is a text, found {type(text).__name__}.")
-    return _parse(text, schema)
-
-
-@lru_cache(maxsize=4096)
-def _parse(text: str, schema: Schema) -> MetaPath:
-    return _Parser(text, schema).path()
+def parse_steps(text: str, schema: Schema) -> tuple[Step, ...]:
+    """Reads the steps of a meta-path; see :meth:`MetaPath.parse`."""
+    return _Parser(text, schema).steps()
 
 
 class _Parser:
-    """One pass from left to right; a single token of look-ahead after a name decides."""
+    """A recursive-descent parser with one token of look-ahead."""
 
     def __init__(self, text: str, schema: Schema) -> None:
         self.text, self.schema = text, schema
         self.tokens = list(self._tokens())
         self.next = 0
 
-    def path(self) -> MetaPath:
+    def steps(self) -> tuple[Step, ...]:
         node = self._node()
         steps = []
         while self._peek().kind != "end":
@@ -58,7 +49,7 @@ class _Parser:
             node = end
         if not steps:
             self._fail(self._peek(), f"{node.value!r} is one node type; a path needs two or more")
-        return MetaPath(tuple(steps), self.schema)
+        return tuple(steps)
 
     # ---------------------------------------------------------------------- tokens
 
@@ -83,15 +74,15 @@ class _Parser:
         yield Token("end", "", len(text) + 1)
 
     def _quoted(self, start: int) -> tuple[str, int]:
-        mark, at, parts = self.text[start], start + 1, []
+        mark, at, pieces = self.text[start], start + 1, []
         while True:
             end = self.text.find(mark, at)
             if end < 0:
                 self._fail(Token("name", "", start + 1), f"the quote {mark} is never closed")
-            parts.append(self.text[at:end])
+            pieces.append(self.text[at:end])
             if not self.text.startswith(mark, end + 1):
-                return "".join(parts), end + 1
-            parts.append(mark)
+                return "".join(pieces), end + 1
+            pieces.append(mark)
             at = end + 2
 
     def _peek(self) -> Token:
@@ -142,15 +133,15 @@ class _Parser:
             return options[0]
         name = link.name.value
         pair = (start.value, end.value) if link.forward else (end.value, start.value)
-        found = EdgeType(pair[0], name, pair[1])
-        if found not in self.schema.edge_types:
+        edge_type = EdgeType(pair[0], name, pair[1])
+        if edge_type not in self.schema.edge_types:
             listed = "; ".join([*map(spell_step, options), *([ends] if len(options) == 1 else [])])
             self._fail(link.name, f"no relation {name!r} leads this way, write one of: {listed}")
-        return Step(found, link.forward)
+        return Step(edge_type, link.forward)
 
     def _near(self, start: Token) -> str:
         name = start.value
-        reached = {one.dst if one.src == name else one.src for one in self.schema.incident(name)}
+        reached = {key.dst if key.src == name else key.src for key in self.schema.incident(name)}
         if not reached:
             return f" {name!r} has no relations."
         return f" {name!r} is joined to: {', '.join(sorted(map(quote, reached)))}."

@@ -1,4 +1,4 @@
-"""In which order to multiply the matrices of a chain, from estimated sizes."""
+"""The order in which the matrices of a chain are multiplied, chosen by estimated sizes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Key = tuple[object, ...]
 Objective = Literal["time", "memory"]
 Span = tuple[int, int]  # first and last factor of a sub-chain, both included
 
-ROUGH_LABELS = 64  # enough to choose an order: 13 % off, one standard deviation
+ROUGH_LABELS = 64  # enough to choose an order: a standard deviation of 13 %
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Node:
     Args:
         span: First and last factor.
         key: Equal for sub-products that are the same matrix.
-        reverse_key: Key of the transposed matrix; ``None`` if nothing has it.
+        reverse_key: Key of the transpose; ``None`` if the transpose occurs in no chain.
         shape: Rows and columns.
         nnz: Estimated number of entries.
-        terms: Estimated multiply-adds of this product alone.
-        children: ``(right, left)``, in the order they are applied; empty for one factor.
-        shared: Whether the index arrays are those of the graph: a factor without parallel edges.
+        terms: Estimated multiply-adds of this product, without its children.
+        children: ``(right, left)``, in the order in which they are applied; empty for one factor.
+        shared: Whether the index arrays belong to the graph: a factor without parallel edges.
     """
 
     span: Span
@@ -48,7 +48,7 @@ class Node:
 
     @property
     def identity(self) -> Key:
-        """One key for a product and its transpose, of which only one is ever computed."""
+        """One key for a product and its transpose, of which only one is computed."""
         if self.reverse_key is None or not self.children:
             return self.key
         return min(self.key, self.reverse_key)
@@ -58,9 +58,9 @@ class ChainSizes:
     """Estimated sizes of the sub-products of a chain.
 
     Args:
-        factors: The matrices in the order they are applied.
-        rough: Whether to spend only ``ROUGH_LABELS`` labels on the size of the whole product.
-        seed: Of the estimator's labels.
+        factors: The matrices in the order in which they are applied.
+        rough: Whether to use only ``ROUGH_LABELS`` labels for the size of the whole product.
+        seed: Seed of the labels.
     """
 
     def __init__(self, factors: Sequence[Factor], *, rough: bool = False, seed: int = 0) -> None:
@@ -77,12 +77,12 @@ class ChainSizes:
 
     @property
     def instances(self) -> float:
-        """Number of path instances, parallel edges apart; exact."""
+        """Number of path instances, with parallel edges counted separately; exact."""
         return float(self.counts.sum())
 
     @property
     def lower(self) -> int:
-        """A lower bound on the entries of the product: its rows that are not empty."""
+        """A lower bound on the entries of the product: the number of non-empty rows."""
         return int((self.counts > 0).sum())
 
     @property
@@ -94,22 +94,22 @@ class ChainSizes:
         """Estimated entries of a sub-product; exact for one factor."""
         if span[0] == span[1]:
             return float(self._distinct[span[0]])
-        found = float(self._rows(span).sum())
+        estimate = float(self._rows(span).sum())
         if span == (0, len(self.factors) - 1):
-            return float(min(max(found, self.lower), self.upper))
-        return found
+            return float(min(max(estimate, self.lower), self.upper))
+        return estimate
 
     def terms(self, first: int, split: int, last: int) -> float:
-        """Estimated multiply-adds of joining ``first..split`` and ``split + 1..last``."""
+        """Estimated multiply-adds of the product of ``first..split`` and ``split + 1..last``."""
         return float((self._rows((first, split)) * self._columns((split + 1, last))).sum())
 
     def node(self, span: Span, terms: float = 0.0, children: tuple[Node, ...] = ()) -> Node:
-        """Describes a sub-product."""
-        part = self.factors[span[0] : span[1] + 1]
-        back = [factor.reverse_key for factor in reversed(part)]
+        """Returns the node of a sub-product."""
+        chain = self.factors[span[0] : span[1] + 1]
+        back = [factor.reverse_key for factor in reversed(chain)]
         return Node(
             span,
-            tuple(factor.key for factor in part),
+            tuple(factor.key for factor in chain),
             None if None in back else tuple(back),
             (self.matrices[span[1]].num_rows, self.matrices[span[0]].num_cols),
             self.nnz(span),
@@ -161,14 +161,14 @@ def best_plan(
 ) -> Node:
     """Chooses the order of multiplication by dynamic programming over sub-chains.
 
-    A half that is the transpose of the other half, as in every path ``a + ~a``, costs only its
+    A half that is the transpose of the other half, as in any path ``a + ~a``, costs only its
     transposition, and sub-products in ``known`` cost nothing.
 
     Args:
         sizes: Estimated sizes of the chain.
-        objective: Least multiply-adds and entries, or least peak of entries.
+        objective: Minimise multiply-adds and entries, or the peak number of entries.
         known: Identities of sub-products that are computed anyway.
-        halves: Whether the last product must join the two halves of the chain.
+        halves: Whether the last product must be that of the two halves of the chain.
     """
     count = len(sizes.factors)
     best = {(i, i): (0.0, sizes.node((i, i))) for i in range(count)}

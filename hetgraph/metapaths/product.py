@@ -1,7 +1,7 @@
-"""Products of sparse matrices in blocks of rows, streamed so that only the result needs memory.
+"""Products of sparse matrices in blocks of rows, streamed so that only the result is stored.
 
 :func:`hetgraph.ops.spgemm` is the differentiable product of weighted matrices; here patterns are
-multiplied as booleans, and every block can be filtered and scaled before it is kept.
+multiplied as booleans, and each block can be filtered and scaled before it is stored.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import torch
 
 __all__ = ["Block", "collect", "matrix_blocks", "product_blocks", "row_sums"]
 
-_BLOCK_TERMS = 2**18  # multiply-adds, and so entries, of a block: small enough for the cache
-_DENSE_SHARE = 0.2  # fuller blocks are put in order by a dense scan
+_BLOCK_TERMS = 2**18  # multiply-adds, and so entries, per block: small enough for the cache
+_DENSE_FRACTION = 0.2  # denser blocks are sorted by a dense scan
 _INT32_LIMIT = 2**31 - 1
 
 Array = np.ndarray[Any, Any]
@@ -33,10 +33,10 @@ class Block:
 
 
 def product_blocks(left: sp.csr_array, right: sp.csr_array) -> Iterator[Block]:
-    """Yields ``left @ right`` by blocks of rows; columns sorted, each once.
+    """Yields ``left @ right`` in blocks of rows, in canonical form.
 
-    Several blocks are computed at a time, one a thread of torch's: scipy's kernel works without
-    the interpreter's lock. The order of additions, and so the result, does not depend on it.
+    Blocks are computed in parallel, one per torch thread, as scipy's kernel releases the GIL. The
+    order of additions, and so the result, does not depend on the number of threads.
     """
 
     def multiply(rows: tuple[int, int]) -> Block:
@@ -53,7 +53,7 @@ def product_blocks(left: sp.csr_array, right: sp.csr_array) -> Iterator[Block]:
 
 
 def matrix_blocks(matrix: sp.csr_array) -> Iterator[Block]:
-    """Yields a matrix in canonical form by blocks of rows."""
+    """Yields a matrix in canonical form in blocks of rows."""
     for start, end in _row_ranges(np.diff(matrix.indptr)):
         yield Block(start, matrix[start:end])
 
@@ -65,12 +65,12 @@ def collect(
     *,
     check: Callable[[int], None],
 ) -> tuple[Array, Array, Array | None]:
-    """Joins blocks to one matrix without ever holding it twice.
+    """Concatenates blocks to one matrix without holding it twice.
 
     Args:
         blocks: All rows in order.
-        shape: Of the matrix.
-        dtype: Of the values; ``None`` keeps only the pattern.
+        shape: Shape of the matrix.
+        dtype: Dtype of the values; ``None`` keeps only the pattern.
         check: Called with the number of entries so far; may raise to stop.
 
     Returns:
@@ -86,29 +86,29 @@ def collect(
         if values is not None:
             values.append(block.matrix.data)
         check(indices.size)
-    found = indices.close()
-    index = np.int32 if max(*shape, found.size) <= _INT32_LIMIT else np.int64
+    columns = indices.close()
+    index = np.int32 if max(*shape, columns.size) <= _INT32_LIMIT else np.int64
     indptr = np.concatenate([[0], np.cumsum(degrees)]).astype(index)
-    return indptr, found.astype(index, copy=False), None if values is None else values.close()
+    return indptr, columns.astype(index, copy=False), None if values is None else values.close()
 
 
 class _Buffer:
     """An array that grows at its end.
 
-    It starts small on purpose: ``realloc`` then moves the pages of a large array, not its bytes,
-    so growing neither copies nor holds it twice. (An array that is large from the start gets huge
-    pages from numpy, and those are copied.)
+    It starts small on purpose: ``realloc`` then remaps the pages of a large array instead of
+    copying its bytes. An array that is large from the start gets huge pages from numpy, and those
+    are copied.
     """
 
     def __init__(self, dtype: type[np.generic]) -> None:
         self.array: Array = np.empty(1024, dtype=dtype)
         self.size = 0
 
-    def append(self, part: Array) -> None:
-        end = self.size + part.size
+    def append(self, values: Array) -> None:
+        end = self.size + values.size
         if end > self.array.size:
             self.array.resize(max(end, int(self.array.size * 1.1)), refcheck=False)
-        self.array[self.size : end] = part
+        self.array[self.size : end] = values
         self.size = end
 
     def close(self) -> Array:
@@ -117,9 +117,9 @@ class _Buffer:
 
 
 def row_sums(indptr: Array, indices: Array, values: Array) -> Array:
-    """Adds ``values[column]`` over the entries of each row, exactly as long as they fit 2^53.
+    """Sums ``values[column]`` over the entries of each row; exact for integers up to 2^53.
 
-    Works on ranges of rows, so nothing of the size of the entries is allocated.
+    Works on ranges of rows, so that nothing of size ``[nnz]`` is allocated.
     """
     sums = np.empty(indptr.size - 1)
     for start, end in _row_ranges(np.diff(indptr)):
@@ -130,7 +130,7 @@ def row_sums(indptr: Array, indices: Array, values: Array) -> Array:
 
 
 def _row_ranges(terms: Array) -> Iterator[tuple[int, int]]:
-    """Cuts rows into ranges of about ``_BLOCK_TERMS`` terms; a range has at least one row."""
+    """Splits rows into ranges of about ``_BLOCK_TERMS`` terms, of at least one row each."""
     ends = np.cumsum(terms, dtype=np.float64)
     start = 0
     while start < terms.size:
@@ -146,18 +146,18 @@ def _ordered(block: sp.csr_array) -> sp.csr_array:
 
     Measured on blocks of 480 x 4057 with 60, 30, 10 and 3 % entries of bool: scipy's sort takes
     69, 32, 8.9, 2.4 ms; two transpositions (counting sorts) 21, 10, 2.3, 0.7 ms; a dense scan 8,
-    4, 6, 2.4 ms. Transposing is linear in the columns too, so the sort stays for thin blocks.
+    4, 6, 2.4 ms. Transposing is also linear in the columns, so sparser blocks are sorted.
     """
     rows, cols = block.shape
     if block.nnz < cols:
         block.sort_indices()
         return block
-    if block.nnz < _DENSE_SHARE * rows * cols:
+    if block.nnz < _DENSE_FRACTION * rows * cols:
         return block.tocsc().tocsr()
     dense = block.toarray().reshape(-1)
     cells = np.flatnonzero(dense != 0)
     indptr = np.searchsorted(cells, np.arange(rows + 1) * cols)
     indices = cells - np.repeat(np.arange(rows) * cols, np.diff(indptr))
     index = block.indices.dtype
-    parts = (dense[cells], indices.astype(index), indptr.astype(block.indptr.dtype))
-    return sp.csr_array(parts, shape=block.shape)
+    arrays = (dense[cells], indices.astype(index), indptr.astype(block.indptr.dtype))
+    return sp.csr_array(arrays, shape=block.shape)

@@ -1,4 +1,4 @@
-"""Meta-paths by name: registered in Python, in YAML files or by other packages."""
+"""Meta-paths by name: registered in Python, by YAML files or by installed packages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hetgraph.data.relation import Relation
 from hetgraph.errors import ConfigError, FileFormatError, MetaPathError, suggest
 from hetgraph.metapaths.chain import bind_path
 from hetgraph.metapaths.metapath import MetaPath
-from hetgraph.metapaths.text import SYMBOLS
+from hetgraph.metapaths.step import SYMBOLS
 
 if TYPE_CHECKING:
     from hetgraph.data.graph import HeteroGraph
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 MetaPathSource: TypeAlias = "str | MetaPath | Callable[[HeteroGraph], Any]"
-"""A text, a path, or a function of the graph that returns a text, a path, a `Relation` or a tuple
+"""A text, a path, or a function of the graph that returns a text, a path, a `Relation` or
 `(start type, end type, Relation)`."""
 
 Table: TypeAlias = dict[str, dict[str, MetaPathSource]]
@@ -44,23 +44,28 @@ _registered: Table = {}
 
 
 def register_metapath(dataset: str, name: str, path_or_callable: MetaPathSource) -> None:
-    """Makes a meta-path known by name to every model that takes meta-paths.
+    """Registers a meta-path by name for every model that takes meta-paths.
 
     Args:
-        dataset: The data set it belongs to, such as ``"hgb/DBLP"``; ``"*"`` for all.
-        name: What to call it. A name registered before for the data set is replaced.
+        dataset: Data set of the path, such as ``"hgb/DBLP"``; ``"*"`` for all.
+        name: Name of the path; replaces a path registered under the same name.
         path_or_callable: A text such as ``"author-paper-author"``, a :class:`MetaPath`, or a
-            function that is given the graph and returns either of them, a :class:`Relation` (rows
-            are the end type) or ``(start type, end type, Relation)``.
+            function of the graph that returns either of them, a :class:`Relation` (rows are the
+            end type) or ``(start type, end type, Relation)``.
 
     Raises:
-        ConfigError: If an argument is of the wrong kind.
+        ConfigError: If an argument has the wrong type.
+
+    Example:
+        >>> register_metapath("my/library", "coauthors", "author-paper-author")
+        >>> "coauthors" in metapath_names("my/library")
+        True
     """
     _add(_registered, dataset, name, path_or_callable, "register_metapath")
 
 
 def register_metapath_file(file: str | os.PathLike[str]) -> None:
-    """Registers what a YAML file lists, see :func:`read_metapath_file`."""
+    """Registers the meta-paths of a YAML file; see :func:`read_metapath_file`."""
     for dataset, paths in read_metapath_file(file).items():
         for name, path in paths.items():
             register_metapath(dataset, name, path)
@@ -69,7 +74,7 @@ def register_metapath_file(file: str | os.PathLike[str]) -> None:
 def read_metapath_file(file: str | os.PathLike[str]) -> Table:
     """Reads meta-paths from a YAML file.
 
-    The file maps data sets to named texts; without data sets, names belong to all of them::
+    The file maps data sets to named texts; names without a data set apply to all of them::
 
         hgb/DBLP:
           apvpa: author-paper-venue-paper-author
@@ -78,7 +83,7 @@ def read_metapath_file(file: str | os.PathLike[str]) -> Table:
         Texts by data set and name.
 
     Raises:
-        FileFormatError: If the file is missing or has another form.
+        FileFormatError: If the file is missing or malformed.
     """
     file = Path(file)
     try:
@@ -92,7 +97,7 @@ def read_metapath_file(file: str | os.PathLike[str]) -> Table:
         content = {ANY_DATASET: content}
     table: Table = {}
     for dataset, paths in content.items():
-        if not isinstance(paths, dict) or not all(isinstance(one, str) for one in paths.values()):
+        if not isinstance(paths, dict) or not all(isinstance(path, str) for path in paths.values()):
             raise FileFormatError(f"{file}: {dataset!r} must map names to texts of meta-paths.")
         for name, path in paths.items():
             _add(table, dataset, name, path, str(file))
@@ -100,7 +105,7 @@ def read_metapath_file(file: str | os.PathLike[str]) -> Table:
 
 
 def metapath_names(dataset: str) -> tuple[str, ...]:
-    """Returns the names known for a data set, those for all data sets included."""
+    """Returns the names known for a data set, including those for all data sets."""
     return tuple(sorted(_known(dataset)))
 
 
@@ -111,31 +116,43 @@ def resolve_metapaths(
     *,
     declared: Mapping[str, str] | None = None,
 ) -> dict[str, MetaPath]:
-    """Finds the meta-paths that a user asked for.
+    """Resolves requested meta-paths to paths of a graph.
 
     A request is a known name, a text such as ``"author-paper-author"``, ``"name=text"``, or a YAML
-    file (``*.yaml``, ``*.yml``) that stands for everything it has for the data set. Names are
-    looked for among those registered for the data set, the set's own, those registered for all
-    sets, then in the entry points ``hetgraph.metapaths`` of installed packages.
+    file (``*.yaml``, ``*.yml``), which stands for all of its paths for the data set. Names are
+    looked up among those registered for the data set, those the data set declares, those
+    registered for all data sets, and the entry points ``hetgraph.metapaths`` of installed packages,
+    in this order.
 
     Args:
-        graph: What the paths must fit.
-        dataset_name: For example ``"hgb/DBLP"``.
-        requested: What was asked for; empty stands for all of ``declared``.
-        declared: The data set's own meta-paths by name.
+        graph: The graph that the paths must match.
+        dataset_name: Name of the data set, such as ``"hgb/DBLP"``.
+        requested: The requests; if empty, all of ``declared``.
+        declared: Meta-paths that the data set declares, by name.
 
     Returns:
         Paths by name, in the order of the requests; an unnamed text is its own name. A path made
-        from a relation carries it along, so ``compose(graph, path)`` works for all of them.
+        from a relation contains it, so ``compose(graph, path)`` works for all of them.
 
     Raises:
-        MetaPathError: If a request is neither known nor a path of this graph.
+        MetaPathError: If a request is neither a known name nor a path of this graph.
+
+    Example:
+        >>> import torch
+        >>> from hetgraph.data import HeteroGraph
+        >>> writes = Relation.from_edges(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1]), 2, 2)
+        >>> graph = HeteroGraph(
+        ...     num_nodes={"author": 2, "paper": 2},
+        ...     relations={("author", "writes", "paper"): writes},
+        ... )
+        >>> resolve_metapaths(graph, "my/library", ["APA=author-paper-author"])
+        {'APA': MetaPath('author-paper-author')}
     """
     own = dict(declared or {})
-    found: dict[str, MetaPath] = {}
+    paths: dict[str, MetaPath] = {}
     for request in requested or own:
-        found.update(_resolve(graph, dataset_name, request, own))
-    return found
+        paths.update(_resolve(graph, dataset_name, request, own))
+    return paths
 
 
 def _resolve(
@@ -152,7 +169,7 @@ def _resolve(
     known = _known(dataset, declared)
     if request in known:
         return {request: _make(graph, request, known[request])}
-    name, text = (part.strip() for part in request.partition("=")[::2])
+    name, text = (side.strip() for side in request.partition("=")[::2])
     if name and text and not _is_path(graph, request):
         return {name: _make(graph, name, text)}
     if not SYMBOLS & set(request):
@@ -203,10 +220,10 @@ def _make(graph: HeteroGraph, name: str, source: MetaPathSource) -> MetaPath:
 
 
 def _ends(graph: HeteroGraph, name: str, relation: Relation) -> tuple[str, str]:
-    """Guesses the node types of a bare relation from its size."""
+    """Infers the node types of a bare relation from its shape."""
     ends = []
     for role, size in (("start", relation.num_src), ("end", relation.num_dst)):
-        fitting = [one for one, count in graph.num_nodes.items() if count == size]
+        fitting = [name for name, count in graph.num_nodes.items() if count == size]
         if len(fitting) != 1:
             raise MetaPathError(
                 f"the relation of meta-path {name!r} is {relation.num_dst} x {relation.num_src}, "
@@ -217,23 +234,23 @@ def _ends(graph: HeteroGraph, name: str, relation: Relation) -> tuple[str, str]:
 
 
 def _plugins() -> Table:
-    """Returns what installed packages offer; one that cannot be loaded is only warned of."""
+    """Returns the meta-paths of installed packages; a package that fails only gives a warning."""
     table: Table = {}
     for point in entry_points(group=GROUP):
         where = f"entry point {point.name!r} of {GROUP}"
         try:
             for dataset, name, source in _entries(point):
                 _add(table, dataset, name, source, where)
-        except Exception as error:  # whatever another package does must not stop this one
+        except Exception as error:  # a broken plug-in must not break the library
             warnings.warn(f"{where} is skipped: {error}", stacklevel=2)
     return table
 
 
 def _entries(point: EntryPoint) -> Iterator[tuple[str, str, MetaPathSource]]:
-    """Yields what an entry point offers.
+    """Yields the meta-paths of an entry point.
 
-    It names a text, a path or a function (known by the entry point's own name, for all data sets),
-    a ``{data set: {name: path}}`` mapping, or a `pathlib.Path` to a YAML file.
+    It refers to a text, a path or a function (registered under the name of the entry point, for all
+    data sets), a ``{data set: {name: path}}`` mapping, or the `pathlib.Path` of a YAML file.
     """
     value = point.load()
     if isinstance(value, Path):

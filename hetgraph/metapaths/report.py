@@ -1,4 +1,4 @@
-"""A composed meta-path in numbers: estimated before it is built, counted afterwards."""
+"""Statistics of a composed meta-path: estimated before it is built, counted afterwards."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ __all__ = ["CompositionEstimate", "CompositionReport", "compose_report", "estima
 
 @dataclass(frozen=True)
 class CompositionEstimate:
-    """What is known of a composition without building it.
+    """Estimates of a composition, made without building it.
 
     Args:
         path: The meta-path.
         weighting: As for :func:`hetgraph.metapaths.compose.compose`.
-        num_rows: Nodes at the end of the path.
-        num_cols: Nodes at its start.
-        nnz: Estimated entries.
-        relative_error: One standard deviation of ``nnz``, at most; 0 where it is exact.
-        upper: A bound that the entries cannot exceed.
-        instances: Path instances, parallel edges apart; exact.
-        result_bytes: Of the relation.
-        peak_bytes: Of everything held at the worst moment.
-        terms: Multiply-adds.
+        num_rows: Number of end nodes.
+        num_cols: Number of start nodes.
+        nnz: Estimated number of entries.
+        relative_error: Upper bound of the relative standard deviation of ``nnz``; 0 if exact.
+        upper: Upper bound of the number of entries.
+        instances: Number of path instances, with parallel edges counted separately; exact.
+        result_bytes: Size of the relation.
+        peak_bytes: Peak memory.
+        terms: Number of multiply-adds.
         order: Order of multiplication.
-        seconds: Time the estimate took.
+        seconds: Time that the estimate took.
     """
 
     path: MetaPath
@@ -59,18 +59,18 @@ class CompositionEstimate:
 
     @property
     def density(self) -> float:
-        """Estimated share of the pairs that are joined."""
+        """Estimated fraction of the pairs that are connected."""
         return self.nnz / max(self.num_rows * self.num_cols, 1)
 
 
 @dataclass(frozen=True)
 class CompositionReport:
-    """What was estimated and what came out.
+    """The estimate and the result of a composition.
 
     Args:
-        estimate: From before.
+        estimate: The estimate made beforehand.
         relation: The result.
-        seconds: Time the building took.
+        seconds: Time that the composition took.
     """
 
     estimate: CompositionEstimate
@@ -79,22 +79,22 @@ class CompositionReport:
 
     @property
     def nnz(self) -> int:
-        """Entries counted."""
+        """Number of entries."""
         return self.relation.nnz
 
     @property
     def density(self) -> float:
-        """Share of the pairs that are joined."""
+        """Fraction of the pairs that are connected."""
         return self.nnz / max(self.relation.num_rows * self.relation.num_cols, 1)
 
     @property
     def deviation(self) -> float:
-        """By how much the estimate is off, as a fraction of the count."""
+        """Error of the estimated number of entries, relative to the actual one."""
         return self.estimate.nnz / self.nnz - 1 if self.nnz else self.estimate.nnz
 
     @property
     def self_loops(self) -> int | None:
-        """Nodes joined to themselves; ``None`` if the path ends at another type."""
+        """Number of self-loops; ``None`` if the path ends at another type than its start."""
         if self.estimate.path.start != self.estimate.path.end:
             return None
         rows, cols = self.relation.coo()
@@ -102,7 +102,7 @@ class CompositionReport:
 
     @property
     def degree_quartiles(self) -> tuple[int, ...]:
-        """Least, first quartile, median, third quartile and greatest number of entries a row."""
+        """Minimum, quartiles and maximum of the number of entries per row."""
         degree = self.relation.degree.sort().values
         if degree.numel() == 0:
             return (0, 0, 0, 0, 0)
@@ -111,12 +111,12 @@ class CompositionReport:
 
     @property
     def empty_rows(self) -> int:
-        """Nodes at the end of the path that nothing reaches."""
+        """Number of end nodes that no start node reaches."""
         return int((self.relation.degree == 0).sum())
 
     @property
     def empty_cols(self) -> int:
-        """Nodes at the start of the path that reach nothing."""
+        """Number of start nodes that reach no end node."""
         reached = torch.zeros(self.relation.num_cols, dtype=torch.bool)
         reached[self.relation.indices.cpu().long()] = True
         return int((~reached).sum())
@@ -128,7 +128,7 @@ def estimate_composition(
     """Estimates the size and the cost of a meta-path without building it.
 
     Raises:
-        MetaPathError: If the path or the weighting does not fit.
+        MetaPathError: If the path or the weighting does not match.
     """
     return _planned(graph, path, weighting, float("inf"))[1]
 
@@ -142,18 +142,21 @@ def compose_report(
     memory_budget: int | str = "2GiB",
     on_estimate: Callable[[CompositionEstimate], None] | None = None,
 ) -> CompositionReport:
-    """Estimates, then builds and counts; nothing is taken from the cache.
+    """Estimates, builds and counts a composition, without the cache.
+
+    ``weighting``, ``keep_self_loops`` and ``memory_budget`` are as for
+    :func:`hetgraph.metapaths.compose.compose`.
 
     Args:
         graph: The graph.
         path: A meta-path or its text.
-        weighting: As for :func:`hetgraph.metapaths.compose.compose`.
-        keep_self_loops: Likewise.
-        memory_budget: Likewise.
-        on_estimate: Called between the two, even if the budget is then found too small.
+        weighting: Meaning of the values.
+        keep_self_loops: Whether to keep the diagonal.
+        memory_budget: Peak memory.
+        on_estimate: Called with the estimate before the budget is checked.
 
     Raises:
-        MetaPathError: If the path or the weighting does not fit.
+        MetaPathError: If the path or the weighting does not match.
         BudgetError: If more memory is needed.
     """
     budget = parse_bytes(memory_budget)
@@ -193,7 +196,7 @@ def _planned(
 
 
 def _order(node: Node, path: MetaPath) -> str:
-    """Returns the order of multiplication as brackets around node types."""
+    """Returns the order of multiplication as a bracketed product of node types."""
     types = path.node_types
     if not node.children:
         return f"{types[node.span[0]]}-{types[node.span[1] + 1]}"

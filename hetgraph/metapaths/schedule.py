@@ -1,4 +1,4 @@
-"""From plans to a list of operations with known memory: what is shared is computed once."""
+"""Plans turned into a list of operations with known memory; common products are made once."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _COLUMN_BYTES = 4
 
 @dataclass(frozen=True)
 class EntryBytes:
-    """Bytes that the value of an entry takes, besides its column number.
+    """Bytes per entry for its value, without its column index.
 
     Args:
-        work: While it is multiplied on.
+        work: In intermediate products.
         result: In the finished relation.
     """
 
@@ -29,16 +29,16 @@ class EntryBytes:
 
 @dataclass(frozen=True)
 class Operation:
-    """One thing to do.
+    """One step of a schedule.
 
     Args:
-        kind: ``"make"`` a matrix that later operations use, ``"finish"`` a result from a matrix
-            made before, or ``"stream"`` a product into a result without keeping it.
+        kind: ``"make"`` a matrix that later operations use, ``"finish"`` a result from such a
+            matrix, or ``"stream"`` a product into a result without storing it.
         node: The matrix.
-        root: Number of the result, for ``"finish"`` and ``"stream"``.
-        free: Identities of matrices that nobody needs afterwards.
+        root: Index of the result, for ``"finish"`` and ``"stream"``.
+        free: Identities of matrices that are not needed afterwards.
         others: Estimated bytes of everything else that is held meanwhile.
-        peak: Estimated bytes held in all.
+        peak: Estimated bytes held in total.
     """
 
     kind: Literal["make", "finish", "stream"]
@@ -57,24 +57,26 @@ class Schedule:
 
     @property
     def peak(self) -> float:
-        """Most bytes held at a time."""
+        """Maximum number of bytes held at a time."""
         return max(operation.peak for operation in self.operations)
 
     @property
     def terms(self) -> float:
-        """Estimated multiply-adds in all."""
-        return sum(one.node.terms for one in self.operations if one.kind != "finish")
+        """Estimated total number of multiply-adds."""
+        products = (operation for operation in self.operations if operation.kind != "finish")
+        return sum(operation.node.terms for operation in products)
 
 
 def make_schedule(roots: Sequence[Node], entry: EntryBytes) -> Schedule:
-    """Orders the products of several plans so that each different one is computed once.
+    """Orders the products of several plans so that each distinct one is computed once.
 
-    A matrix is freed as soon as nothing needs it. Memory is counted as: matrices held, results
-    finished so far, the transposed copy of an operand that is held the other way round, and the
-    new matrix. Index arrays of relations without parallel edges are the graph's and cost nothing.
+    A matrix is freed as soon as it is no longer needed. Memory counts the matrices held, the
+    results finished so far, the transposed copy of an operand that is held as its transpose, and
+    the new matrix. Index arrays of relations without parallel edges belong to the graph and are
+    free.
 
     Args:
-        roots: One plan for each result.
+        roots: One plan per result.
         entry: Sizes of entries.
     """
     uses: Counter[Key] = Counter()
@@ -86,16 +88,17 @@ def make_schedule(roots: Sequence[Node], entry: EntryBytes) -> Schedule:
     operations = []
     for kind, node, number in steps:
         used = (node,) if kind == "finish" else node.children
-        flipped = [one for one in used if made[one.identity].key != one.key]
-        others = sum(held.values()) + finished + sum(_bytes(one, entry.work) for one in flipped)
+        flipped = [child for child in used if made[child.identity].key != child.key]
+        copies = sum(_bytes(child, entry.work) for child in flipped)
+        others = sum(held.values()) + finished + copies
         if kind == "make":
             size = _bytes(node, entry.work)
             held[node.identity] = size
         else:
             size = matrix_bytes(node.shape[0], node.nnz, entry.result)
             finished += size
-        for one in used:
-            left[one.identity] -= 1
+        for child in used:
+            left[child.identity] -= 1
         free = tuple(key for key in held if left[key] <= 0)
         for key in free:
             del held[key]

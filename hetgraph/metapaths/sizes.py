@@ -1,4 +1,4 @@
-"""Sizes in bytes, as people write and read them."""
+"""Sizes in bytes, parsed from and formatted as text."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ def parse_bytes(size: int | float | str) -> int:
 
     Raises:
         ConfigError: If it is not a size.
+
+    Example:
+        >>> parse_bytes("2GiB"), parse_bytes("500 MB")
+        (2147483648, 500000000)
     """
     if isinstance(size, str):
         match = _SIZE.fullmatch(size)
@@ -33,7 +37,12 @@ def parse_bytes(size: int | float | str) -> int:
 
 
 def format_bytes(size: float) -> str:
-    """Returns a size in binary units with three digits, such as ``"38.2 MiB"``."""
+    """Returns a size in binary units with three digits.
+
+    Example:
+        >>> format_bytes(40_000_000)
+        '38.1 MiB'
+    """
     for unit in ("B", "KiB", "MiB", "GiB"):
         if size < 999.5:
             return f"{size:.0f} {unit}" if unit == "B" or size >= 99.95 else f"{size:.1f} {unit}"

@@ -1,33 +1,35 @@
-"""The small contract every method fulfils, whatever its family."""
+"""The contract that the trainer knows: inputs made once, a training step, predictions."""
 
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
-from hetgraph.catalog.dataset import Dataset
 from hetgraph.data.schema import Schema
 from hetgraph.errors import ConfigError, DataError, FileFormatError
 from hetgraph.files import atomic_dir
+from hetgraph.methods.registered import Registered
+from hetgraph.methods.relevance import RelevanceRow
 from hetgraph.registry import models
+from hetgraph.renamed import current_settings
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict
-from hetgraph.tasks.base import Task, TaskSpec, run_family
+from hetgraph.tasks import Predictions, Task, TaskSpec
 from hetgraph.tensorfile import load_tensors, save_tensors
 
-__all__ = ["Loss", "Method", "RelevanceRow", "Stage"]
+__all__ = ["Loss", "Method", "Stage"]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One part of a training: pre-training, fusion, tuning.
+    """One stage of a training: pre-training, fusion, tuning.
 
     Args:
         name: Passed to :meth:`Method.batches` and :meth:`Method.training_step`.
@@ -58,34 +60,11 @@ class Loss:
         return torch.stack([term.float() for term in self.terms.values()]).sum()
 
 
-@dataclass(frozen=True)
-class RelevanceRow:
-    """How much one relation or meta-path counts for the nodes of a type.
+class Method(nn.Module, Registered):
+    """Whatever can be trained: an encoder joined with a head, or a method of its own.
 
-    Args:
-        node_type: Type whose representation it shapes.
-        relation: Relation or meta-path in text form.
-        order: Hop, iteration or layer it belongs to, from 0.
-        weight: Mean weight.
-        std: Standard deviation of the weight over nodes, heads or filters.
-        label: Class of the nodes the weight is a mean over; ``None`` for all nodes.
-        source: Type that the messages start from; ``None``: the far end of ``relation``.
-    """
-
-    node_type: str
-    relation: str
-    order: int
-    weight: float
-    std: float = 0.0
-    label: int | None = None
-    source: str | None = None
-
-
-class Method(nn.Module, ABC):
-    """A method: fixed inputs made once, a training step, predictions.
-
-    Parameters are sized from schema, task and configuration alone, so a model can be built,
-    counted and loaded without data. A model has no training loop and names no data set.
+    Parameters are sized from schema, task and configuration alone, so a method can be built,
+    counted and loaded without data. A method has no training loop and names no data set.
 
     Args:
         schema: What the graph is made of.
@@ -93,21 +72,30 @@ class Method(nn.Module, ABC):
         config: The hyper-parameters, an instance of ``Config``.
     """
 
-    name: ClassVar[str]
-    Config: ClassVar[type[Any]]
-    citation: ClassVar[str] = ""
-    search_space: ClassVar[Mapping[str, Any]] = {}
-    tasks: ClassVar[tuple[str, ...]] = ("node-classification",)
-    families: ClassVar[Mapping[str, type[Method]]] = {}
-    """Classes that take this one's place for other families of tasks, with the same ``Config``."""
+    families: ClassVar[tuple[str, ...]] = ("node-classification",)
+    """Families of tasks that the method is for."""
+    purpose: ClassVar[str] = "it is a method of its own and has no head for other tasks."
+    """Why it is for no others, as a sentence that goes on after a colon."""
+    reads_task_loss: ClassVar[bool] = False
+    """Whether it trains by :meth:`Task.criterion`, so that settings of the loss are read."""
     no_decay: ClassVar[tuple[str, ...]] = ()
-    """Parameters whose name contains one of these words are left out of weight decay."""
+    """Parameters with one of these words between the dots of their name have no weight decay."""
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: Any) -> None:
         super().__init__()
         self.schema = schema
         self.spec = spec
         self.config = config
+
+    @classmethod
+    def refuses(cls, family: str) -> str:
+        """Returns why the method is not for a family of tasks; empty if it is for it."""
+        return "" if family in cls.families else cls.purpose
+
+    @classmethod
+    def build(cls, schema: Schema, spec: TaskSpec, config: Any) -> Self:
+        """Returns the method with fresh parameters."""
+        return cls(schema, spec, config)
 
     @property
     def device(self) -> torch.device:
@@ -121,7 +109,7 @@ class Method(nn.Module, ABC):
         """Computes everything that happens once: propagation, views, tokens.
 
         Args:
-            task: Graph, visible labels and parts.
+            task: Graph, visible labels and splits.
             seeds: Sources of chance.
             workdir: Folder for results worth keeping between runs; ``None`` keeps nothing.
 
@@ -130,7 +118,7 @@ class Method(nn.Module, ABC):
         """
 
     def stages(self) -> tuple[Stage, ...]:
-        """Returns the parts of the training, in order."""
+        """Returns the stages of the training, in order."""
         return (Stage(),)
 
     @abstractmethod
@@ -160,17 +148,21 @@ class Method(nn.Module, ABC):
         """Returns the loss of one batch."""
 
     @abstractmethod
-    def predict(self, inputs: Any, split: str) -> Tensor:
-        """Returns ``[num_nodes of the split, num_outputs]`` logits in the order of the task."""
+    def predict(self, inputs: Any, split: str) -> Predictions:
+        """Returns what the method says of the samples of a split.
+
+        Of nodes one row each, in the order of the task; of pairs the vectors of both ends and what
+        turns two of them into outputs.
+        """
 
     @abstractmethod
     def embed(self, inputs: Any, split: str) -> Tensor:
-        """Returns ``[num_nodes of the split, dim]`` representations in the order of the task."""
+        """Returns ``[num_samples of the split, dim]`` vectors in the order of the task."""
 
     def earlier(self, inputs: Any, split: str) -> dict[str, Tensor]:
         """Returns representations on the way to :meth:`embed` by name, such as ``before fusion``.
 
-        They are ``[num_nodes of the split, any width]`` in the order of the task, and are drawn
+        They are ``[num_nodes of the split, any dim]`` in the order of the task, and are drawn
         beside those of :meth:`embed` by ``hetgraph explain``. By default there are none.
         """
         return {}
@@ -185,42 +177,6 @@ class Method(nn.Module, ABC):
         """
         return []
 
-    @classmethod
-    def for_task(cls, task: Task, config: Any) -> Method:
-        """Builds the model for a task; see :attr:`families`.
-
-        Raises:
-            ConfigError: If the model is for other families of tasks.
-        """
-        cls.check_family(task.spec.kind, task.dataset_name)
-        return cls._of(task.spec)(task.graph.schema, task.spec, config)
-
-    @classmethod
-    def pretrain(cls, dataset: Dataset, config: Any) -> None:
-        """Trains the part of a method that belongs to one graph and serves others; keeps it.
-
-        Raises:
-            ConfigError: If the method has none.
-        """
-        raise ConfigError(f"the model {cls.name!r} has no experts of single graphs.")
-
-    @classmethod
-    def check_family(cls, family: str, dataset: str) -> None:
-        """Checks that the model is for the family of tasks that a data set is for.
-
-        Raises:
-            ConfigError: If it is not.
-        """
-        if run_family(family, cls.tasks) not in cls.tasks:
-            raise ConfigError(
-                f"the model {cls.name!r} is for {' and '.join(cls.tasks)}, but {dataset} is for "
-                f"{family}; `hetgraph models` lists the models."
-            )
-
-    @classmethod
-    def _of(cls, spec: TaskSpec) -> type[Method]:
-        return cls.families.get(spec.kind, cls)
-
     def check(self, task: Task) -> None:
         """Checks that a task is of the kind the parameters were made for; ``prepare`` begins so.
 
@@ -228,11 +184,17 @@ class Method(nn.Module, ABC):
 
         Raises:
             DataError: If types, features, target or classes differ; it tells which.
+            ConfigError: If the user set something of the loss, but the method has its own.
         """
+        if not self.reads_task_loss and (chosen := task.loss_settings()):
+            raise ConfigError(
+                f"the model {self.name!r} does not train by the loss of the task, so "
+                f"{' and '.join(chosen)} would not be read; leave it out."
+            )
         now, made = task.graph.schema, self.schema
         pairs: list[tuple[str, object, object]] = [
             ("target", task.spec.target, self.spec.target),
-            ("relation to predict", task.spec.edge_type, self.spec.edge_type),
+            ("relation to predict", task.spec.edge_types, self.spec.edge_types),
             ("number of outputs", task.spec.num_outputs, self.spec.num_outputs),
             ("node types", [*now.node_types], [*made.node_types]),
             ("edge types", [*map(str, now.edge_types)], [*map(str, made.edge_types)]),
@@ -244,21 +206,21 @@ class Method(nn.Module, ABC):
             if not feature.dim and name in self.spec.num_nodes:
                 count = self.spec.num_nodes[name]
                 pairs.append((f"number of {name!r} nodes", task.graph.num_nodes[name], count))
-        for what, found, expected in pairs:
-            if found != expected:
+        for what, given, expected in pairs:
+            if given != expected:
                 raise DataError(
-                    f"this {self.name} was made for another graph: {what} {found}, expected "
+                    f"this {self.name} was made for another graph: {what} {given}, expected "
                     f"{expected}; build a model for this task."
                 )
 
     def num_parameters(self) -> int:
         """Returns the number of trainable parameters."""
-        return sum(one.numel() for one in self.parameters() if one.requires_grad)
+        return sum(weight.numel() for weight in self.parameters() if weight.requires_grad)
 
     def save(self, folder: str | Path) -> None:
         """Writes parameters, configuration and schema to a folder, atomically, without pickle."""
         meta = {
-            "format": 1,
+            "format": 2,
             "model": self.name,
             "config": asdict(self.config),
             "spec": self.spec.to_dict(),
@@ -278,10 +240,15 @@ class Method(nn.Module, ABC):
         folder = Path(folder)
         try:
             meta = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            if meta["format"] != 2:
+                raise FileFormatError(
+                    f"{folder} holds a model of format {meta['format']}, expected 2; train again."
+                )
             cls = models.get(meta["model"])
-            config = config_from_dict(cls.Config, meta["config"])
+            settings = current_settings({"model": meta["config"]}, cls.name)
+            config = config_from_dict(cls.Config, settings["model"])
             schema, spec = Schema.from_dict(meta["schema"]), TaskSpec.from_dict(meta["spec"])
-            model: Method = cls._of(spec)(schema, spec, config)
+            model: Method = cls.build(schema, spec, config)
             model.load_state_dict(load_tensors(folder / "parameters.safetensors"))
         except FileFormatError:
             raise

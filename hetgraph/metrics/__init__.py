@@ -10,27 +10,33 @@ from hetgraph.metrics.classification import (
     single_label_f1,
 )
 from hetgraph.metrics.full_ranking import held_out_ranks, ranking_metrics
-from hetgraph.metrics.importance import (
+from hetgraph.metrics.importance import top_ndcg, top_overlap
+from hetgraph.metrics.link_ranking import TIES, Ties, candidate_ranks, link_ranking_metrics
+from hetgraph.metrics.ranking import grouped_mrr, mrr, ndcg
+from hetgraph.metrics.regression import (
     average_ranks,
     mean_absolute_error,
     median_absolute_error,
+    r2_score,
     root_mean_squared_error,
     spearman,
-    top_ndcg,
-    top_overlap,
 )
-from hetgraph.metrics.ranking import grouped_mrr, mrr, ndcg
 
 __all__ = [
+    "TIES",
+    "Ties",
     "accuracy",
     "average_ranks",
+    "candidate_ranks",
     "grouped_mrr",
     "held_out_ranks",
+    "link_ranking_metrics",
     "mean_absolute_error",
     "median_absolute_error",
     "mrr",
     "multi_label_f1",
     "ndcg",
+    "r2_score",
     "ranking_metrics",
     "roc_auc",
     "roc_auc_ovr",

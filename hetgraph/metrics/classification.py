@@ -11,7 +11,7 @@ __all__ = ["accuracy", "multi_label_f1", "roc_auc", "roc_auc_ovr", "single_label
 
 
 def accuracy(predicted: Tensor, target: Tensor) -> float:
-    """Returns the share of equal entries.
+    """Returns the fraction of equal entries.
 
     Args:
         predicted: ``[n]`` classes.
@@ -19,6 +19,10 @@ def accuracy(predicted: Tensor, target: Tensor) -> float:
 
     Raises:
         DataError: If the shapes differ or there is no entry.
+
+    Example:
+        >>> accuracy(torch.tensor([0, 1, 2, 2]), torch.tensor([0, 1, 1, 2]))
+        0.75
     """
     _check(predicted, target)
     return float((predicted == target).double().mean())
@@ -28,7 +32,7 @@ def single_label_f1(predicted: Tensor, target: Tensor, num_classes: int) -> tupl
     """Returns ``(micro, macro)`` F1 of classes.
 
     As in scikit-learn, macro averages over the classes that occur in ``target`` or ``predicted``;
-    with one label a node, micro-F1 is the accuracy.
+    with one label per node, micro-F1 is the accuracy.
 
     Args:
         predicted: ``[n]`` int classes.
@@ -37,6 +41,11 @@ def single_label_f1(predicted: Tensor, target: Tensor, num_classes: int) -> tupl
 
     Raises:
         DataError: If the shapes differ or there is no entry.
+
+    Example:
+        >>> micro, macro = single_label_f1(torch.tensor([0, 0]), torch.tensor([0, 1]), 2)
+        >>> micro, round(macro, 4)
+        (0.5, 0.3333)
     """
     _check(predicted, target)
     counts = torch.bincount(target * num_classes + predicted, minlength=num_classes**2)
@@ -53,6 +62,12 @@ def multi_label_f1(predicted: Tensor, target: Tensor) -> tuple[float, float]:
 
     Raises:
         DataError: If the shapes differ or there is no entry.
+
+    Example:
+        >>> target = torch.tensor([[True, False], [True, True]])
+        >>> micro, macro = multi_label_f1(torch.tensor([[True, False], [True, False]]), target)
+        >>> micro, macro
+        (0.8, 0.5)
     """
     _check(predicted, target)
     predicted, target = predicted.bool(), target.bool()
@@ -71,6 +86,10 @@ def roc_auc(scores: Tensor, target: Tensor) -> float:
 
     Raises:
         DataError: If the shapes differ, or all targets are the same.
+
+    Example:
+        >>> roc_auc(torch.tensor([0.9, 0.4, 0.6, 0.1]), torch.tensor([True, True, False, False]))
+        0.75
     """
     _check(scores, target)
     target = target.bool()
@@ -93,13 +112,18 @@ def roc_auc_ovr(scores: Tensor, target: Tensor) -> float:
 
     Raises:
         DataError: If the numbers of rows differ, or a class is missing or alone in ``target``.
+
+    Example:
+        >>> scores = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.7, 0.3]])
+        >>> roc_auc_ovr(scores, torch.tensor([0, 0, 1, 1]))
+        0.75
     """
     if scores.dim() != 2 or scores.shape[:1] != target.shape:
         raise DataError(
             f"scores have shape {list(scores.shape)} and targets {list(target.shape)}; "
             "expected [n, num_classes] and [n]."
         )
-    areas = [roc_auc(scores[:, c], target == c) for c in range(scores.shape[1])]
+    areas = [roc_auc(scores[:, label], target == label) for label in range(scores.shape[1])]
     return sum(areas) / len(areas)
 
 
@@ -120,4 +144,4 @@ def _check(predicted: Tensor, target: Tensor) -> None:
             f"predictions have shape {list(predicted.shape)}, targets {list(target.shape)}."
         )
     if predicted.numel() == 0:
-        raise DataError("there is nothing to score: the part is empty.")
+        raise DataError("there is nothing to score: the split is empty.")

@@ -35,6 +35,13 @@ def held_out_ranks(users: Tensor, items: Tensor, held: CSR, seen: CSR | None = N
 
     Raises:
         DataError: If the shapes do not fit.
+
+    Example:
+        >>> items = torch.tensor([[3.0], [2.0], [1.0]])
+        >>> held = CSR.from_coo(torch.tensor([0]), torch.tensor([2]), (1, 3))
+        >>> seen = CSR.from_coo(torch.tensor([0]), torch.tensor([0]), (1, 3))
+        >>> held_out_ranks(torch.ones(1, 1), items, held, seen).tolist()
+        [1]
     """
     shape = (users.shape[0], items.shape[0])
     for name, matrix in (("held", held), ("seen", seen)):
@@ -54,7 +61,7 @@ def held_out_ranks(users: Tensor, items: Tensor, held: CSR, seen: CSR | None = N
             begin, end = int(seen.indptr[start]), int(seen.indptr[stop])
             scores[seen.row_ids[begin:end] - start, seen.indices[begin:end].long()] = -torch.inf
             scores[rows, wanted] = own
-        for entries in _one_a_row(rows):  # once, where users have one held-out item
+        for entries in _one_per_row(rows):  # a single time where users have one held-out item
             row = rows[entries]
             block = scores if row.numel() == len(scores) else scores[row]
             ranks[first + entries] = _ranks(block, wanted[entries], buffer[: row.numel()])
@@ -92,6 +99,12 @@ def ranking_metrics(ranks: Tensor, held: CSR, depths: Sequence[int]) -> dict[str
 
     Raises:
         DataError: If no user has a held-out item.
+
+    Example:
+        >>> held = CSR.from_coo(torch.tensor([0, 0]), torch.tensor([1, 2]), (1, 3))
+        >>> metrics = ranking_metrics(torch.tensor([0, 2]), held, depths=(2,))
+        >>> metrics["recall@2"], metrics["hits@2"], metrics["mrr"]
+        (0.5, 1.0, 1.0)
     """
     count = held.degree
     chosen = count > 0
@@ -102,21 +115,21 @@ def ranking_metrics(ranks: Tensor, held: CSR, depths: Sequence[int]) -> dict[str
     metrics: dict[str, float] = {}
     for k in depths:
         within = (ranks < k).double()
-        found = zeros.index_add(0, rows, within)
+        hits = zeros.index_add(0, rows, within)
         gain = zeros.index_add(0, rows, within / (rank + 2).log2())
         ideal = (1 / torch.arange(2, k + 2, dtype=torch.float64).log2()).cumsum(0)
         best = ideal[count.clamp(1, k) - 1]
-        metrics[f"recall@{k}"] = float((found / count.clamp(min=1))[chosen].mean())
+        metrics[f"recall@{k}"] = float((hits / count.clamp(min=1))[chosen].mean())
         metrics[f"ndcg@{k}"] = float((gain / best)[chosen].mean())
-        metrics[f"hits@{k}"] = float((found > 0)[chosen].double().mean())
+        metrics[f"hits@{k}"] = float((hits > 0)[chosen].double().mean())
     first = torch.full((held.num_rows,), torch.inf, dtype=torch.float64)
     first = first.scatter_reduce(0, rows, rank, "amin")
     metrics["mrr"] = float((1 / (first + 1))[chosen].mean())
     return metrics
 
 
-def _one_a_row(rows: Tensor) -> list[Tensor]:
-    """Splits sorted entries into groups with at most one entry a row."""
+def _one_per_row(rows: Tensor) -> list[Tensor]:
+    """Splits sorted entries into groups with at most one entry per row."""
     if not rows.numel():
         return []
     start = torch.searchsorted(rows, rows)

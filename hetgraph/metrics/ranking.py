@@ -30,6 +30,11 @@ def ndcg(
 
     Raises:
         DataError: If the shapes differ.
+
+    Example:
+        >>> scores, relevance = torch.tensor([[0.9, 0.5, 0.1]]), torch.tensor([[0, 1, 0]])
+        >>> round(ndcg(scores, relevance), 4), ndcg(scores, relevance, form="hgt")
+        (0.6309, 1.0)
     """
     _check(scores, relevance)
     depth = scores.shape[1] if k is None else min(k, scores.shape[1])
@@ -37,9 +42,9 @@ def ndcg(
     discount = (rank + 1).log2() if form == "standard" else rank.log2().clamp(min=1.0)
     gain = relevance.double()
     order = scores.argsort(dim=1, descending=True, stable=True)[:, :depth]
-    found = (gain.gather(1, order) / discount).sum(1)
+    achieved = (gain.gather(1, order) / discount).sum(1)
     ideal = (gain.sort(dim=1, descending=True).values[:, :depth] / discount).sum(1)
-    return float(torch.where(ideal > 0, found / ideal.clamp(min=1e-300), 0.0).mean())
+    return float(torch.where(ideal > 0, achieved / ideal.clamp(min=1e-300), 0.0).mean())
 
 
 def mrr(scores: Tensor, relevance: Tensor) -> float:
@@ -51,6 +56,10 @@ def mrr(scores: Tensor, relevance: Tensor) -> float:
 
     Raises:
         DataError: If the shapes differ.
+
+    Example:
+        >>> mrr(torch.tensor([[0.9, 0.5, 0.1]]), torch.tensor([[0, 1, 0]]))
+        0.5
     """
     _check(scores, relevance)
     order = scores.argsort(dim=1, descending=True, stable=True)
@@ -72,6 +81,11 @@ def grouped_mrr(scores: Tensor, target: Tensor, group: Tensor) -> float:
 
     Raises:
         DataError: If the shapes differ, or there is no positive.
+
+    Example:
+        >>> target = torch.tensor([True, False, True, False])
+        >>> grouped_mrr(torch.tensor([0.9, 0.1, 0.2, 0.6]), target, torch.tensor([0, 0, 1, 1]))
+        0.75
     """
     if not scores.shape == target.shape == group.shape:
         raise DataError(

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from hetgraph.nn.bipartite import bipartite_propagator, pair_table
 from hetgraph.nn.contrast import info_nce
+from hetgraph.nn.decoders import (
+    ComplEx,
+    DistMult,
+    Dot,
+    PairMLP,
+    SimilarityDecoder,
+    make_decoder,
+    pair_scores,
+)
 from hetgraph.nn.dropout import Dropout
 from hetgraph.nn.features import FeatureEncoder, InputKind, feature_matrix, id_types
-from hetgraph.nn.full_graph import FullGraphModel, GraphBatch, GraphInputs
 from hetgraph.nn.graph_views import (
     closed_pattern,
     drop_edges,
@@ -13,66 +22,40 @@ from hetgraph.nn.graph_views import (
     is_homogeneous,
     view_names,
 )
-from hetgraph.nn.importance import (
-    FloorInputs,
-    ImportanceFloor,
-    ScoreFloor,
-    default_hypergraph,
-    importance_edges,
-)
-from hetgraph.nn.joint import JointGraph, JointInputs, JointModel
+from hetgraph.nn.joint import JointGraph
 from hetgraph.nn.layers import LayerPlan, layer_plans
-from hetgraph.nn.links import Decoder, LinkBatch, LinkInputs, LinkModel, pair_scores
 from hetgraph.nn.losses import choose_loss, multi_hot_kl
 from hetgraph.nn.merge import Merge, average_attention, merge_attention
 from hetgraph.nn.metapaths import metapath_labels, metapath_relations, metapath_requests
-from hetgraph.nn.pairwise import (
-    PairBatch,
-    PairInputs,
-    PairwiseModel,
-    bipartite_propagator,
-    pair_table,
-)
 from hetgraph.nn.propagator import Propagator, make_propagator
 from hetgraph.nn.type_dict import TypeDict, type_key
 
 __all__ = [
-    "Decoder",
+    "ComplEx",
+    "DistMult",
+    "Dot",
     "Dropout",
     "FeatureEncoder",
-    "FloorInputs",
-    "FullGraphModel",
-    "GraphBatch",
-    "GraphInputs",
-    "ImportanceFloor",
     "InputKind",
     "JointGraph",
-    "JointInputs",
-    "JointModel",
     "LayerPlan",
-    "LinkBatch",
-    "LinkInputs",
-    "LinkModel",
     "Merge",
-    "PairBatch",
-    "PairInputs",
-    "PairwiseModel",
+    "PairMLP",
     "Propagator",
-    "ScoreFloor",
+    "SimilarityDecoder",
     "TypeDict",
     "average_attention",
     "bipartite_propagator",
     "choose_loss",
     "closed_pattern",
-    "default_hypergraph",
     "drop_edges",
     "feature_matrix",
     "graph_views",
     "id_types",
-    "importance_edges",
     "info_nce",
     "is_homogeneous",
     "layer_plans",
+    "make_decoder",
     "make_propagator",
     "merge_attention",
     "metapath_labels",

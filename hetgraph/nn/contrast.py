@@ -38,6 +38,11 @@ def info_nce(
     Raises:
         DataError: If shapes differ or the temperature is too low.
 
+    Example:
+        >>> same = torch.eye(2)
+        >>> round(info_nce(same, same, temperature=1.0).item(), 4)  # log(1 + 1 / e)
+        0.3133
+
     Source: van den Oord et al., 2018; symmetric as in Chen et al., ICML 2020.
     """
     if one.shape != other.shape or one.dim() != 2:

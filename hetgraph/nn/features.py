@@ -1,4 +1,4 @@
-"""From whatever a node type has - dense, sparse, codes, nothing - to vectors of one width."""
+"""From whatever a node type has - dense, sparse, codes, nothing - to vectors of one dimension."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from hetgraph.data.schema import Schema
 from hetgraph.errors import DataError, SchemaError
 from hetgraph.nn.type_dict import TypeDict
 from hetgraph.ops import spmm
-from hetgraph.tasks import TaskSpec
 
 __all__ = ["FeatureEncoder", "InputKind", "TypeEncoder", "feature_matrix", "id_types"]
 
@@ -24,8 +23,8 @@ Features = Tensor | CSR
 InputKind = Literal["features", "target", "ids"]
 """Which types are encoded from their features: all, the targets alone, or none."""
 
-SPARSE_SHARE = 0.2
-"""Features with a smaller share of non-zeros are multiplied as sparse matrices on the CPU.
+SPARSE_FRACTION = 0.2
+"""Features with a smaller fraction of non-zeros are multiplied as sparse matrices on the CPU.
 
 3,025 x 1,902 times 1,902 x 64, forward and backward on one core of an AMD EPYC (Zen 3), the least
 of 25: 80 ms dense; 8, 25, 39, 60, 72, 98 and 120 ms sparse at 2, 5, 10, 15, 20, 25 and 30 %. With
@@ -38,39 +37,57 @@ def feature_matrix(graph: HeteroGraph, node_type: str) -> Features | None:
 
     Returns:
         ``[num_nodes, dim]`` float32, dense or sparse, whichever is faster to multiply;
-        ``[num_nodes]`` int64 codes of a categorical type; ``None`` without features.
+        ``[num_nodes]`` int64 codes of a categorical type; ``None`` without features, or with
+        features of dim 0.
+
+    Example:
+        >>> graph = HeteroGraph(
+        ...     num_nodes={"paper": 2}, relations={}, features={"paper": torch.ones(2, 3)}
+        ... )
+        >>> feature_matrix(graph, "paper").shape
+        torch.Size([2, 3])
     """
     given = graph.features.get(node_type)
-    if given is None:
+    if given is None or (len(given.shape) == 2 and not given.shape[1]):
         return None
     if isinstance(given, CSR):
         cells = max(given.num_rows * given.num_cols, 1)
-        if given.nnz > SPARSE_SHARE * cells:
+        if given.nnz > SPARSE_FRACTION * cells:
             return given.to_dense(torch.float32)
         return given.with_weight(None if given.weight is None else given.weight.float())
     if given.dim() == 1 and not given.is_floating_point():
         return given.long()
     dense = given.float()
-    few = int(torch.count_nonzero(dense)) < SPARSE_SHARE * dense.numel()
+    few = int(torch.count_nonzero(dense)) < SPARSE_FRACTION * dense.numel()
     return CSR.from_dense(dense).to(dense.device) if few and dense.device.type == "cpu" else dense
 
 
 def id_types(kind: InputKind, node_types: Iterable[str], targets: Sequence[str]) -> tuple[str, ...]:
-    """Returns the types that get one learned vector a node whatever features they have."""
+    """Returns the types that get one learned vector per node whatever features they have.
+
+    Args:
+        kind: Which types are encoded from their features.
+        node_types: All types.
+        targets: Types whose nodes are asked about.
+
+    Example:
+        >>> id_types("target", ["author", "paper"], ["author"])
+        ('paper',)
+    """
     if kind == "features":
         return ()
     return tuple(name for name in node_types if kind == "ids" or name not in targets)
 
 
 class TypeEncoder(nn.Module):
-    """One affine map of the features of a type, or one learned vector a node.
+    """One affine map of the features of a type, or one learned vector per node.
 
     The weight is ``[in_dim, out_dim]``, so that sparse features multiply it without a transpose:
     O(non-zeros * out_dim), where dense features cost O(num_nodes * in_dim * out_dim).
 
     Args:
-        in_dim: Width of the features, or number of categories or nodes.
-        out_dim: Width of the result.
+        in_dim: Dimension of the features, or number of categories or nodes.
+        out_dim: Dimension of the result.
         lookup: Whether a node reads a row of the weight (categories, nodes without features).
         bias: Whether a bias is added.
     """
@@ -111,16 +128,16 @@ class TypeEncoder(nn.Module):
 
 
 class FeatureEncoder(TypeDict[TypeEncoder]):
-    """One :class:`TypeEncoder` a node type, to a common width.
+    """One :class:`TypeEncoder` per node type, to a common dimension.
 
     Args:
-        schema: Kinds and widths of the features.
-        spec: Its ``num_nodes`` sizes the vectors of types without features.
+        schema: Kinds and dimensions of the features.
+        num_nodes: Number of nodes by type; it sizes the vectors of types without features.
         node_types: The types to encode.
-        dim: Width of the result.
+        dim: Dimension of the result.
         bias: Whether affine maps have a bias.
         lookup_bias: Whether learned vectors share one, too; it matters where they are averaged.
-        ids: Types whose features are not read: they get one learned vector a node.
+        ids: Types whose features are not read: they get one learned vector per node.
 
     Raises:
         SchemaError: If a type has no features and its number of nodes is not known.
@@ -129,7 +146,7 @@ class FeatureEncoder(TypeDict[TypeEncoder]):
     def __init__(
         self,
         schema: Schema,
-        spec: TaskSpec,
+        num_nodes: Mapping[str, int],
         node_types: Iterable[str],
         dim: int,
         *,
@@ -143,7 +160,7 @@ class FeatureEncoder(TypeDict[TypeEncoder]):
             feature = schema.node_types[name]
             if name in ids or not feature.dim:
                 learned.add(name)
-            size = spec.num_nodes.get(name) if name in learned else feature.dim
+            size = num_nodes.get(name) if name in learned else feature.dim
             if size is None:
                 raise SchemaError(
                     f"{name!r} has no features and the task does not say how many nodes there are;"
@@ -165,10 +182,10 @@ class FeatureEncoder(TypeDict[TypeEncoder]):
         for name in self:
             assert isinstance(name, str)  # node types
             x = None if name in self._learned else features.get(name)
-            width = x.shape[1] if x is not None and len(x.shape) == 2 else None
-            if width is not None and width != self[name].weight.shape[0]:
+            dim = x.shape[1] if x is not None and len(x.shape) == 2 else None
+            if dim is not None and dim != self[name].weight.shape[0]:
                 raise DataError(
-                    f"features of {name!r} have width {width}, expected "
+                    f"features of {name!r} have dimension {dim}, expected "
                     f"{self[name].weight.shape[0]}."
                 )
             out[name] = self[name](x)

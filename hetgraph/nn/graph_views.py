@@ -9,10 +9,10 @@ import scipy.sparse as sp
 import torch
 
 from hetgraph.data.csr import CSR
+from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import Schema
 from hetgraph.errors import DataError
 from hetgraph.nn.metapaths import metapath_labels, metapath_relations, metapath_requests
-from hetgraph.tasks.base import Task
 
 __all__ = ["closed_pattern", "drop_edges", "graph_views", "is_homogeneous", "view_names"]
 
@@ -20,19 +20,36 @@ WHOLE = "(graph)"
 
 
 def is_homogeneous(schema: Schema) -> bool:
-    """Whether there is one type of nodes."""
+    """Whether there is one type of nodes.
+
+    Example:
+        >>> is_homogeneous(HeteroGraph(num_nodes={"page": 3}, relations={}).schema)
+        True
+    """
     return len(schema.node_types) == 1
 
 
 def view_names(schema: Schema, target: str, requests: Sequence[str]) -> tuple[str, ...]:
-    """Returns the names of the views of :func:`graph_views` without dropped edges."""
+    """Returns the names of the views of :func:`graph_views` without dropped edges.
+
+    Example:
+        >>> from hetgraph import load_dataset
+        >>> graph = load_dataset("synthetic/academic", num_nodes=500).graph
+        >>> view_names(graph.schema, "author", ["apa=author-paper-author"])
+        ('apa',)
+    """
     if is_homogeneous(schema) and not requests:
         return (WHOLE,)
     return metapath_labels(metapath_requests(schema, target, requests))
 
 
 def graph_views(
-    task: Task, requests: Sequence[str], *, memory_budget: str = "2GiB"
+    graph: HeteroGraph,
+    dataset_name: str,
+    target: str,
+    requests: Sequence[str],
+    *,
+    memory_budget: str = "2GiB",
 ) -> dict[str, CSR]:
     """Returns symmetric patterns over the target nodes, each with all self-loops.
 
@@ -40,7 +57,9 @@ def graph_views(
     the short round trips of :func:`metapath_requests`.
 
     Args:
-        task: Its graph, and its data set's name for registered paths.
+        graph: The graph.
+        dataset_name: Name of its data set, for registered paths.
+        target: The node type.
         requests: Names, texts, or ``name=text``.
         memory_budget: Most memory of the composition.
 
@@ -50,14 +69,23 @@ def graph_views(
     Raises:
         MetaPathError: If a request is unknown or does not begin and end at the target.
         DataError: If a graph of one node type has no relation.
+
+    Example:
+        >>> from hetgraph import load_dataset
+        >>> graph = load_dataset("synthetic/academic", num_nodes=500).graph
+        >>> views = graph_views(graph, "", "author", ["apa=author-paper-author"])
+        >>> views["apa"].shape == (graph.num_nodes["author"],) * 2
+        True
     """
-    schema, target = task.graph.schema, task.spec.target
+    schema = graph.schema
     names = view_names(schema, target, requests)
     if names == (WHOLE,):
-        return {WHOLE: _whole(task, target)}
+        return {WHOLE: _whole(graph, target)}
     asked = metapath_requests(schema, target, requests)
-    found = metapath_relations(task, asked, memory_budget=memory_budget)
-    return {name: closed_pattern(one) for name, one in zip(found, found.values(), strict=True)}
+    composed = metapath_relations(
+        graph, dataset_name, (target,), asked, memory_budget=memory_budget
+    )
+    return {name: closed_pattern(relation) for name, relation in composed.items()}
 
 
 def closed_pattern(*relations: CSR) -> CSR:
@@ -65,35 +93,46 @@ def closed_pattern(*relations: CSR) -> CSR:
 
     Args:
         relations: ``[num_nodes, num_nodes]`` each; values of their entries do not count.
+
+    Example:
+        >>> edge = CSR.from_coo(torch.tensor([0]), torch.tensor([1]), (2, 2))
+        >>> closed_pattern(edge).to_dense().tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
     """
     size = relations[0].num_rows
     total = sp.eye_array(size, dtype=np.int32, format="csr")
-    for one in relations:
-        ones = np.ones(one.nnz, dtype=np.int32)
-        matrix = sp.csr_array((ones, one.indices.numpy(), one.indptr.numpy()), one.shape)
+    for relation in relations:
+        ones = np.ones(relation.nnz, dtype=np.int32)
+        entries = (ones, relation.indices.numpy(), relation.indptr.numpy())
+        matrix = sp.csr_array(entries, relation.shape)
         total = total + matrix + matrix.T
     total.data[:] = 1
     return CSR.from_scipy(total)
 
 
-def drop_edges(pattern: CSR, share: float, generator: torch.Generator) -> CSR:
+def drop_edges(pattern: CSR, fraction: float, generator: torch.Generator) -> CSR:
     """Drops undirected edges at random, both directions together; self-loops stay.
 
     Args:
         pattern: What :func:`closed_pattern` returned.
-        share: Probability that an edge is dropped.
-        generator: Source of chance.
+        fraction: Probability of dropping an edge.
+        generator: Random generator.
+
+    Example:
+        >>> edge = closed_pattern(CSR.from_coo(torch.tensor([0]), torch.tensor([1]), (2, 2)))
+        >>> drop_edges(edge, 1.0, torch.Generator()).to_dense().tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
-    rows, cols = (one.long() for one in pattern.coo())
+    rows, cols = (ids.long() for ids in pattern.coo())
     upper = rows < cols
     rows, cols = rows[upper], cols[upper]
-    kept = torch.rand(rows.numel(), generator=generator) >= share
+    kept = torch.rand(rows.numel(), generator=generator) >= fraction
     half = CSR.from_coo(rows[kept], cols[kept], pattern.shape)
     return closed_pattern(half)
 
 
-def _whole(task: Task, target: str) -> CSR:
-    relations = tuple(task.graph.relations.values())
+def _whole(graph: HeteroGraph, target: str) -> CSR:
+    relations = tuple(graph.relations.values())
     if not relations:
-        raise DataError(f"{task.dataset_name}: the graph has no edges between {target!r} nodes.")
+        raise DataError(f"the graph {graph.name} has no edges between {target!r} nodes.")
     return closed_pattern(*relations)

@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor
-from typing_extensions import Self
 
 from hetgraph.data.csr import CSR
 from hetgraph.data.schema import EdgeType
-from hetgraph.nn.features import FeatureEncoder
-from hetgraph.nn.full_graph import FullGraphModel, GraphInputs
 from hetgraph.nn.layers import LayerPlan
-from hetgraph.seeds import Seeds
-from hetgraph.tasks.base import Task
 
-__all__ = ["JointGraph", "JointInputs", "JointModel"]
+__all__ = ["JointGraph"]
 
 
 @dataclass(frozen=True, eq=False)
 class JointGraph:
-    """A graph of several types with its nodes numbered through, type after type.
+    """A graph of several types with global node ids, offset by type.
 
     Args:
         csr: ``[num_nodes, num_nodes]`` pattern; rows are destinations. Every node has a self-loop.
@@ -75,32 +70,3 @@ class JointGraph:
     def to(self, device: torch.device | str) -> Self:
         """Returns the graph on ``device``."""
         return type(self)(self.csr.to(device), self.types.to(device), self.spans)
-
-
-@dataclass(eq=False, kw_only=True)
-class JointInputs(GraphInputs):
-    """What a method on the joint graph reads.
-
-    Args:
-        joint: All nodes and edges that can reach the target.
-    """
-
-    joint: JointGraph
-
-
-class JointModel(FullGraphModel):
-    """A method on the joint graph; a subclass sets ``plan`` and ``features``."""
-
-    plan: LayerPlan
-    features: FeatureEncoder
-
-    def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> JointInputs:
-        """Joins the relations into one matrix, and brings all to the device of the model."""
-        inputs = super().prepare(task, seeds=seeds, workdir=workdir)
-        joint = JointGraph.join(self.plan, task.graph.num_nodes, task.graph.relations)
-        return JointInputs(**vars(inputs), joint=joint.to(self.device))
-
-    def joined(self, inputs: JointInputs) -> Tensor:
-        """Returns the ``[num_nodes, dim]`` encoded features of all types."""
-        encoded = self.features(inputs.features)
-        return torch.cat([encoded[name] for name in inputs.joint.spans])

@@ -27,7 +27,7 @@ class LayerPlan:
 
     def into(self, node_type: str) -> tuple[EdgeType, ...]:
         """Returns the relations that arrive at a node type."""
-        return tuple(one for one in self.edge_types if one.dst == node_type)
+        return tuple(key for key in self.edge_types if key.dst == node_type)
 
 
 def layer_plans(
@@ -43,23 +43,34 @@ def layer_plans(
         num_layers: Number of layers.
 
     Returns:
-        One plan a layer, the first layer first.
+        One plan per layer, the first layer first.
 
     Raises:
         SchemaError: If a target is unknown or no relation arrives at it.
+
+    Example:
+        >>> from hetgraph import load_dataset
+        >>> schema = load_dataset("synthetic/academic", num_nodes=500).graph.schema
+        >>> [plan.outputs for plan in layer_plans(schema, "author", 2)][-1]
+        ('author',)
     """
+    if not schema.edge_types:
+        raise SchemaError(
+            "the graph has no edges to pass messages along; choose a model that needs none, such "
+            "as mlp."
+        )
     names = (targets,) if isinstance(targets, str) else tuple(targets)
     wanted = {schema.node_type(name) for name in names}
     for name in names:
-        if not any(one.dst == name for one in schema.edge_types):
+        if not any(key.dst == name for key in schema.edge_types):
             raise SchemaError(
                 f"no relation arrives at {name!r}; add reverses with graph.with_reverses()."
             )
     plans: list[LayerPlan] = []
     for _ in range(num_layers):
-        edges = tuple(one for one in schema.edge_types if one.dst in wanted)
+        edges = tuple(key for key in schema.edge_types if key.dst in wanted)
         outputs = tuple(name for name in schema.node_types if name in wanted)
-        wanted = wanted | {one.src for one in edges}
+        wanted = wanted | {key.src for key in edges}
         inputs = tuple(name for name in schema.node_types if name in wanted)
         plans.append(LayerPlan(inputs, outputs, edges))
     return tuple(reversed(plans))

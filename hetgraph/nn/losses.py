@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hetgraph.errors import ConfigError
-from hetgraph.tasks import TaskSpec
 
 __all__ = ["LossFunction", "LossName", "choose_loss", "multi_hot_kl"]
 
@@ -21,6 +20,11 @@ def multi_hot_kl(logits: Tensor, target: Tensor) -> Tensor:
     """Returns the mean over nodes of ``-sum_c y_c log softmax(logits)_c`` with plain 0/1 ``y``.
 
     A node with m classes weighs m times; up to a constant this is KL(y || softmax).
+
+    Example:
+        >>> import torch
+        >>> round(multi_hot_kl(torch.zeros(1, 2), torch.tensor([[1, 1]])).item(), 4)  # 2 log 2
+        1.3863
     """
     return -(target.to(logits.dtype) * F.log_softmax(logits, dim=1)).sum(dim=1).mean()
 
@@ -33,26 +37,33 @@ def _mse(predicted: Tensor, target: Tensor) -> Tensor:
     return F.mse_loss(predicted.squeeze(1), target.to(predicted.dtype))
 
 
-def choose_loss(name: LossName, spec: TaskSpec) -> LossFunction:
+def choose_loss(
+    name: LossName, *, numbers: bool = False, multi_label: bool = False
+) -> LossFunction:
     """Returns the mean loss over the rows of a batch.
 
     Args:
         name: ``"auto"``, ``"cross_entropy"``, ``"bce"``, ``"kl"`` or ``"mse"``.
-        spec: What is predicted.
+        numbers: Whether numbers are predicted, not classes.
+        multi_label: Whether a row can have several classes.
 
     Raises:
-        ConfigError: If the loss does not fit the task.
+        ConfigError: If the loss does not fit what is predicted.
+
+    Example:
+        >>> import torch
+        >>> choose_loss("auto", numbers=True)(torch.tensor([[1.0]]), torch.tensor([3.0])).item()
+        4.0
     """
-    numbers = spec.kind == "node-importance"
     if name == "auto":
-        name = "mse" if numbers else "bce" if spec.multi_label else "cross_entropy"
+        name = "mse" if numbers else "bce" if multi_label else "cross_entropy"
     if (name == "mse") != numbers:
         what, fitting = ("numbers", "mse") if numbers else ("classes", "cross_entropy")
         raise ConfigError(f"loss={name!r} does not fit {what}; use {fitting!r} or 'auto'.")
-    if not numbers and (name == "cross_entropy") == spec.multi_label:
-        kind = "several labels" if spec.multi_label else "one label"
-        fitting = "'bce' or 'kl'" if spec.multi_label else "'cross_entropy'"
-        raise ConfigError(f"loss={name!r} does not fit {kind} a node; use {fitting} or 'auto'.")
+    if not numbers and (name == "cross_entropy") == multi_label:
+        kind = "several labels" if multi_label else "one label"
+        fitting = "'bce' or 'kl'" if multi_label else "'cross_entropy'"
+        raise ConfigError(f"loss={name!r} does not fit {kind} per sample; use {fitting} or 'auto'.")
     functions: dict[str, LossFunction] = {
         "cross_entropy": F.cross_entropy,
         "bce": _bce,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import Schema
 from hetgraph.errors import MetaPathError
@@ -12,7 +13,6 @@ from hetgraph.metapaths.compose import compose_many
 from hetgraph.metapaths.enumerate import schema_distances
 from hetgraph.metapaths.metapath import MetaPath
 from hetgraph.metapaths.registry import resolve_metapaths
-from hetgraph.tasks.base import Task
 
 __all__ = ["metapath_labels", "metapath_relations", "metapath_requests"]
 
@@ -31,32 +31,51 @@ def metapath_requests(schema: Schema, target: str, configured: Sequence[str]) ->
 
     Raises:
         MetaPathError: If there is none.
+
+    Example:
+        >>> from hetgraph import load_dataset
+        >>> schema = load_dataset("synthetic/academic", num_nodes=500).graph.schema
+        >>> metapath_requests(schema, "author", ["author-paper-author"])
+        ('author-paper-author',)
     """
     if configured:
         return tuple(configured)
     near = MetaPath.enumerate(schema, target, 2, target)
-    found = [path for path in near if path.is_symmetric or len(path) == 1]
+    paths = [path for path in near if path.is_symmetric or len(path) == 1]
     for other, distance in schema_distances(schema, target).items():
         if distance > 1:
             ways = MetaPath.enumerate(schema, target, distance, other)
-            found += [path.symmetric for path in ways if len(path) == distance]
-    if not found:
+            paths += [path.symmetric for path in ways if len(path) == distance]
+    if not paths:
         raise MetaPathError(
             f"no meta-path leads from {target!r} to itself; give some with --metapath."
         )
-    return tuple(map(str, found))
+    return tuple(map(str, paths))
 
 
 def metapath_labels(requests: Sequence[str]) -> tuple[str, ...]:
-    """Returns what the requests are called: ``name`` of ``name=text``, else the request."""
-    return tuple(one.partition("=")[0].strip() if "=" in one else one for one in requests)
+    """Returns what the requests are called: ``name`` of ``name=text``, else the request.
+
+    Example:
+        >>> metapath_labels(["apa=author-paper-author", "author-paper-author"])
+        ('apa', 'author-paper-author')
+    """
+    return tuple(text.partition("=")[0].strip() if "=" in text else text for text in requests)
 
 
-def metapath_relations(task: Task, requests: Sequence[str], **options: Any) -> dict[str, Relation]:
+def metapath_relations(
+    graph: HeteroGraph,
+    dataset_name: str,
+    ends: Sequence[str],
+    requests: Sequence[str],
+    **options: Any,
+) -> dict[str, Relation]:
     """Composes meta-paths together; see :func:`compose_many` for the options and the cost.
 
     Args:
-        task: Its graph, and its data set's name for registered paths.
+        graph: The graph.
+        dataset_name: Name of its data set, for registered paths.
+        ends: Node types that a path may begin and end at.
         requests: Names, texts, or ``name=text``.
         **options: ``weighting``, ``keep_self_loops``, ``memory_budget``.
 
@@ -67,15 +86,21 @@ def metapath_relations(task: Task, requests: Sequence[str], **options: Any) -> d
         MetaPathError: If a request is unknown or does not begin and end at the target; of a
             relation to predict, at one of its ends.
         BudgetError: If the products together do not fit the memory budget.
+
+    Example:
+        >>> from hetgraph import load_dataset
+        >>> graph = load_dataset("synthetic/academic", num_nodes=500).graph
+        >>> relations = metapath_relations(graph, "", ["author"], ["apa=author-paper-author"])
+        >>> relations["apa"].num_src == graph.num_nodes["author"]
+        True
     """
-    ends = task.spec.ends
-    found = resolve_metapaths(task.graph, task.dataset_name, requests)
-    for name, path in found.items():
+    paths = resolve_metapaths(graph, dataset_name, requests)
+    for name, path in paths.items():
         if path.start != path.end or path.start not in ends:
-            needed = " or ".join(f"from {one!r} to {one!r}" for one in ends)
+            needed = " or ".join(f"from {end!r} to {end!r}" for end in ends)
             raise MetaPathError(
                 f"the meta-path {name!r} leads from {path.start!r} to {path.end!r}; "
                 f"this model needs paths {needed}."
             )
-    relations = compose_many(task.graph, list(found.values()), **options)
-    return dict(zip(found, relations, strict=True))
+    relations = compose_many(graph, list(paths.values()), **options)
+    return dict(zip(paths, relations, strict=True))

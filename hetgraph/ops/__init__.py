@@ -1,4 +1,4 @@
-"""Sparse kernels: differentiable, on CPU and CUDA, never a tensor of [num_edges, dim]."""
+"""Differentiable sparse kernels on CPU and CUDA; none allocates a [num_edges, dim] tensor."""
 
 from __future__ import annotations
 

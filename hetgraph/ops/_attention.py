@@ -1,4 +1,4 @@
-"""Edge attention on CPU: scores, softmax and sum of a cache full of rows at a time."""
+"""Edge attention on CPU: scores, softmax and sum in blocks of rows that fit the cache."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from hetgraph.ops.segment_softmax import softmax_rows_
 
 __all__ = ["FusedAttention", "Operands", "ScoreForm"]
 
-_WORKSPACE = 2**21  # numbers a run of entries may hold: 8 MiB of float32
+_WORKSPACE = 2**21  # numbers per run of entries: 8 MiB of float32
 
 
 @dataclass(frozen=True)
 class Operands:
-    """The tensors of an attention; absent ones are ``None``.
+    """The tensors of an attention layer; absent ones are ``None``.
 
     Args:
         value: ``[num_cols, heads, dim]``.
@@ -46,29 +46,29 @@ class Operands:
 
     @property
     def dtype(self) -> torch.dtype:
-        """What sums are kept in."""
+        """Dtype of the sums."""
         return compute_dtype(self.value.dtype)
 
     def tensors(self) -> tuple[Tensor | None, ...]:
         """Returns the tensors in the order of the fields."""
-        return tuple(getattr(self, item.name) for item in fields(self))
+        return tuple(getattr(self, field.name) for field in fields(self))
 
 
 @dataclass(frozen=True)
 class ScoreForm:
-    """What the score is: ``scale * <q, k> + leaky_relu(row + col + edge)``."""
+    """Constants of the score ``scale * <q, k> + leaky_relu(row + col + edge)``."""
 
     scale: float
     negative_slope: float
 
 
 class FusedAttention(Function):
-    """Softmax attention that keeps one number a row and head between its two passes.
+    """Softmax attention that stores one number per row and head between forward and backward.
 
-    Forward: for a run of rows, scores ``[entries, heads]``, softmax, product; only the log-sum-exp
-    of each row is kept. Backward: for a run of rows of the transpose, the weights again from the
-    scores, then the gradients of everything that lives on columns; what lives on rows (query,
-    row scores) is a sum over the score gradients, the one ``[nnz, heads]`` tensor of the pass.
+    Forward, per run of rows: scores ``[entries, heads]``, softmax, product; only the log-sum-exp of
+    each row is stored. Backward, per run of rows of the transpose: the weights are recomputed from
+    the scores, then the gradients of all column tensors. The gradients of row tensors (query, row
+    scores) are sums over the score gradients, the only ``[nnz, heads]`` tensor of the pass.
     """
 
     @staticmethod
@@ -118,7 +118,7 @@ class FusedAttention(Function):
 
 @dataclass
 class _ColumnPass:
-    """The backward pass, by runs of rows of the transpose."""
+    """The backward pass, in runs of rows of the transpose."""
 
     csr: CSR
     form: ScoreForm
@@ -166,7 +166,7 @@ class _ColumnPass:
         return Operands(value, query, key, row, col, edge)  # type: ignore[arg-type]
 
     def _score_grad(self, run: CSR, rows: slice, entries: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns weights, gradient of the score and of what the leaky ReLU is applied to."""
+        """Returns the weights and the gradients of the score and of the input of the leaky ReLU."""
         given = self.given
         edge = None if given.edge_score is None else given.edge_score.index_select(0, entries)
         scores, pre = _scores(
@@ -191,10 +191,10 @@ def _scores(
     far_score: Tensor | None,
     edge: Tensor | None,
 ) -> tuple[Tensor, Tensor | None]:
-    """Returns the scores of a run and what the leaky ReLU was applied to, ``[entries, heads]``.
+    """Returns the scores of a run and the input of the leaky ReLU, both ``[entries, heads]``.
 
-    ``near`` tensors have a row for each row of ``run``, ``far`` ones for each column: query and
-    key in the forward pass, key and query in the backward pass, on the transpose.
+    ``near`` tensors have one row per row of ``run``, ``far`` tensors one per column: query and key
+    in the forward pass, key and query in the backward pass on the transpose.
     """
     pre = None
     for score, index in ((near_score, run.row_ids), (far_score, run.indices)):

@@ -1,4 +1,4 @@
-"""Work cut into pieces that fit the cache, so that no [num_edges, dim] tensor ever exists."""
+"""Work split into runs that fit the cache, so that no [num_edges, dim] tensor is needed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["Chunk", "entries_within", "entry_chunks", "row_chunks", "row_index"]
 
 @dataclass(frozen=True)
 class Chunk:
-    """A run of entries and the rows they belong to; the first and last row may be cut.
+    """A run of entries and the rows that they belong to; the first and last row may be cut.
 
     Args:
-        rows: The rows, empty ones among them.
+        rows: The rows, including empty ones.
         entries: The entries.
         indptr: ``[rows + 1]`` int32 offsets of the rows within the run.
     """
@@ -27,17 +27,17 @@ class Chunk:
     indptr: Tensor
 
     def local_rows(self, index: Tensor) -> Tensor:
-        """Returns the row of each entry, counted from the first row of the run.
+        """Returns the row of each entry, relative to the first row of the run.
 
         Args:
-            index: The row of each entry of the whole matrix, from :func:`row_index`.
+            index: Row of each entry of the whole matrix, from :func:`row_index`.
         """
-        part = index[self.entries]
-        return part - self.rows.start if self.rows.start else part
+        rows = index[self.entries]
+        return rows - self.rows.start if self.rows.start else rows
 
 
 def entry_chunks(indptr: Tensor, size: int) -> Iterator[Chunk]:
-    """Yields runs of ``size`` entries: a row of any degree is cut, the workspace is bounded."""
+    """Yields runs of ``size`` entries; long rows are cut, so the workspace is bounded."""
     nnz = int(indptr[-1])
     starts = torch.arange(0, nnz, size, device=indptr.device, dtype=indptr.dtype)
     first = torch.searchsorted(indptr, starts, right=True) - 1
@@ -49,7 +49,7 @@ def entry_chunks(indptr: Tensor, size: int) -> Iterator[Chunk]:
 
 
 def row_chunks(indptr: Tensor, size: int) -> Iterator[Chunk]:
-    """Yields runs of whole rows with about ``size`` entries; a larger row is a run of its own."""
+    """Yields runs of whole rows with about ``size`` entries; a longer row is its own run."""
     num_rows = indptr.numel() - 1
     nnz = int(indptr[-1])
     goals = torch.arange(size, max(nnz, size), size, device=indptr.device, dtype=indptr.dtype)
@@ -61,9 +61,9 @@ def row_chunks(indptr: Tensor, size: int) -> Iterator[Chunk]:
 
 
 def row_index(indptr: Tensor) -> Tensor:
-    """Returns the int32 row of each entry (int64 beyond its range), kept while ``indptr`` lives.
+    """Returns the int32 (if needed int64) row of each entry, cached while ``indptr`` lives.
 
-    Counting it anew takes as long as a whole softmax of one head (0.66 ms for 200 k entries).
+    Recomputing it takes as long as a whole softmax of one head (0.66 ms for 200 k entries).
     """
     known = _row_index.get(indptr)
     if known is None or known[0] != indptr._version:
@@ -78,13 +78,13 @@ def row_index(indptr: Tensor) -> Tensor:
 _row_index: MutableMapping[Tensor, tuple[int, Tensor]] = WeakTensorKeyDictionary()
 
 
-def entries_within(workspace: int, width: int, device: torch.device) -> int:
-    """Returns how many entries of ``width`` numbers make a workspace of so many numbers.
+def entries_within(workspace: int, dim: int, device: torch.device) -> int:
+    """Returns how many entries of ``dim`` numbers fit a workspace, given in numbers.
 
-    Accelerators get 32 times the workspace: each run is a few launches there.
+    Accelerators get 32 times the workspace, because each run takes a few kernel launches there.
     """
     scale = 1 if device.type == "cpu" else 32
-    return max(scale * workspace // max(width, 1), 256)
+    return max(scale * workspace // max(dim, 1), 256)
 
 
 def _chunk(indptr: Tensor, row_begin: int, row_end: int, begin: int, end: int) -> Chunk:

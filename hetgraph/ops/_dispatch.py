@@ -1,4 +1,4 @@
-"""Which backend runs an operation, decided on facts: device, dtype, what is installed."""
+"""The backend of an operation, chosen by device, dtype and installed packages."""
 
 from __future__ import annotations
 
@@ -20,17 +20,16 @@ _HALF = (torch.float16, torch.bfloat16)
 
 @cache
 def triton_available() -> bool:
-    """Whether triton can be imported; looked up once, and only when a CUDA tensor arrives."""
+    """Whether triton can be imported; looked up once, at the first CUDA tensor."""
     return find_spec("triton") is not None
 
 
 def backend_of(tensor: Tensor) -> Backend:
-    """Returns who computes on this tensor.
+    """Returns the backend for a tensor.
 
-    ``cpu`` is MKL's CSR product and cache-sized gathers, ``triton`` the kernels of
-    ``_triton_*.py``, ``torch`` the same code as ``cpu`` on primitives that every device has.
-    Triton kernels keep their running sums in registers as float32, so float64 takes the
-    ``torch`` path.
+    ``cpu`` uses MKL's CSR product and cache-sized gathers, ``triton`` the kernels of
+    ``_triton_*.py``, ``torch`` the code of ``cpu`` on primitives that exist on every device.
+    Triton kernels accumulate in float32 registers, so float64 takes the ``torch`` path.
     """
     if tensor.device.type == "cpu":
         return "cpu"
@@ -40,18 +39,18 @@ def backend_of(tensor: Tensor) -> Backend:
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Returns the dtype sums are kept in: float32 for half precision, else ``dtype`` itself."""
+    """Returns the dtype of sums: float32 for half precision, else ``dtype`` itself."""
     return torch.float32 if dtype in _HALF else dtype
 
 
 def apply(function: type[Function], *inputs: object) -> Any:
-    """Calls an autograd function, which torch leaves untyped."""
+    """Calls an autograd function; the one place for torch's missing annotation."""
     return function.apply(*inputs)  # type: ignore[no-untyped-call]
 
 
 def exact_precision(device: torch.device) -> AbstractContextManager[object]:
-    """Switches autocast off inside a kernel, which has its own rule for half precision.
+    """Disables autocast within a kernel, which has its own rule for half precision.
 
-    Without it, autocast hands bfloat16 to MKL's CSR product, which does not know it.
+    Autocast would pass bfloat16 to MKL's CSR product, which does not support it.
     """
     return torch.autocast(device.type, enabled=False)

@@ -1,7 +1,7 @@
 """SpMM and SDDMM without gradients: one signature for every backend.
 
-Features are ``[rows, heads, dim]`` here and values of entries ``[nnz, heads]``; the public
-operations in ``spmm.py`` and ``sddmm.py`` bring other shapes into this form.
+Features are ``[rows, heads, dim]`` and values of entries ``[nnz, heads]``; the public operations in
+``spmm.py`` and ``sddmm.py`` bring other shapes into this form.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hetgraph.ops._sparse import add_segments, matmul, sparse_tensor
 __all__ = ["by_head", "dot_heads", "sddmm_kernel", "spmm_kernel"]
 
 _WORKSPACE = 2**21  # numbers in a gather buffer: 8 MiB of float32, the best of 2**17 to 2**22
-_NEAR = 2**26  # bytes of features below which jumping from row to row is cheap
+_NEAR = 2**26  # bytes of features below which random access to rows is cheap
 
 
 def spmm_kernel(csr: CSR, values: Tensor | None, x: Tensor, out: Tensor | None = None) -> Tensor:
@@ -26,11 +26,11 @@ def spmm_kernel(csr: CSR, values: Tensor | None, x: Tensor, out: Tensor | None =
     Args:
         csr: The pattern; its own weights are not used.
         values: ``[nnz]``, ``[nnz, heads]`` or ``None`` for ones.
-        x: ``[num_cols, heads, dim]`` of any floating dtype.
-        out: ``[num_rows, heads, dim]`` to write to, in any floating dtype.
+        x: ``[num_cols, heads, dim]`` of any floating-point dtype.
+        out: ``[num_rows, heads, dim]`` output of any floating-point dtype.
 
     Returns:
-        ``out``, or a new tensor in the dtype of ``x``; sums are kept in float32 or float64.
+        ``out``, or a new tensor in the dtype of ``x``; sums are in float32 or float64.
     """
     if out is None:
         out = x.new_empty(csr.num_rows, *x.shape[1:])
@@ -84,9 +84,9 @@ def sddmm_kernel(csr: CSR, a: Tensor, b: Tensor) -> Tensor:
 
 
 def by_head(x: Tensor) -> Tensor:
-    """Lays out the heads one after the other where :func:`sddmm_kernel` would copy each of them.
+    """Makes each head contiguous where :func:`sddmm_kernel` would copy each of them.
 
-    Worth it for a tensor that many runs of rows are multiplied with.
+    It pays for a tensor that many runs of rows are multiplied with.
     """
     heads, dim = x.shape[1:]
     if x.device.type != "cpu" or heads == 1 or dim < 8 or x.nbytes > _NEAR:
@@ -95,10 +95,10 @@ def by_head(x: Tensor) -> Tensor:
 
 
 def dot_heads(product: Tensor, heads: int, out: Tensor) -> None:
-    """Writes the sums over each head's part of ``product`` (``[rows, heads * dim]``)."""
+    """Writes the sum of ``product`` (``[rows, heads * dim]``) over each head to ``out``."""
     dim = product.shape[1] // heads
     if heads <= 8:
-        # A product with a 0/1 matrix: 25 ns a row of 8 x 16, 34 ns by `sum`, 65 by `vecdot`.
+        # A product with a 0/1 matrix: 25 ns per row of 8 x 16; `sum` 34 ns, `vecdot` 65 ns.
         eye = torch.eye(heads, dtype=product.dtype, device=product.device)
         torch.mm(product, eye.repeat_interleave(dim, 0), out=out)
     else:
@@ -106,9 +106,9 @@ def dot_heads(product: Tensor, heads: int, out: Tensor) -> None:
 
 
 def _spmm_heads(csr: CSR, values: Tensor, x: Tensor, out: Tensor) -> None:
-    """One CSR product a head, or a gather of all heads at once and a segment sum.
+    """One CSR product per head, or one gather of all heads and a segment sum.
 
-    A product a head fetches a row of ``x`` once a head, the gather once. CPU time in ns an entry,
+    The products fetch a row of ``x`` once per head, the gather once. CPU time in ns per entry,
     product : gather, on 20 k x 30 k, 200 k entries and on 70 k x 1 M, 700 k entries:
     4 x 64: 79:239 and 201:344; 4 x 32: 58:125 and 138:158; 8 x 16: 72:115 and 200:158;
     16 x 8: 143:174 and 487:245. On 3 k x 1.9 k, 256 k entries 8 x 8: 39:162; 16 x 4 is the same.
@@ -133,16 +133,16 @@ def _spmm_heads(csr: CSR, values: Tensor, x: Tensor, out: Tensor) -> None:
 
 
 def _sddmm_sampled_pays(csr: CSR, heads: int, b: Tensor) -> bool:
-    """Whether one `sampled_addmm` a head, on contiguous columns, beats the gather.
+    """Whether one `sampled_addmm` per head, on contiguous columns, is faster than the gather.
 
-    CPU time in ns an entry, sampled : gather, on the relations of :func:`_spmm_heads`, the copy of
-    the columns included: 1 x 64: 23:109 and 82:113; 4 x 64: 129:381, then 1407:475 (of it 1100 for
-    the copies); 8 x 16: 125:182 and 734:240; 16 x 8: 268:242 and 1382:393. On 14 k x 8 k, 86 k
-    entries 8 x 8: 187:254; 4 x 8: 101:160.
+    CPU time in ns per entry, sampled : gather, on the relations of :func:`_spmm_heads`, including
+    the copy of the columns: 1 x 64: 23:109 and 82:113; 4 x 64: 129:381 and 1407:475 (1100 for the
+    copies); 8 x 16: 125:182 and 734:240; 16 x 8: 268:242 and 1382:393. On 14 k x 8 k, 86 k entries
+    8 x 8: 187:254; 4 x 8: 101:160.
     """
     dim = b.shape[2]
     if csr.nnz > csr.num_rows * csr.num_cols:
-        return False  # so many parallel entries: torch sizes the result by the dense shape
+        return False  # many parallel entries: torch sizes the result by the dense shape
     if heads == 1:
         return True
     copied = not b[:, 0].is_contiguous()
@@ -183,7 +183,7 @@ def _buffer(rows: int, like: Tensor) -> Tensor:
 
 
 def _is_matrix(x: Tensor) -> bool:
-    """Whether ``[rows, heads, dim]`` is seen as ``[rows, heads * dim]`` without a copy."""
+    """Whether ``[rows, heads, dim]`` can be viewed as ``[rows, heads * dim]`` without a copy."""
     heads, dim = x.shape[1:]
     return (x.stride(2) == 1 or dim <= 1) and (x.stride(1) == dim or heads == 1)
 

@@ -1,6 +1,6 @@
-"""SDDMM on CUDA: a program for a block of entries and one head."""
+"""SDDMM on CUDA: one program per block of entries and head."""
 
-# Triton takes the annotations of a kernel for types of its own, so its arguments have none.
+# Triton reads annotations as types of its own, so the arguments of a kernel have none.
 # ruff: noqa: ANN001, ANN202
 # mypy: allow-untyped-defs, allow-incomplete-defs
 
@@ -42,9 +42,9 @@ def _sddmm_source(
     for start in range(0, dim, block_dim):
         place = start + tl.arange(0, block_dim)
         mask = live[:, None] & (place < dim)[None, :]
-        one = tl.load(left + place[None, :], mask=mask, other=0.0).to(tl.float32)
-        two = tl.load(right + place[None, :], mask=mask, other=0.0).to(tl.float32)
-        total += tl.sum(one * two, axis=1)
+        a_values = tl.load(left + place[None, :], mask=mask, other=0.0).to(tl.float32)
+        b_values = tl.load(right + place[None, :], mask=mask, other=0.0).to(tl.float32)
+        total += tl.sum(a_values * b_values, axis=1)
     tl.store(out + entry * heads + head, total, mask=live)
 
 

@@ -1,6 +1,6 @@
-"""Segment softmax on CUDA: a program a row and block of heads, three passes over its scores."""
+"""Segment softmax on CUDA: one program per row and block of heads, in three passes."""
 
-# Triton takes the annotations of a kernel for types of its own, so its arguments have none.
+# Triton reads annotations as types of its own, so the arguments of a kernel have none.
 # ruff: noqa: ANN001, ANN202
 # mypy: allow-untyped-defs, allow-incomplete-defs
 
@@ -92,7 +92,7 @@ _backward_jit = triton.jit(_backward_source)
 
 
 def softmax_triton(indptr: Tensor, scores: Tensor, weights: Tensor) -> None:
-    """Writes the softmax of ``scores`` (``[nnz, heads]``) by segment to ``weights``."""
+    """Writes the softmax of ``scores`` (``[nnz, heads]``) over each segment to ``weights``."""
     _launch(_softmax_jit, indptr, (scores.contiguous(), weights))
 
 

@@ -1,4 +1,4 @@
-"""Dense products by the faster of the two BLAS libraries that are there anyway."""
+"""Dense products by the faster of two BLAS libraries: that of torch and that of numpy."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from torch import Tensor
 __all__ = ["matmul_into"]
 
 _SMALLEST = 2**24
-"""Multiply-adds below which the time of a product does not matter (a millisecond)."""
+"""Multiply-adds below which a product takes about a millisecond in either library."""
 
 
 def matmul_into(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
     """Writes ``a @ b`` to ``out`` and returns it; without gradients.
 
-    Torch multiplies by MKL, which takes a slow path on processors of other makers; numpy's wheels
-    bring OpenBLAS. Float32 on two cores of an AMD EPYC (Zen 3), 14,328 x 4,231 x 4,231: 80
-    GFLOP/s by MKL, 149 by OpenBLAS; 3,025 x 1,902 x 1,902: 80 and 105.
+    Torch uses MKL, which takes a slow path on other processors than Intel's; numpy's wheels contain
+    OpenBLAS. Float32 on two cores of an AMD EPYC (Zen 3), 14,328 x 4,231 x 4,231: 80 GFLOP/s with
+    MKL, 149 with OpenBLAS; 3,025 x 1,902 x 1,902: 80 and 105.
 
     Args:
         a: ``[rows, inner]``.
         b: ``[inner, cols]``.
-        out: ``[rows, cols]``; what it holds is ignored.
+        out: ``[rows, cols]`` output.
     """
     on_cpu = a.device.type == "cpu" and a.dtype in (torch.float32, torch.float64)
     if on_cpu and a.numel() * b.shape[1] >= _SMALLEST and _prefers_numpy():
@@ -36,7 +36,7 @@ def matmul_into(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
 
 
 def _prefers_numpy() -> bool:
-    """Whether numpy is faster here; its threads are not torch's, so only when torch has all."""
+    """Whether numpy is faster; it ignores torch's thread limit, so only if there is none."""
     return _is_amd() and torch.get_num_threads() >= _num_cores()
 
 

@@ -66,34 +66,41 @@ def edge_attention(
     """Returns for each row the mean of its columns' values, weighted by a softmax of scores.
 
     The score of entry ``e = (i, j)`` is ``scale * <query_i, key_j>`` (transformer, HGT) plus
-    ``leaky_relu(row_score_i + col_score_j + edge_score_e)`` (GAT, HAN, Simple-HGN); either part
-    may be left out. Weights of ``csr`` are not used.
+    ``leaky_relu(row_score_i + col_score_j + edge_score_e)`` (GAT, HAN, Simple-HGN); either term may
+    be omitted. Weights of ``csr`` are ignored.
 
-    O(nnz * heads * dim) time. On CPU the weights are never stored: forward keeps the log-sum-exp
-    (``[num_rows, heads]``), backward makes them again, in runs of rows that fit the cache. The
-    largest extra tensor is one ``[nnz, heads]`` in the backward pass of query, row and edge
-    scores. On CUDA it is a chain of kernels that keeps the ``[nnz, heads]`` weights.
+    O(nnz * heads * dim) time. On CPU the attention weights are never stored: forward stores the
+    log-sum-exp (``[num_rows, heads]``), backward recomputes them, in runs of rows that fit the
+    cache. The largest extra tensor is one ``[nnz, heads]`` in the backward pass of query, row and
+    edge scores. On CUDA a chain of kernels stores the ``[nnz, heads]`` weights.
 
     Args:
-        csr: ``[num_rows, num_cols]`` pattern; parallel entries count each.
+        csr: ``[num_rows, num_cols]`` pattern; parallel entries are separate.
         query: ``[num_rows, heads, key_dim]`` or ``None``.
         key: ``[num_cols, heads, key_dim]`` or ``None``.
         value: ``[num_cols, heads, dim]``.
         row_score: ``[num_rows, heads]``.
         col_score: ``[num_cols, heads]``.
         edge_score: ``[nnz, heads]``.
-        negative_slope: Of the leaky ReLU on the added scores; 1.0 leaves them as they are.
-        scale: Of the dot product; ``key_dim ** -0.5`` if not given.
-        return_logsumexp: Also return ``log sum_e exp(score_e)`` of each row, minus infinity for
-            empty ones. With it a softmax over several relations needs no joint edge list: weigh
-            the results by ``softmax`` of their log-sum-exps.
+        negative_slope: Slope of the leaky ReLU on the additive scores; 1.0 makes it the identity.
+        scale: Factor of the dot product; default ``key_dim ** -0.5``.
+        return_logsumexp: Whether to return ``log sum_e exp(score_e)`` of each row, too (minus
+            infinity for empty rows). A softmax over several relations then needs no joint edge
+            list: weight the results by the ``softmax`` of their log-sum-exps.
 
     Returns:
-        ``[num_rows, heads, dim]`` in the dtype of ``value``; zeros for rows without entries. With
+        ``[num_rows, heads, dim]`` in the dtype of ``value``; zeros for empty rows. With
         ``return_logsumexp`` also ``[num_rows, heads]`` in float32 or float64.
 
     Raises:
-        DataError: If no score is given or shapes, dtypes or devices do not fit.
+        DataError: If no score is given, or shapes, dtypes or devices do not match.
+
+    Example:
+        >>> import torch
+        >>> matrix = CSR.from_coo(torch.tensor([0, 0]), torch.tensor([0, 1]), (1, 2))
+        >>> value = torch.tensor([[[1.0]], [[3.0]]])
+        >>> edge_attention(matrix, None, None, value, col_score=torch.zeros(2, 1))
+        tensor([[[2.]]])
     """
     given = Operands(value, query, key, row_score, col_score, edge_score)
     _check(csr, given)
@@ -116,7 +123,7 @@ def _check(csr: CSR, given: Operands) -> None:
     if value.dim() != 3:
         raise DataError(f"value has shape {list(value.shape)}, expected [num_cols, heads, dim].")
     if (query is None) != (key is None):
-        raise DataError("query and key go together; pass both, or None for both.")
+        raise DataError("query without key, or key without query; pass both or neither.")
     if all(tensor is None for tensor in given.tensors()[1:]):
         raise DataError(
             "no score is given; pass query and key, row_score, col_score or edge_score."
@@ -140,7 +147,7 @@ def _check(csr: CSR, given: Operands) -> None:
             )
     if query is not None and key is not None and query.shape[2] != key.shape[2]:
         raise DataError(
-            f"query has width {query.shape[2]} and key {key.shape[2]}; they must be the same."
+            f"query has dim {query.shape[2]} and key has dim {key.shape[2]}; they must be equal."
         )
 
 

@@ -18,26 +18,25 @@ __all__ = ["pagerank"]
 def pagerank(
     csr: CSR, *, teleport: Tensor | None = None, damping: float = 0.85, tolerance: float = 1e-10
 ) -> Tensor:
-    """Returns how often a random surfer is at each node.
+    """Returns the PageRank of each node: the stationary distribution of a random surfer.
 
-    With probability ``damping`` the surfer follows one of the edges that leave the node, in
-    proportion to their weights; else, and from nodes that no edge leaves, it jumps to a node drawn
-    from ``teleport``. O(nnz) an iteration, of which there are at most log(tolerance / 2) /
-    log(damping), about 150.
+    With probability ``damping`` the surfer follows an outgoing edge, in proportion to edge weights;
+    otherwise, and at nodes without outgoing edges, it jumps to a node drawn from ``teleport``.
+    O(nnz) per iteration, with at most log(tolerance / 2) / log(damping) iterations, about 150.
 
     Args:
-        csr: ``[num_nodes, num_nodes]`` edges; rows are destinations. Parallel edges add up.
-        teleport: ``[num_nodes]`` weights of 0 or more; ``None``: all nodes alike.
-        damping: Between 0 and 1.
-        tolerance: Greatest sum of absolute changes in the last iteration.
+        csr: ``[num_nodes, num_nodes]`` edges; rows are destinations. Parallel edges are added.
+        teleport: ``[num_nodes]`` non-negative weights; ``None``: uniform.
+        damping: Probability of following an edge, between 0 and 1.
+        tolerance: Sum of absolute changes at which the iteration stops.
 
     Returns:
-        ``[num_nodes]`` float64; they add up to 1.
+        ``[num_nodes]`` float64 that sum to 1.
 
     Raises:
-        ConfigError: If a setting is out of its range.
+        ConfigError: If a setting is out of range.
         DataError: If the matrix is not square, or ``teleport`` has another length, a negative
-            number or no positive one.
+            value or no positive one.
 
     Example:
         >>> from hetgraph.data import CSR
@@ -74,5 +73,5 @@ def _distribution(csr: CSR, teleport: Tensor | None) -> Tensor:
         raise DataError(f"teleport has shape {list(teleport.shape)}, expected [{csr.num_rows}].")
     weights = teleport.to(csr.device, torch.float64)
     if bool((weights < 0).any()) or not 0 < float(weights.sum()) < math.inf:
-        raise DataError("teleport needs finite numbers of 0 or more, and a positive one.")
+        raise DataError("teleport needs finite, non-negative numbers, and at least one positive.")
     return weights / weights.sum()

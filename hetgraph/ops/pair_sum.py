@@ -1,4 +1,4 @@
-"""A score of each row plus a score of each column, for the entries of a sparse matrix."""
+"""The sum of a row score and a column score at each entry of a sparse matrix."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["pair_sum"]
 def pair_sum(csr: CSR, row: Tensor | None, col: Tensor | None) -> Tensor:
     """Returns ``row[i] + col[j]`` for each entry ``(i, j)``: the raw score of additive attention.
 
-    O(nnz * heads). The gradients are segment sums over the matrix and its transpose, in fixed
-    order. The weights of ``csr`` are not used.
+    O(nnz * heads). The gradients are segment sums over the matrix and its transpose, in a fixed
+    order. Weights of ``csr`` are ignored.
 
     Args:
-        csr: ``[num_rows, num_cols]`` pattern; parallel entries get a score each.
+        csr: ``[num_rows, num_cols]`` pattern; parallel entries get one score each.
         row: ``[num_rows, heads]``, or ``None`` for zeros.
         col: ``[num_cols, heads]``, or ``None`` for zeros.
 
@@ -33,9 +33,10 @@ def pair_sum(csr: CSR, row: Tensor | None, col: Tensor | None) -> Tensor:
         ``[nnz, heads]`` in the order of the entries.
 
     Raises:
-        DataError: If both are missing, or shapes, dtypes or devices do not fit.
+        DataError: If both are missing, or shapes, dtypes or devices do not match.
 
     Example:
+        >>> import torch
         >>> matrix = CSR.from_coo(torch.tensor([0, 0]), torch.tensor([0, 1]), (1, 2))
         >>> pair_sum(matrix, torch.tensor([[1.0]]), torch.tensor([[2.0], [3.0]]))
         tensor([[3.],
@@ -58,12 +59,12 @@ class _PairSum(Function):
     @staticmethod
     def forward(ctx: Any, row: Tensor | None, col: Tensor | None, csr: CSR) -> Tensor:
         ctx.csr = csr
-        parts = []
+        terms = []
         if row is not None:
-            parts.append(row.index_select(0, csr.row_ids))
+            terms.append(row.index_select(0, csr.row_ids))
         if col is not None:
-            parts.append(col.index_select(0, csr.indices))
-        return parts[0] if len(parts) == 1 else parts[0].add_(parts[1])
+            terms.append(col.index_select(0, csr.indices))
+        return terms[0] if len(terms) == 1 else terms[0].add_(terms[1])
 
     @staticmethod
     @once_differentiable

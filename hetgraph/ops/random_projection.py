@@ -13,18 +13,12 @@ from torch.autograd.function import once_differentiable
 from hetgraph.data.csr import CSR
 from hetgraph.errors import DataError
 from hetgraph.ops._dispatch import apply, compute_dtype, exact_precision
-from hetgraph.ops.random_matrix import (
-    Key,
-    ProjectionKind,
-    gaussian_matrix,
-    projection_matrix,
-    sign_matrix,
-)
+from hetgraph.ops.random_matrix import Key, ProjectionKind, projection_matrix
 from hetgraph.ops.spmm import spmm
 
-__all__ = ["gaussian_matrix", "projection_matrix", "random_projection", "sign_matrix"]
+__all__ = ["random_projection"]
 
-_BLOCK_BYTES = 2**26  # of the random matrix held at a time
+_BLOCK_BYTES = 2**26  # bytes of the random matrix held at a time
 
 
 def random_projection(
@@ -37,31 +31,37 @@ def random_projection(
 ) -> Tensor:
     """Returns ``x @ R`` for a random ``R`` with independent entries of variance one.
 
-    A dense ``x`` meets ``R`` in blocks of rows, by BLAS (two thirds of the factors are zero, but
-    the dense product is still the faster one on CPU): O(num_rows * dim * out_dim) operations and
-    64 MiB of ``R`` at a time. A sparse ``x`` costs O(nnz * out_dim) and holds ``R`` once.
+    A dense ``x`` is multiplied by blocks of rows of ``R`` with BLAS (two thirds of the factors are
+    zero, but the dense product is still faster on CPU): O(num_rows * dim * out_dim) operations with
+    64 MiB of ``R`` at a time. A sparse ``x`` takes O(nnz * out_dim) and the whole ``R``.
 
     Differentiable in a dense ``x`` and in the weights of a sparse one.
 
     Args:
-        x: ``[num_rows, dim]`` floating tensor or matrix.
-        out_dim: Width of the result.
-        key: Which ``R``; see :func:`~hetgraph.ops.random_matrix.sign_matrix`.
+        x: ``[num_rows, dim]`` floating-point tensor or sparse matrix.
+        out_dim: Dimension of the result.
+        key: Key of ``R``; see :func:`~hetgraph.ops.random_matrix.sign_matrix`.
         kind: ``"sparse"`` signs times ``sqrt(s)``, or ``"gaussian"``.
-        s: Sparsity of the signs.
+        s: Inverse of the fraction of non-zero signs.
 
     Returns:
         ``[num_rows, out_dim]`` in the dtype of ``x`` (float32 for a sparse ``x``).
 
     Raises:
-        DataError: If ``x`` is not a floating matrix.
+        DataError: If ``x`` is not a floating-point matrix.
         ConfigError: If ``kind``, ``s`` or the key is out of range.
+
+    Example:
+        >>> import torch
+        >>> matrix = projection_matrix(0, 4, 2)
+        >>> torch.equal(random_projection(torch.eye(4), 2, key=0), matrix)
+        True
     """
     if isinstance(x, CSR):
         return spmm(x, projection_matrix(key, x.num_cols, out_dim, kind=kind, s=s, device=x.device))
     if x.dim() != 2 or not x.is_floating_point():
         raise DataError(
-            f"x is {x.dtype} {list(x.shape)}, expected a floating [num_rows, dim] tensor."
+            f"x is {x.dtype} {list(x.shape)}, expected a floating-point [num_rows, dim] tensor."
         )
     with exact_precision(x.device):
         product: Tensor = apply(_Project, x, _Matrix(key, x.shape[1], out_dim, kind, s))
@@ -70,7 +70,7 @@ def random_projection(
 
 @dataclass(frozen=True)
 class _Matrix:
-    """The random matrix as a recipe."""
+    """The arguments that determine the random matrix."""
 
     key: Key
     rows: int
@@ -79,7 +79,7 @@ class _Matrix:
     s: float
 
     def blocks(self, like: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """Yields the matrix by blocks of rows, in the dtype and on the device of ``like``."""
+        """Yields the matrix in blocks of rows, in the dtype and on the device of ``like``."""
         step = max(_BLOCK_BYTES // (4 * max(self.cols, 1)), 1)
         for start in range(0, self.rows, step):
             count = min(step, self.rows - start)
@@ -90,7 +90,7 @@ class _Matrix:
 
 
 class _Project(Function):
-    """The product; the matrix is drawn again for the gradient instead of being kept."""
+    """The product; the matrix is drawn again for the gradient instead of being stored."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, matrix: _Matrix) -> Tensor:

@@ -1,4 +1,4 @@
-"""Sampled dense-dense product: a score for each entry of a sparse matrix."""
+"""Sampled dense-dense matrix product (SDDMM): a dot product per entry of a sparse matrix."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["sddmm"]
 
 
 def sddmm(csr: CSR, a_rows: Tensor, b_cols: Tensor) -> Tensor:
-    """Returns ``<a_rows[i], b_cols[j]>`` for each entry ``(i, j)``, head by head.
+    """Returns ``<a_rows[i], b_cols[j]>`` for each entry ``(i, j)`` and head.
 
     O(nnz * heads * dim) time, O(nnz * heads) memory. The gradients are two sparse products, with
-    the matrix and with its transpose; they cannot be differentiated again. The weights of ``csr``
-    are not used.
+    the matrix and with its transpose; they cannot be differentiated again. Weights of ``csr`` are
+    ignored.
 
     Args:
-        csr: ``[num_rows, num_cols]`` pattern; parallel entries get a score each.
+        csr: ``[num_rows, num_cols]`` pattern; parallel entries get one score each.
         a_rows: ``[num_rows, dim]`` or ``[num_rows, heads, dim]``.
         b_cols: ``[num_cols, dim]`` or ``[num_cols, heads, dim]``.
 
@@ -36,7 +36,7 @@ def sddmm(csr: CSR, a_rows: Tensor, b_cols: Tensor) -> Tensor:
         two (half precision is summed in float32).
 
     Raises:
-        DataError: If shapes, dtypes or devices do not fit.
+        DataError: If shapes, dtypes or devices do not match.
 
     Example:
         >>> import torch

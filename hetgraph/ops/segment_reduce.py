@@ -19,14 +19,14 @@ __all__ = ["Reduction", "expand_rows", "segment_reduce", "segment_sum"]
 
 Reduction = Literal["sum", "mean", "min", "max"]
 
-_WORKSPACE = 2**19  # numbers a run of entries may hold: 2 MiB of float32
+_WORKSPACE = 2**19  # numbers per run of entries: 2 MiB of float32
 
 
 def segment_reduce(indptr: Tensor, values: Tensor, reduce: Reduction = "sum") -> Tensor:
-    """Reduces ``values[indptr[i]:indptr[i + 1]]`` for each segment ``i``; 0 for empty ones.
+    """Reduces ``values[indptr[i]:indptr[i + 1]]`` for each segment ``i``; 0 for empty segments.
 
-    O(values). The order of additions is fixed. The gradient of ``min`` and ``max`` is shared
-    equally by the entries that reach it, as in `torch.amax`.
+    O(values). The order of additions is fixed. The gradient of ``min`` and ``max`` is divided
+    equally among ties, as in `torch.amax`.
 
     Args:
         indptr: ``[num_segments + 1]`` int32 or int64 offsets, such as ``csr.indptr``.
@@ -37,7 +37,7 @@ def segment_reduce(indptr: Tensor, values: Tensor, reduce: Reduction = "sum") ->
         ``[num_segments, ...]`` in the dtype of ``values``.
 
     Raises:
-        DataError: If offsets and values do not fit.
+        DataError: If offsets and values do not match.
         ConfigError: If ``reduce`` is unknown.
 
     Example:
@@ -58,17 +58,17 @@ def segment_reduce(indptr: Tensor, values: Tensor, reduce: Reduction = "sum") ->
 
 
 def segment_sum(indptr: Tensor, values: Tensor) -> Tensor:
-    """Returns the sums of ``[nnz, width]`` values by segment, in the dtype they are kept in."""
-    width, dtype = values.shape[1], compute_dtype(values.dtype)
-    total = values.new_zeros(indptr.numel() - 1, width, dtype=dtype)
-    for chunk in entry_chunks(indptr, entries_within(_WORKSPACE, width, values.device)):
-        part = values[chunk.entries].to(dtype).contiguous()
-        add_segments(chunk.indptr, part, total[chunk.rows])
+    """Returns the sums of ``[nnz, dim]`` values by segment, in float32 or float64."""
+    dim, dtype = values.shape[1], compute_dtype(values.dtype)
+    total = values.new_zeros(indptr.numel() - 1, dim, dtype=dtype)
+    for chunk in entry_chunks(indptr, entries_within(_WORKSPACE, dim, values.device)):
+        run = values[chunk.entries].to(dtype).contiguous()
+        add_segments(chunk.indptr, run, total[chunk.rows])
     return total
 
 
 def expand_rows(indptr: Tensor, rows: Tensor) -> Tensor:
-    """Returns the segment's row of ``rows`` (``[num_segments, width]``) for each entry."""
+    """Repeats the rows of ``[num_segments, dim]`` values for each entry of their segment."""
     return rows.index_select(0, row_index(indptr))
 
 
@@ -98,11 +98,11 @@ class _Sum(Function):
 class _Extreme(Function):
     @staticmethod
     def forward(ctx: Any, indptr: Tensor, values: Tensor, reduce: str) -> Tensor:
-        dtype, width = compute_dtype(values.dtype), values.shape[1]
-        result = values.new_empty(indptr.numel() - 1, width)
-        for chunk in row_chunks(indptr, entries_within(_WORKSPACE, width, values.device)):
-            part = values[chunk.entries].to(dtype).contiguous()
-            result[chunk.rows] = segment_max(chunk.indptr, part, reduce).to(values.dtype)
+        dtype, dim = compute_dtype(values.dtype), values.shape[1]
+        result = values.new_empty(indptr.numel() - 1, dim)
+        for chunk in row_chunks(indptr, entries_within(_WORKSPACE, dim, values.device)):
+            run = values[chunk.entries].to(dtype).contiguous()
+            result[chunk.rows] = segment_max(chunk.indptr, run, reduce).to(values.dtype)
         ctx.save_for_backward(indptr, values, result)
         return result
 
@@ -111,12 +111,12 @@ class _Extreme(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, None]:
         indptr, values, result = ctx.saved_tensors
         grad_values = torch.empty_like(values, memory_format=torch.contiguous_format)
-        width, index = values.shape[1], row_index(indptr)
-        for chunk in row_chunks(indptr, entries_within(_WORKSPACE, width, values.device)):
-            local, part = chunk.local_rows(index), values[chunk.entries]
-            reached = (part == result[chunk.rows][local]).to(compute_dtype(values.dtype))
-            count = reached.new_zeros(chunk.indptr.numel() - 1, width)
+        dim, index = values.shape[1], row_index(indptr)
+        for chunk in row_chunks(indptr, entries_within(_WORKSPACE, dim, values.device)):
+            local, run = chunk.local_rows(index), values[chunk.entries]
+            reached = (run == result[chunk.rows][local]).to(compute_dtype(values.dtype))
+            count = reached.new_zeros(chunk.indptr.numel() - 1, dim)
             add_segments(chunk.indptr, reached, count)
-            share = grad[chunk.rows] / count.clamp_(min=1)
-            grad_values[chunk.entries] = reached.mul_(share[local]).to(values.dtype)
+            per_tie = grad[chunk.rows] / count.clamp_(min=1)
+            grad_values[chunk.entries] = reached.mul_(per_tie[local]).to(values.dtype)
         return None, grad_values, None

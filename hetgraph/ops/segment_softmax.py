@@ -1,4 +1,4 @@
-"""Softmax over the entries of each row: the step that makes scores attention weights."""
+"""Softmax over the entries of each row, which turns scores into attention weights."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from hetgraph.ops._sparse import add_segments, segment_max
 
 __all__ = ["segment_softmax", "softmax_rows_"]
 
-_WORKSPACE = 2**20  # numbers a run of entries may hold: 4 MiB of float32
-_SAFE_SPREAD = 32.0
+_WORKSPACE = 2**20  # numbers per run of entries: 4 MiB of float32
+_SAFE_RANGE = 32.0
 
 
 def segment_softmax(indptr: Tensor, scores: Tensor) -> Tensor:
     """Returns ``exp(score) / sum exp(score)`` over the entries of each segment.
 
-    O(nnz * heads) time. Whole rows are taken a cache full at a time, so the maximum, the sum and
-    the quotient read each score from memory once. Exact for any range of scores; a segment whose
+    O(nnz * heads) time. Rows are processed in runs that fit the cache, so that the maximum, the sum
+    and the quotient read each score from memory once. Safe for any range of scores; a segment whose
     scores are all minus infinity gets zeros.
 
     Args:
@@ -36,7 +36,7 @@ def segment_softmax(indptr: Tensor, scores: Tensor) -> Tensor:
         The shape and dtype of ``scores``.
 
     Raises:
-        DataError: If offsets and scores do not fit.
+        DataError: If offsets and scores do not match.
 
     Example:
         >>> segment_softmax(torch.tensor([0, 2, 3]), torch.zeros(3))
@@ -51,12 +51,12 @@ def segment_softmax(indptr: Tensor, scores: Tensor) -> Tensor:
 
 
 def softmax_rows_(indptr: Tensor, index: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Replaces the scores of whole rows by ``exp(score - shift)``, not yet divided.
+    """Replaces the scores of whole rows by ``exp(score - shift)``, the numerators of the softmax.
 
-    The shift is the maximum of the row, which makes any score safe. Where all scores of the run
-    lie within 32 of each other, the largest of them serves as well for every row: no exponential
-    is below e^-32, and rounding the difference costs less than 1e-6. It saves the maxima and
-    their gather: 7.1 to 2.9 ms for 200 k x 8, 6.3 to 1.6 ms for 200 k x 1.
+    The shift is the maximum of the row, which makes any score safe. If all scores of the run lie
+    within 32 of each other, their maximum can shift every row: no exponential is below e^-32, and
+    rounding the difference costs less than 1e-6. This saves the row maxima and their gather: 2.9
+    instead of 7.1 ms for 200 k x 8, 1.6 instead of 6.3 ms for 200 k x 1.
 
     Args:
         indptr: ``[rows + 1]`` int32 offsets of the rows, from 0.
@@ -70,7 +70,7 @@ def softmax_rows_(indptr: Tensor, index: Tensor, scores: Tensor) -> tuple[Tensor
     if scores.numel() == 0:
         return total, total
     low, top = torch.aminmax(scores)
-    if float(top - low) <= _SAFE_SPREAD:
+    if float(top - low) <= _SAFE_RANGE:
         scores.sub_(top)
     else:
         top = segment_max(indptr, scores)
@@ -106,12 +106,12 @@ class _Softmax(Function):
         dtype, index = compute_dtype(weights.dtype), row_index(indptr)
         for chunk in _chunks(indptr, weights):
             weight = weights[chunk.entries].to(dtype)
-            part = weight * grad[chunk.entries]
-            total = part.new_zeros(chunk.indptr.numel() - 1, part.shape[1])
-            add_segments(chunk.indptr, part, total)
+            product = weight * grad[chunk.entries]
+            total = product.new_zeros(chunk.indptr.numel() - 1, product.shape[1])
+            add_segments(chunk.indptr, product, total)
             shift = total.index_select(0, chunk.local_rows(index))
-            torch.addcmul(part, shift, weight, value=-1, out=part)
-            result[chunk.entries] = part
+            torch.addcmul(product, shift, weight, value=-1, out=product)
+            result[chunk.entries] = product
         return None, result
 
 
@@ -119,13 +119,13 @@ def _softmax(indptr: Tensor, scores: Tensor, weights: Tensor) -> None:
     dtype, index = compute_dtype(scores.dtype), row_index(indptr)
     for chunk in _chunks(indptr, scores):
         target, local = weights[chunk.entries], chunk.local_rows(index)
-        part = target if target.dtype == dtype else target.to(dtype)
-        part.copy_(scores[chunk.entries])
-        _, total = softmax_rows_(chunk.indptr, local, part)
+        run = target if target.dtype == dtype else target.to(dtype)
+        run.copy_(scores[chunk.entries])
+        _, total = softmax_rows_(chunk.indptr, local, run)
         scale = total.clamp_(min=torch.finfo(dtype).tiny).reciprocal_()
-        part.mul_(scale.index_select(0, local))
-        if part is not target:
-            target.copy_(part)
+        run.mul_(scale.index_select(0, local))
+        if run is not target:
+            target.copy_(run)
 
 
 def _chunks(indptr: Tensor, values: Tensor) -> Iterator[Chunk]:

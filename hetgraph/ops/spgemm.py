@@ -1,4 +1,4 @@
-"""Sparse matrix times sparse matrix."""
+"""The product of two sparse matrices (SpGEMM)."""
 
 from __future__ import annotations
 
@@ -21,32 +21,38 @@ from hetgraph.ops._sparse import add_segments, transposed_entries
 
 __all__ = ["spgemm"]
 
-_BLOCK_TERMS = 2**20  # multiply-adds of a block of rows, and so at most its entries
+_BLOCK_TERMS = 2**20  # multiply-adds per block of rows, an upper bound of its entries
 _INT32_LIMIT = 2**31 - 1
 
 Array = np.ndarray[Any, Any]
 
 
 def spgemm(a: CSR, b: CSR, *, block_rows: int | None = None) -> CSR:
-    """Returns ``a @ b`` in canonical form: columns sorted, each once in a row.
+    """Returns ``a @ b`` in canonical form: sorted columns, no duplicate entries.
 
-    O(sum over the entries (i, k) of a of the degree of row k of b), by blocks of rows, one a
-    thread, so that beside the result only a few blocks need memory. The pattern depends on the
-    patterns alone: entries that cancel to zero stay. Values are summed in float64 and kept in
-    float32 (float64 if a weight is); without weights they count the paths.
+    O(sum over the entries (i, k) of a of the degree of row k of b), in blocks of rows, one per
+    thread, so that only a few blocks need memory beyond the result. The pattern depends on the
+    patterns alone: entries that cancel to zero remain. Values are summed in float64 and stored as
+    float32 (float64 if a weight is); without weights they count paths.
 
     Differentiable in the weights of both. CUDA matrices are multiplied on the CPU.
 
     Args:
         a: ``[num_rows, inner]``.
         b: ``[inner, num_cols]``.
-        block_rows: Rows of a block; chosen so that a block has about a million terms if not given.
+        block_rows: Rows per block; default: blocks of about a million terms.
 
     Returns:
         ``[num_rows, num_cols]`` with a weight.
 
     Raises:
         DataError: If the inner sizes or the devices differ.
+
+    Example:
+        >>> writes = CSR.from_coo(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]), (2, 2))
+        >>> spgemm(writes, writes.transpose).to_dense()
+        tensor([[2., 1.],
+                [1., 1.]])
     """
     if a.num_cols != b.num_rows or a.device != b.device:
         raise DataError(
@@ -69,21 +75,21 @@ def _multiply(a: CSR, b: CSR, block_rows: int | None) -> tuple[CSR, Tensor]:
 
     def block(rows: tuple[int, int]) -> tuple[Array, Array, Array]:
         start, stop = rows
-        product = left[start:stop] @ right  # ones only: nothing cancels
+        product = left[start:stop] @ right  # of ones, so that nothing cancels
         product.sort_indices()
         values = product.data
         if left_values is not None:
             values = _aligned(product, left_values[start:stop] @ right_values)
         return np.diff(product.indptr), product.indices, values
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # scipy multiplies without the lock
-        parts = list(pool.map(block, _blocks(left, right, block_rows)))
-    degree = np.concatenate([np.zeros(1, np.int64), *(part[0] for part in parts)])
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # scipy releases the GIL
+        blocks = list(pool.map(block, _blocks(left, right, block_rows)))
+    degree = np.concatenate([np.zeros(1, np.int64), *(degrees for degrees, _, _ in blocks)])
     indptr = np.cumsum(degree, dtype=np.int64)
     fits = max(a.num_rows, b.num_cols, int(indptr[-1])) <= _INT32_LIMIT
     index = np.int32 if fits else np.int64
-    indices = np.concatenate([np.zeros(0, index), *(part[1].astype(index) for part in parts)])
-    values = np.concatenate([np.zeros(0), *(part[2] for part in parts)])
+    indices = np.concatenate([np.zeros(0, index), *(cols.astype(index) for _, cols, _ in blocks)])
+    values = np.concatenate([np.zeros(0), *(data for _, _, data in blocks)])
     pattern = CSR(
         indptr=torch.from_numpy(indptr.astype(index)),
         indices=torch.from_numpy(indices),
@@ -98,7 +104,7 @@ def _scipy(matrix: CSR, *, weighted: bool) -> sp.csr_array:
 
 
 def _aligned(pattern: sp.csr_array, product: sp.csr_array) -> Array:
-    """Returns the values of a product in its full pattern; scipy leaves out exact zeros."""
+    """Returns the values of a product in its full pattern; scipy drops exact zeros."""
     product.sort_indices()
     data: Array = product.data
     if product.nnz == pattern.nnz:
@@ -133,7 +139,7 @@ def _blocks(
 
 
 class _Values(Function):
-    """Passes the values of the product on; the gradients are two masked products."""
+    """The values of the product, unchanged; the gradients are two masked products."""
 
     @staticmethod
     def forward(
@@ -152,7 +158,7 @@ class _Values(Function):
         grad_a = grad_b = None
         if ctx.needs_input_grad[0]:
             grad_a = _left_gradient(a, b, b_weight, c, grad).to(a_weight.dtype)
-        if ctx.needs_input_grad[1]:  # the same of b' a' = c'
+        if ctx.needs_input_grad[1]:  # the same for b' a' = c'
             across = None if a_weight is None else transposed_entries(a, a_weight)
             turned = _left_gradient(
                 b.transpose, a.transpose, across, c.transpose, transposed_entries(c, grad)
@@ -164,7 +170,7 @@ class _Values(Function):
 
 
 def _left_gradient(a: CSR, b: CSR, b_weight: Tensor | None, c: CSR, grad: Tensor) -> Tensor:
-    """Returns ``sum_j grad[i, j] b[k, j]`` for each entry (i, k) of ``a``, a run at a time."""
+    """Returns ``sum_j grad[i, j] b[k, j]`` for each entry (i, k) of ``a``, in runs of entries."""
     columns = a.indices.long()
     terms = b.degree[columns]
     ends = torch.cat([terms.new_zeros(1), terms.cumsum(0)])

@@ -1,4 +1,4 @@
-"""Sparse matrix times dense features: the message passing step of every model."""
+"""Sparse matrix times dense features (SpMM): the message-passing step of every model."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ __all__ = ["spmm"]
 def spmm(csr: CSR, x: Tensor, weight: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
     """Returns ``A @ x``: each row sums the features of its columns, times the entry's weight.
 
-    O(nnz * heads * dim) time, nothing of size ``[nnz, dim]`` is ever allocated. The gradient of
-    ``x`` is a product with the transpose (built once and kept by ``csr``), that of ``weight`` a
-    sampled product (:func:`~hetgraph.ops.sddmm`); neither can be differentiated again.
+    O(nnz * heads * dim) time; nothing of size ``[nnz, dim]`` is allocated. The gradient of ``x`` is
+    a product with the transpose (cached by ``csr``), that of ``weight`` a sampled product
+    (:func:`~hetgraph.ops.sddmm`); neither can be differentiated again.
 
     Half precision is summed in float32 and returned in the dtype of ``x``.
 
     Args:
         csr: ``[num_rows, num_cols]``; parallel entries are added.
         x: ``[num_cols]``, ``[num_cols, dim]`` or ``[num_cols, heads, dim]``, any strides.
-        weight: ``[nnz]``, or ``[nnz, heads]`` for 3-D ``x``; in the place of ``csr.weight``
-            (which counts as all ones if it is ``None``).
-        out: Where to write the result, any float dtype and row stride; no gradient flows then.
+        weight: ``[nnz]``, or ``[nnz, heads]`` for 3-D ``x``; default ``csr.weight``, where ``None``
+            means all ones.
+        out: Output of any float dtype and row stride; the result then has no gradient.
 
     Returns:
         ``[num_rows, ...]`` in the dtype of ``x``, or ``out``.
 
     Raises:
-        DataError: If shapes, dtypes or devices do not fit.
+        DataError: If shapes, dtypes or devices do not match.
 
     Example:
         >>> import torch
@@ -81,12 +81,12 @@ def _into(csr: CSR, features: Tensor, entries: Tensor | None, out: Tensor, x: Te
     expected = torch.Size([csr.num_rows, *x.shape[1:]])
     if out.shape != expected or not out.is_floating_point() or out.device != x.device:
         raise DataError(
-            f"out is {out.dtype} {list(out.shape)} on {out.device}, expected a floating tensor "
-            f"{list(expected)} on {x.device}."
+            f"out is {out.dtype} {list(out.shape)} on {out.device}, expected a floating-point "
+            f"tensor {list(expected)} on {x.device}."
         )
     learned = x.requires_grad or (entries is not None and entries.requires_grad)
     if torch.is_grad_enabled() and learned:
-        raise DataError("spmm(out=...) carries no gradient; call it under `torch.no_grad()`.")
+        raise DataError("spmm(out=...) has no gradient; call it under `torch.no_grad()`.")
     shape = (csr.num_rows, *features.shape[1:])
     try:
         target = out.view(shape)
@@ -97,15 +97,15 @@ def _into(csr: CSR, features: Tensor, entries: Tensor | None, out: Tensor, x: Te
 
 
 class _SpMM(Function):
-    """``weight`` is the learned weight or ``None``; ``entries`` the values used either way."""
+    """``weight`` is a learned weight or ``None``; ``entries`` are the values in either case."""
 
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor | None, csr: CSR, entries: Tensor | None
     ) -> Tensor:
         ctx.csr = csr
-        # Fixed weights of the matrix are kept in the order of the transpose, too; learned ones
-        # change in place under the optimiser.
+        # The transpose has cached the fixed weights of the matrix in its own order; learned ones
+        # are changed in place by the optimiser.
         ctx.fixed = weight is None and entries is csr.weight
         ctx.save_for_backward(x if weight is not None else None, entries)
         return spmm_kernel(csr, entries, x)

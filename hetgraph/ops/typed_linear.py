@@ -1,4 +1,4 @@
-"""One linear map a type, for rows sorted by type."""
+"""One linear map per type, for rows sorted by type."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def typed_linear(
 ) -> Tensor:
     """Returns ``x[a:b] @ weight[t] + bias[t]`` for the rows ``a:b`` of each type ``t``.
 
-    O(rows * in_dim * out_dim). One BLAS product a type, written to its rows of the result: no
-    copy of the rows of a type, no concatenation. On CUDA, bfloat16 rows with aligned widths go
-    through `torch.nn.functional.grouped_mm`, one launch for all types; on CPU that is no faster
-    than the loop (1.0 to 1.3 times its time).
+    O(rows * in_dim * out_dim). One BLAS product per type, written to its rows of the result without
+    copies or concatenation. On CUDA, bfloat16 rows with aligned dimensions take
+    `torch.nn.functional.grouped_mm`, one launch for all types; on CPU that takes 1.0 to 1.3 times
+    as long as the loop.
 
     Args:
-        x: ``[num_rows, in_dim]``, the rows of a type next to each other.
+        x: ``[num_rows, in_dim]``, sorted by type.
         type_ptr: ``[num_types + 1]`` offsets of the types, from 0 to ``num_rows``.
         weight: ``[num_types, in_dim, out_dim]``.
         bias: ``[num_types, out_dim]``.
@@ -38,7 +38,7 @@ def typed_linear(
         ``[num_rows, out_dim]``.
 
     Raises:
-        DataError: If shapes, offsets or dtypes do not fit.
+        DataError: If shapes, offsets or dtypes do not match.
 
     Example:
         >>> weight = torch.stack([torch.eye(2), 2 * torch.eye(2)])
@@ -92,7 +92,7 @@ def _check(x: Tensor, bounds: list[int], weight: Tensor, bias: Tensor | None) ->
         raise DataError(f"x is {x.dtype} and weight {weight.dtype}; convert one with `.to()`.")
 
 
-def _parts(bounds: list[int]) -> Iterator[tuple[int, slice]]:
+def _typed_rows(bounds: list[int]) -> Iterator[tuple[int, slice]]:
     for kind, (start, stop) in enumerate(pairwise(bounds)):
         if stop > start:
             yield kind, slice(start, stop)
@@ -106,7 +106,7 @@ class _TypedLinear(Function):
         ctx.bounds = bounds
         ctx.save_for_backward(x, weight)
         out = x.new_empty(x.shape[0], weight.shape[2])
-        for kind, rows in _parts(bounds):
+        for kind, rows in _typed_rows(bounds):
             if bias is None:
                 torch.mm(x[rows], weight[kind], out=out[rows])
             else:
@@ -121,7 +121,7 @@ class _TypedLinear(Function):
         grad_x = torch.empty_like(x, memory_format=torch.contiguous_format) if needs_x else None
         grad_weight = torch.zeros_like(weight) if needs_weight else None
         grad_bias = grad.new_zeros(weight.shape[0], weight.shape[2]) if needs_bias else None
-        for kind, rows in _parts(ctx.bounds):
+        for kind, rows in _typed_rows(ctx.bounds):
             if grad_x is not None:
                 torch.mm(grad[rows], weight[kind].t(), out=grad_x[rows])
             if grad_weight is not None:

@@ -1,4 +1,4 @@
-"""Rows scaled to length one, with a lean backward pass."""
+"""Rows scaled to unit length, with little memory for the backward pass."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _EPS = 1e-12
 def unit_rows(x: Tensor) -> Tensor:
     """Returns ``x / |x|`` row by row; rows of zeros stay zeros and get no gradient.
 
-    As ``torch.nn.functional.normalize``, which keeps several tensors of the size of ``x`` and reads
-    them a dozen times in its backward pass; here the result and a number a row are kept, and three
-    passes are made. O(num_rows * dim).
+    Equals ``torch.nn.functional.normalize``, which stores several tensors of the size of ``x`` and
+    reads them a dozen times in its backward pass; here only the result and one number per row are
+    stored, and read in three passes. O(num_rows * dim).
 
     Args:
-        x: ``[num_rows, dim]`` floating.
+        x: ``[num_rows, dim]`` floating-point tensor.
 
     Raises:
-        DataError: If ``x`` is no matrix of floating numbers.
+        DataError: If ``x`` is not a floating-point matrix.
 
     Example:
         >>> unit_rows(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
@@ -36,7 +36,7 @@ def unit_rows(x: Tensor) -> Tensor:
                 [0.0000, 0.0000]])
     """
     if x.dim() != 2 or not x.is_floating_point():
-        raise DataError(f"x is {x.dtype} {list(x.shape)}, expected floating [num_rows, dim].")
+        raise DataError(f"x is {x.dtype} {list(x.shape)}, expected floating-point [num_rows, dim].")
     result: Tensor = apply(_UnitRows, x)
     return result
 
@@ -46,7 +46,7 @@ class _UnitRows(Function):
     def forward(ctx: Any, x: Tensor) -> Tensor:
         length = x.norm(dim=1, keepdim=True)
         unit: Tensor = x / length.clamp(min=_EPS)
-        # d unit / d x = (I - unit unit^T) / length; nothing where the length is none.
+        # d unit / d x = (I - unit unit^T) / length; zero where the length is zero.
         inverse = torch.where(length > _EPS, length.reciprocal(), 0.0)
         ctx.save_for_backward(unit, inverse)
         return unit

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-import hetgraph
+from hetgraph.version import __version__
 
 __all__ = ["describe_environment"]
 
@@ -18,7 +18,7 @@ __all__ = ["describe_environment"]
 def describe_environment(device: torch.device) -> dict[str, Any]:
     """Returns versions, processor, threads and device as plain values."""
     facts: dict[str, Any] = {
-        "hetgraph": hetgraph.__version__,
+        "hetgraph": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
@@ -31,7 +31,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
     if device.type == "cuda":
         facts["gpu"] = torch.cuda.get_device_name(device)
         facts["cuda"] = torch.version.cuda
-    commit = _commit(Path(hetgraph.__file__).resolve().parents[1])
+    commit = _commit(Path(__file__).resolve().parents[2])
     return {**facts, "commit": commit} if commit else facts
 
 

@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+from torch import Tensor
+
 from hetgraph.catalog.dataset import Dataset
 from hetgraph.catalog.fetch import using_root
 from hetgraph.catalog.loading import load_dataset
@@ -15,9 +18,11 @@ from hetgraph.methods import Method
 from hetgraph.registry import models
 from hetgraph.runs.environment import describe_environment
 from hetgraph.runs.experiment import user_settings
+from hetgraph.runs.functions import Functions, LossFunction, MetricFunction
 from hetgraph.runs.outdir import (
     CHECKPOINT,
     CONFIG,
+    PREDICTIONS,
     RESULT,
     WORK,
     abandon,
@@ -27,13 +32,14 @@ from hetgraph.runs.outdir import (
 )
 from hetgraph.runs.plan import Plan, bind_metapaths, make_plan
 from hetgraph.runs.record import Record
+from hetgraph.runs.unread import unread_note
 from hetgraph.settings import config_to_dict
 from hetgraph.tasks import Task, audit, make_task
-from hetgraph.tasks.base import run_family
+from hetgraph.tasks.base import SPLITS
 from hetgraph.tensorfile import save_tensors
-from hetgraph.train import rng
+from hetgraph.train import Callback, rng
 from hetgraph.train.engine import Engine, launched_rank
-from hetgraph.train.fingerprint import dataset_sha256
+from hetgraph.train.interrupt import term_as_interrupt
 from hetgraph.train.memory import PeakMemory
 from hetgraph.train.result import FitResult
 from hetgraph.train.timing import Clock
@@ -75,6 +81,9 @@ def run(
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: bool = True,
+    callbacks: Sequence[Callback] = (),
+    loss: LossFunction | None = None,
+    metrics: Mapping[str, MetricFunction] | None = None,
 ) -> Record:
     """Trains a model on a data set and writes the outcome to a folder.
 
@@ -86,25 +95,69 @@ def run(
         dataset: ``"collection/name"`` or ``"format:path"``.
         seed: Seed of all four sources of chance; ``settings["seeds"]`` sets single ones.
         settings: Values by section and name; they win over the experiment file of the pair, which
-            wins over the defaults of the classes.
+            wins over the defaults of the classes. The key ``functions``, as :func:`settings_from`
+            reads it from the ``config.yaml`` of a run, demands the same functions.
         metapaths: Meta-paths for a model that takes some: names, texts or YAML files.
         root: Folder of the data sets.
         out: Folder of the run, new or empty; ``None`` takes a new one below ``runs``.
         resume: Whether to continue the run in ``out``. A finished one is returned as it is.
         progress: Whether to show progress on stderr.
+        callbacks: Functions that are called with a :class:`~hetgraph.train.Epoch` after each
+            epoch; one may raise :class:`~hetgraph.train.StopTraining`.
+        loss: ``loss(logits, target)`` in place of the task's, a scalar mean over the samples.
+        metrics: Further metrics ``metric(predictions, target)`` by name. The record holds the
+            names of all functions; a run with functions can only be repeated from Python.
 
     Returns:
         The record of the run.
 
     Raises:
         UserError: If a name, a value, a file or the folder is wrong, before training starts.
+
+    Example:
+        >>> import tempfile
+        >>> settings = {"data": {"num_nodes": 200}, "train": {"max_epochs": 2, "device": "cpu"}}
+        >>> seen = []
+        >>> record = run(
+        ...     "mlp",
+        ...     settings=settings,
+        ...     out=tempfile.mkdtemp(),
+        ...     progress=False,
+        ...     callbacks=[lambda epoch: seen.append(epoch.epoch)],
+        ... )
+        >>> seen, record.epochs, sorted(record.metrics)
+        ([1, 2], 2, ['test', 'train', 'valid'])
     """
-    plan = make_plan(models.get(model), dataset, seed=seed, settings=settings, metapaths=metapaths)
-    folder = Path(out) if out is not None else None
+    functions = Functions(loss, dict(metrics or {}), tuple(callbacks))
+    chosen = dict(settings or {})
+    functions.check(chosen.pop("functions", None) or functions.names)
+    plan = make_plan(models.get(model), dataset, seed=seed, settings=chosen, metapaths=metapaths)
+    with term_as_interrupt():
+        return _run(
+            plan,
+            functions,
+            root=root,
+            out=Path(out) if out is not None else None,
+            resume=resume,
+            progress=progress,
+        )
+
+
+def _run(
+    plan: Plan,
+    functions: Functions,
+    *,
+    root: str | os.PathLike[str] | None,
+    out: Path | None,
+    resume: bool,
+    progress: bool,
+) -> Record:
+    folder = out
     main = launched_rank() == 0  # Told before the processes of a distributed run are started.
     if main:
-        folder = claim(folder, f"{model}-{dataset}-seed{seed}", resume=resume)
-        _open(folder, plan, resume=resume)
+        name = f"{plan.model.name}-{plan.dataset}-seed{plan.seed}"
+        folder = claim(folder, name, resume=resume)
+        _open(folder, plan, functions, resume=resume)
     if resume and folder is not None and (folder / RESULT).is_file():
         return Record.load(folder / RESULT)
     try:
@@ -114,7 +167,10 @@ def run(
         with using_root(root), PeakMemory(engine.device) as memory:
             with clock.phase("load"):
                 data, task = _load(plan, root)
+            task = functions.apply(task)
             plan = bind_metapaths(plan, data)
+            if progress and engine.is_main:
+                _tell_unread(plan, data)
             made = _build(plan, task, engine)
             trainer = Trainer(
                 plan.train,
@@ -123,25 +179,26 @@ def run(
                 progress=progress,
                 engine=engine,
                 workdir=folder / WORK,
+                callbacks=functions.callbacks,
             )
-            result = trainer.fit(made, task, resume=resume)
+            result = trainer.fit(made, task, resume=resume, names=_names(plan, functions))
     except BaseException:
         if folder is not None and main and not resume:
             abandon(folder)
         raise
     record = Record(
-        model=model,
-        dataset=dataset,
+        model=plan.model.name,
+        dataset=plan.dataset,
         config=plan.settings,
-        seed=seed,
-        data_sha256=dataset_sha256(data),
+        seed=plan.seed,
+        data_sha256=data.sha256,
         environment=describe_environment(engine.device),
         metrics=result.metrics,
         seconds={**clock.seconds, **result.seconds},
         peak_memory_bytes=memory.resident_bytes,
         parameters=made.num_parameters(),
         epochs=result.epochs,
-        extra=_extra(result, task, engine, memory),
+        extra=_extra(result, task, functions, engine, memory),
         out=folder,
     )
     if engine.is_main:
@@ -149,9 +206,15 @@ def run(
     return record
 
 
-def _open(folder: Path, plan: Plan, *, resume: bool) -> None:
+def _names(plan: Plan, functions: Functions) -> dict[str, Any]:
+    """Returns what the trainer does not know and a run to resume must agree in."""
+    names: dict[str, Any] = {"model": plan.model.name, "dataset": plan.dataset}
+    return {**names, "functions": functions.names} if functions.names else names
+
+
+def _open(folder: Path, plan: Plan, functions: Functions, *, resume: bool) -> None:
     """Writes the settings of a new run, or compares those of one to resume."""
-    sections = {**plan.settings, "seeds": plan.own_seeds}
+    sections = {**plan.settings, "seeds": plan.own_seeds, "functions": functions.names}
     settings = {
         "method": plan.model.name,
         "dataset": plan.dataset,
@@ -174,10 +237,17 @@ def _load(plan: Plan, root: str | os.PathLike[str] | None) -> tuple[Dataset, Tas
         data,
         seeds=plan.seeds,
         options=config_to_dict(plan.task),
-        family=run_family(data.task, plan.model.tasks),
+        family=plan.family,
     )
     audit(task)
     return data, task
+
+
+def _tell_unread(plan: Plan, data: Dataset) -> None:
+    """Tells on stderr what of the graph the method does not read."""
+    encoded = bool(plan.data.get("text"))
+    if note := unread_note(plan.model, plan.config, data, encoded_text=encoded):
+        Console(stderr=True).print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _build(plan: Plan, task: Task, engine: Engine) -> Method:
@@ -186,8 +256,18 @@ def _build(plan: Plan, task: Task, engine: Engine) -> Method:
         return plan.model.for_task(task, plan.config)
 
 
-def _extra(result: FitResult, task: Task, engine: Engine, memory: PeakMemory) -> dict[str, Any]:
-    facts: dict[str, Any] = {"best_epoch": result.best_epoch, "protocol": task.protocol}
+def _extra(
+    result: FitResult, task: Task, functions: Functions, engine: Engine, memory: PeakMemory
+) -> dict[str, Any]:
+    facts: dict[str, Any] = {"best_epoch": result.best_epoch, "protocol": dict(task.protocol)}
+    if result.refit_epochs is not None:
+        facts["protocol"]["refit"] = True
+        facts["refit"] = {"epochs": result.refit_epochs, "valid": result.metrics.get("valid", {})}
+    test = result.predictions.get("test")
+    if test is not None and (by_relation := task.per_relation(test, "test")):
+        facts["per_relation"] = by_relation
+    if functions.names:
+        facts["functions"] = functions.names
     if engine.world > 1:
         facts["processes"] = engine.world
     if memory.cuda_bytes:
@@ -197,10 +277,19 @@ def _extra(result: FitResult, task: Task, engine: Engine, memory: PeakMemory) ->
 
 def _write(folder: Path, record: Record, model: Method, task: Task, result: FitResult) -> None:
     """Writes predictions, model and, as the sign that all is there, the record."""
-    tensors = dict(result.predictions)
-    tensors |= {f"{part}.index": task.index(part) for part in ("train", "valid", "test")}
-    save_tensors(tensors, folder / "predictions.safetensors")
+    _write_predictions(folder / PREDICTIONS, result, task)
     model.save(folder / "model")
     record.save(folder / RESULT)
     (folder / CHECKPOINT).unlink(missing_ok=True)
     shutil.rmtree(folder / WORK, ignore_errors=True)
+
+
+def _write_predictions(path: Path, result: FitResult, task: Task) -> None:
+    """Writes the predictions of each split, in the order of ``<split>.index``."""
+    tensors: dict[str, Tensor] = {
+        split: task.to_tensor(result.predictions[split], split)
+        for split in SPLITS
+        if split in result.predictions
+    }
+    tensors |= {f"{split}.index": task.index(split) for split in SPLITS}
+    save_tensors(tensors, path)

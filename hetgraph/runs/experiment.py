@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
+import msgspec
 
 from hetgraph.catalog.loading import dataset_task
-from hetgraph.errors import ConfigError, suggest
+from hetgraph.errors import ConfigError
+from hetgraph.renamed import current_settings
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict, merge, parse_assignments
-from hetgraph.tasks.base import run_family
 from hetgraph.tasks.factory import task_class
 from hetgraph.train.config import TrainConfig
+from hetgraph.yamlfile import checked, read_yaml
 
 if TYPE_CHECKING:
-    from hetgraph.methods import Method
+    from hetgraph.methods import Registered
 
 __all__ = [
     "SECTIONS",
@@ -28,13 +29,29 @@ __all__ = [
     "find_experiment",
     "read_experiment",
     "section_classes",
+    "task_kind",
     "user_settings",
 ]
 
 SECTIONS = ("model", "train", "task", "seeds", "data")
-"""Parts of the settings: the method, the trainer, the protocol, chance, the data set's loader."""
+"""Sections of the settings: method, trainer, protocol, randomness, the data set's loader."""
 
-_OTHERS = ("method", "dataset", "seed", "published")
+_KIND = ("kind=", "task.kind=")
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of an experiment file; the sections are those of :data:`SECTIONS`."""
+
+    model: dict[str, Any] | None = None
+    train: dict[str, Any] | None = None
+    task: dict[str, Any] | None = None
+    seeds: dict[str, Any] | None = None
+    data: dict[str, Any] | None = None
+    method: str | None = None
+    dataset: str | None = None
+    seed: int | None = None
+    published: dict[str, Any] | None = None
+    functions: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +63,8 @@ class Experiment:
         method: Model it is for; empty if the file does not say.
         dataset: Data set it is for; empty if the file does not say.
         settings: Values by section and name, as they stand in the file.
-        published: Published results by part of the table, for people and leaderboards.
+        published: Published results by metric, for people and leaderboards.
+        functions: Names of the Python functions of the run that wrote the file.
     """
 
     path: Path
@@ -54,25 +72,39 @@ class Experiment:
     dataset: str = ""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     published: Mapping[str, Any] = field(default_factory=dict)
+    functions: Mapping[str, Any] = field(default_factory=dict)
 
 
-def section_classes(model: type[Method], dataset: str = "") -> dict[str, type[Any] | None]:
+def task_kind(settings: Mapping[str, Any]) -> str:
+    """Returns the family of tasks that settings ask for; empty if they do not.
+
+    Example:
+        >>> task_kind({"task": {"kind": "node-regression"}})
+        'node-regression'
+    """
+    return str((settings.get("task") or {}).get("kind") or "")
+
+
+def section_classes(
+    model: type[Registered], dataset: str = "", kind: str = ""
+) -> dict[str, type[Any] | None]:
     """Returns the configuration class of each section; ``data`` has free names.
 
     Args:
         model: The model.
         dataset: Name of the data set, which tells the task; node classification without it.
+        kind: Family of the task that is asked for, if one is.
     """
     return {
         "model": model.Config,
         "train": TrainConfig,
-        "task": task_class(run_family(dataset_task(dataset), model.tasks)).Options,
+        "task": task_class(model.family_on(dataset_task(dataset), kind)).Options,
         "seeds": Seeds,
         "data": None,
     }
 
 
-def experiment_files(model: type[Method]) -> tuple[Path, ...]:
+def experiment_files(model: type[Registered]) -> tuple[Path, ...]:
     """Returns the experiment files beside the module that defines a model, sorted."""
     try:
         folder = Path(inspect.getfile(model)).resolve().parent / "experiments"
@@ -81,7 +113,7 @@ def experiment_files(model: type[Method]) -> tuple[Path, ...]:
     return tuple(sorted(folder.glob("*.yaml")))
 
 
-def find_experiment(model: type[Method], dataset: str) -> Experiment | None:
+def find_experiment(model: type[Registered], dataset: str) -> Experiment | None:
     """Returns the experiment ``<collection>-<name>.yaml`` of a model, if it has one.
 
     Raises:
@@ -90,16 +122,16 @@ def find_experiment(model: type[Method], dataset: str) -> Experiment | None:
     wanted = f"{dataset.replace('/', '-')}.yaml"
     for path in experiment_files(model):
         if path.name == wanted and ":" not in dataset:
-            found = read_experiment(path, model)
-            if found.dataset and found.dataset != dataset:
+            experiment = read_experiment(path, model)
+            if experiment.dataset and experiment.dataset != dataset:
                 raise ConfigError(
-                    f"{path} is named after {dataset!r} but is for {found.dataset!r}."
+                    f"{path} is named after {dataset!r} but is for {experiment.dataset!r}."
                 )
-            return found
+            return experiment
     return None
 
 
-def read_experiment(path: Path, model: type[Method]) -> Experiment:
+def read_experiment(path: Path, model: type[Registered]) -> Experiment:
     """Reads and checks a file with the sections of :data:`SECTIONS`.
 
     Args:
@@ -109,20 +141,17 @@ def read_experiment(path: Path, model: type[Method]) -> Experiment:
     Raises:
         ConfigError: If the file cannot be read, or a name or a value in it is wrong.
     """
-    content = _read_yaml(path)
-    known = (*SECTIONS, *_OTHERS)
-    for key in content:
-        if key not in known:
-            raise ConfigError(f"{path}: unknown key {key!r}.{suggest(str(key), known)}")
-    settings = {section: _mapping(path, content, section) for section in SECTIONS}
-    dataset = str(content.get("dataset") or "")
-    for section, cls in section_classes(model, dataset).items():
+    content = current_settings(_read_yaml(path), model.name)
+    file = checked(content, _File, path, ConfigError)
+    settings = {section: getattr(file, section) or {} for section in SECTIONS}
+    dataset = file.dataset or ""
+    for section, cls in section_classes(model, dataset, task_kind(settings)).items():
         if cls is not None:
             try:
                 config_from_dict(cls, settings[section], section)
             except ConfigError as error:
                 raise ConfigError(f"{path}: {error}") from error
-    method = str(content.get("method") or "")
+    method = file.method or ""
     if method and method != model.name:
         raise ConfigError(f"{path} is for the model {method!r}, not for {model.name!r}.")
     return Experiment(
@@ -130,19 +159,21 @@ def read_experiment(path: Path, model: type[Method]) -> Experiment:
         method=method,
         dataset=dataset,
         settings={section: values for section, values in settings.items() if values},
-        published=_mapping(path, content, "published"),
+        published=file.published or {},
+        functions=file.functions or {},
     )
 
 
 def user_settings(
-    model: type[Method],
+    model: type[Registered],
     config: Path | None = None,
     assignments: Sequence[str] = (),
     dataset: str = "",
 ) -> dict[str, Any]:
     """Returns what a user asked for: a file's sections with ``key=value`` words laid over them.
 
-    A file that names its data set yields the key ``dataset`` too.
+    A file that names its data set yields the key ``dataset`` too, and one that names functions
+    the key ``functions``.
 
     Raises:
         ConfigError: If a name or a value is wrong.
@@ -155,26 +186,18 @@ def user_settings(
         if experiment.dataset:
             layers.append({"dataset": experiment.dataset})
             named = named or experiment.dataset
-    return merge(*layers, parse_assignments(assignments, section_classes(model, named)))
+        if experiment.functions:
+            layers.append({"functions": experiment.functions})
+    asked = [word.partition("=")[2] for word in assignments if word.startswith(_KIND)]
+    kind = asked[-1].strip() if asked else task_kind(merge(*layers))
+    classes = section_classes(model, named, kind)
+    return merge(*layers, parse_assignments(assignments, classes))
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path} cannot be read as YAML: {reason}") from error
+    content = read_yaml(path, ConfigError)
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must hold sections such as model: and train:.")
     return content
-
-
-def _mapping(path: Path, content: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = content.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path}: {key} is {value!r}, expected names with values below it.")
-    return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,18 @@ import yaml
 
 from hetgraph.errors import ConfigError, FileFormatError
 from hetgraph.files import OutputError, atomic_path, explain_os_error
-from hetgraph.train.checkpoint import CHECKPOINT, check_fingerprint
+from hetgraph.renamed import current_settings
+from hetgraph.settings import settings_that_count
+from hetgraph.train.checkpoint import CHECKPOINT
+from hetgraph.train.config import TrainConfig
 from hetgraph.train.loggers import LOG
+from hetgraph.train.made_from import check_same
 
 __all__ = [
     "CHECKPOINT",
     "CONFIG",
     "LOG",
+    "PREDICTIONS",
     "RESULT",
     "WORK",
     "abandon",
@@ -30,6 +35,7 @@ __all__ = [
 ]
 
 CONFIG = "config.yaml"
+PREDICTIONS = "predictions.safetensors"
 RESULT = "result.json"
 WORK = "work"
 
@@ -97,21 +103,26 @@ def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     path = folder / CONFIG
     try:
         saved = yaml.safe_load(path.read_text(encoding="utf-8"))
-        before = dict(_flatten(saved))
+        saved = current_settings(saved, str(saved.get("method", "")))
+        before = dict(_flatten(_counting(saved)))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
         raise FileFormatError(f"{path} is damaged ({error}); start in another folder.") from error
-    check_fingerprint(before, dict(_flatten(settings)))
+    check_same(before, dict(_flatten(_counting(settings))))
 
 
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+def _counting(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings of a run without those of the trainer that change no number."""
+    train = settings.get("train", {})
+    return {**settings, "train": settings_that_count(TrainConfig, train)}
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields the values of a tree by dotted name."""
     for key, value in tree.items():
-        name = f"{prefix}{key}"
         if isinstance(value, Mapping):
-            found += _flatten(value, f"{name}.")
-        elif not name.startswith(("train.checkpoint_", "train.tensorboard")):
-            found.append((name, value))
-    return found
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _first_free(parent: Path, name: str) -> Path:

@@ -12,15 +12,14 @@ from hetgraph.catalog.dataset import Dataset
 from hetgraph.catalog.loading import dataset_task
 from hetgraph.errors import ConfigError, suggest
 from hetgraph.metapaths.registry import metapath_names, read_metapath_file, resolve_metapaths
-from hetgraph.runs.experiment import SECTIONS, find_experiment, section_classes
+from hetgraph.runs.experiment import SECTIONS, find_experiment, section_classes, task_kind
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict, config_to_dict, field_names, merge
-from hetgraph.tasks.base import run_family
 from hetgraph.tasks.factory import task_class
 from hetgraph.train.config import TrainConfig
 
 if TYPE_CHECKING:
-    from hetgraph.methods import Method
+    from hetgraph.methods import Registered
 
 __all__ = ["Plan", "bind_metapaths", "make_plan"]
 
@@ -32,6 +31,7 @@ class Plan:
     Args:
         model: The method.
         dataset: Name of the data set.
+        family: Family of the task.
         seed: The seed of the run.
         config: The method's configuration.
         train: The trainer's configuration.
@@ -40,8 +40,9 @@ class Plan:
         data: Options of the data set's loader.
     """
 
-    model: type[Method]
+    model: type[Registered]
     dataset: str
+    family: str
     seed: int
     config: Any
     train: TrainConfig
@@ -67,7 +68,7 @@ class Plan:
 
 
 def make_plan(
-    model: type[Method],
+    model: type[Registered],
     dataset: str,
     *,
     seed: int = 0,
@@ -82,8 +83,6 @@ def make_plan(
         ConfigError: If a name or a value is wrong, the model takes no meta-paths, or it is for
             other tasks.
     """
-    if family := dataset_task(dataset):
-        model.check_family(family, dataset)
     chosen = dict(settings or {})
     named = chosen.pop("dataset", None)
     if named is not None and named != dataset:
@@ -95,14 +94,16 @@ def make_plan(
         if section not in SECTIONS:
             hint = suggest(str(section), SECTIONS)
             raise ConfigError(f"unknown section of settings {section!r}.{hint}")
-    experiment = find_experiment(model, dataset)
-    usual = {"train": {"monitor": task_class(run_family(family, model.tasks)).default_monitor}}
-    merged = merge(usual, experiment.settings if experiment else {}, chosen)
+    family = model.family_on(dataset_task(dataset), task_kind(chosen))
+    if dataset_task(dataset):
+        model.check_family(family, dataset)
+    usual = {"train": {"monitor": task_class(family).default_monitor}}
+    merged = merge(usual, _of_experiment(model, dataset, family), chosen)
     if metapaths:
         if "metapaths" not in field_names(model.Config):
             raise ConfigError(f"the model {model.name!r} takes no meta-paths; leave them out.")
         merged = merge(merged, {"model": {"metapaths": list(metapaths)}})
-    classes = section_classes(model, dataset)
+    classes = section_classes(model, dataset, family)
     built = {
         name: config_from_dict(cls, merged.get(name, {}), name)
         for name, cls in classes.items()
@@ -114,6 +115,7 @@ def make_plan(
     return Plan(
         model=model,
         dataset=dataset,
+        family=family,
         seed=seed,
         config=built["model"],
         train=built["train"],
@@ -123,12 +125,29 @@ def make_plan(
     )
 
 
+def _of_experiment(model: type[Registered], dataset: str, family: str) -> Mapping[str, Any]:
+    """Returns the settings of the experiment file of a pair.
+
+    Its protocol and its monitor are left out where another family of tasks is asked for than it is
+    about: they would be of another task.
+    """
+    experiment = find_experiment(model, dataset)
+    if experiment is None:
+        return {}
+    about = model.family_on(dataset_task(dataset), task_kind(experiment.settings))
+    if about == family:
+        return experiment.settings
+    kept = {name: values for name, values in experiment.settings.items() if name != "task"}
+    train = {k: value for k, value in kept.get("train", {}).items() if k != "monitor"}
+    return {**kept, "train": train}
+
+
 def bind_metapaths(plan: Plan, dataset: Dataset) -> Plan:
     """Puts the meta-paths into the configuration of a model that takes some.
 
-    Without a request the data set's customary ones are taken, unless the field's metadata say
-    ``customary=False``: such a model then finds its own. Names that only the data set knows, and
-    files, are replaced by texts; names that are registered stay, as their meaning may be a
+    Without a request the default meta-paths of the data set are taken, unless the field's metadata
+    say ``use_defaults=False``: such a model then finds its own. Names that only the data set knows,
+    and files, are replaced by texts; names that are registered stay, as their meaning may be a
     function.
 
     Raises:
@@ -138,7 +157,7 @@ def bind_metapaths(plan: Plan, dataset: Dataset) -> Plan:
         return plan
     requested: tuple[str, ...] = tuple(plan.config.metapaths or ())
     declared = dataset.metapaths
-    if not requested and not _takes_customary(plan.model.Config):
+    if not requested and not _takes_defaults(plan.model.Config):
         return plan
     resolve_metapaths(dataset.graph, dataset.name, requested, declared=declared)
     registered = metapath_names(dataset.name)
@@ -155,10 +174,10 @@ def bind_metapaths(plan: Plan, dataset: Dataset) -> Plan:
     return replace(plan, config=replace(plan.config, metapaths=tuple(bound)))
 
 
-def _takes_customary(config: type[Any]) -> bool:
+def _takes_defaults(config: type[Any]) -> bool:
     """Whether a model without requested meta-paths takes those of the data set."""
-    found = next(field for field in fields(config) if field.name == "metapaths")
-    return bool(found.metadata.get("customary", True))
+    setting = next(field for field in fields(config) if field.name == "metapaths")
+    return bool(setting.metadata.get("use_defaults", True))
 
 
 def _scalar(value: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from hetgraph.errors import FileFormatError
 from hetgraph.files import atomic_path
+from hetgraph.renamed import current_settings
 
 __all__ = ["Record"]
 
@@ -26,7 +27,7 @@ class Record:
         seed: The seed of the run; ``config["seeds"]`` has the four it stands for.
         data_sha256: Digest of graph, labels and fixed splits.
         environment: Machine and versions.
-        metrics: Metrics by part; fractions, apart from losses and errors.
+        metrics: Metrics by split; fractions, apart from losses and errors.
         seconds: Wall-clock seconds of ``load``, ``prepare``, ``fit`` and ``evaluate``.
         peak_memory_bytes: High-water mark of the resident set over the whole run.
         parameters: Trainable parameters.
@@ -51,16 +52,18 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values for JSON; numbers that are not finite become ``None``."""
-        own = [one.name for one in fields(self) if one.name not in ("extra", "out")]
+        own = [entry.name for entry in fields(self) if entry.name not in ("extra", "out")]
         values = {name: _finite(getattr(self, name)) for name in own}
         return {**values, **{k: _finite(v) for k, v in self.extra.items() if k not in values}}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], out: Path | None = None) -> Record:
-        """Reads what :meth:`to_dict` returned."""
-        own = {one.name for one in fields(cls)} - {"extra", "out"}
+        """Reads what :meth:`to_dict` returned; settings that were renamed get today's names."""
+        own = {entry.name for entry in fields(cls)} - {"extra", "out"}
         extra = {key: value for key, value in values.items() if key not in own}
-        return cls(**{name: values[name] for name in own}, extra=extra, out=out)
+        known = {name: values[name] for name in own}
+        known["config"] = current_settings(known["config"], known["model"])
+        return cls(**known, extra=extra, out=out)
 
     def save(self, path: Path) -> None:
         """Writes the record as JSON, atomically.

@@ -12,13 +12,12 @@ from hetgraph.catalog.dataset import Dataset
 from hetgraph.catalog.loading import load_dataset
 from hetgraph.errors import ConfigError, FileFormatError
 from hetgraph.methods import Method
+from hetgraph.registry import models
 from hetgraph.runs.outdir import RESULT
 from hetgraph.runs.plan import make_plan
 from hetgraph.runs.record import Record
 from hetgraph.settings import config_to_dict
 from hetgraph.tasks import Task, make_task
-from hetgraph.tasks.base import run_family
-from hetgraph.train.fingerprint import dataset_sha256
 
 __all__ = ["OpenRun", "reopen"]
 
@@ -32,7 +31,8 @@ class OpenRun:
         record: Its outcome.
         model: The trained model, in evaluation mode.
         dataset: Graph, labels and splits.
-        task: The task with the run's own split.
+        task: The task with the run's own split; of a run with ``train.refit`` the view that the
+            model was refitted on, without validation.
     """
 
     folder: Path
@@ -72,9 +72,11 @@ def reopen(folder: str | os.PathLike[str], root: str | os.PathLike[str] | None =
     except (ValueError, KeyError, TypeError) as error:
         raise FileFormatError(f"{path / RESULT} is not a record ({error}); train again.") from error
     model = Method.load(path / "model")
-    plan = make_plan(type(model), record.dataset, seed=record.seed, settings=record.config)
+    plan = make_plan(
+        models.get(model.name), record.dataset, seed=record.seed, settings=record.config
+    )
     dataset = load_dataset(plan.dataset, root, **plan.data)
-    if dataset_sha256(dataset) != record.data_sha256:
+    if dataset.sha256 != record.data_sha256:
         raise ConfigError(
             f"{record.dataset} is not what the run was trained on: its checksum differs; "
             "train again."
@@ -83,6 +85,8 @@ def reopen(folder: str | os.PathLike[str], root: str | os.PathLike[str] | None =
         dataset,
         seeds=plan.seeds,
         options=config_to_dict(plan.task),
-        family=run_family(dataset.task, model.tasks),
+        family=plan.family,
     )
+    if plan.train.refit:
+        task = task.refit_view()
     return OpenRun(path, record, model, dataset, task, plan.seeds)

@@ -1,4 +1,4 @@
-"""Tuning on the validation part; the optional package ``optuna`` chooses the trials."""
+"""Tuning on the validation split; the optional package ``optuna`` chooses the trials."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from hetgraph.registry import models
 from hetgraph.runs.plan import Plan, bind_metapaths, make_plan
 from hetgraph.settings import config_to_dict, merge
 from hetgraph.tasks import Task, make_task
-from hetgraph.tasks.base import run_family
 from hetgraph.train import rng
 from hetgraph.train.engine import Engine
 from hetgraph.train.sums import DivergenceError
@@ -48,7 +47,7 @@ def tune(
     space: Mapping[str, Any] | None = None,
     root: str | os.PathLike[str] | None = None,
 ) -> Tuning:
-    """Searches settings by their validation score; the test part cannot be reached from here.
+    """Searches settings by their validation score; the test split cannot be reached from here.
 
     Args:
         model: Name of the model.
@@ -74,7 +73,7 @@ def tune(
         raise ConfigError(f"the model {model!r} declares no search space; give one.")
     base = make_plan(cls, dataset, seed=seed, settings=settings)
     data = load_dataset(dataset, root, **base.data)
-    found: list[tuple[Mapping[str, Any], float | None]] = []
+    outcomes: list[tuple[Mapping[str, Any], float | None]] = []
 
     def objective(trial: Any) -> float:
         chosen: dict[str, Any] = {}
@@ -87,25 +86,25 @@ def tune(
             data,
             seeds=plan.seeds,
             options=config_to_dict(plan.task),
-            family=run_family(data.task, plan.model.tasks),
+            family=plan.family,
         )
         try:
             value = _validation_value(plan, task.without_test())
         except DivergenceError as error:
-            found.append((merged, None))
+            outcomes.append((merged, None))
             raise optuna.TrialPruned(str(error)) from error
-        found.append((merged, value))
+        outcomes.append((merged, value))
         return value
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=base.seeds.key("sampling", "tuning") % 2**32)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     study.optimize(objective, n_trials=trials)
-    finished = [(value, number) for number, (_, value) in enumerate(found) if value is not None]
+    finished = [(value, number) for number, (_, value) in enumerate(outcomes) if value is not None]
     if not finished:
         raise DivergenceError("the loss of every trial diverged; search smaller learning rates.")
     value, number = max(finished, key=lambda pair: (pair[0], -pair[1]))
-    return Tuning(found[number][0], value, tuple(found))
+    return Tuning(outcomes[number][0], value, tuple(outcomes))
 
 
 def _validation_value(plan: Plan, task: Task) -> float:
@@ -113,7 +112,7 @@ def _validation_value(plan: Plan, task: Task) -> float:
     with rng.isolated(engine.device, plan.seeds.key("init", "parameters")):
         model = plan.model.for_task(task, plan.config)
     trainer = Trainer(plan.train, seeds=plan.seeds, engine=engine, progress=False)
-    result = trainer.fit(model, task, parts=("valid",))
+    result = trainer.fit(model, task, splits=("valid",))
     return task.monitor_value(result.metrics["valid"], plan.train.monitor)
 
 

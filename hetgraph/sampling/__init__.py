@@ -1,7 +1,8 @@
-"""Random choices over a graph that training needs anew in every epoch."""
+"""Samplers of neighbours, negatives, walks and batches, redrawn in every epoch."""
 
 from __future__ import annotations
 
+from hetgraph.sampling.batching import row_batches
 from hetgraph.sampling.negatives import UnseenSampler
 from hetgraph.sampling.neighbourhood import Neighbourhood, sample_neighbourhood
 from hetgraph.sampling.two_hop import TwoHopSampler, linked_pairs
@@ -14,5 +15,6 @@ __all__ = [
     "linked_pairs",
     "metapath_walks",
     "random_walks",
+    "row_batches",
     "sample_neighbourhood",
 ]

@@ -1,4 +1,4 @@
-"""The typed neighbourhood of a few nodes, drawn relation by relation."""
+"""Sampled neighbourhoods of seed nodes, drawn per relation."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ __all__ = ["Neighbourhood", "sample_neighbourhood"]
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhood:
-    """A part of a graph with nodes of its own numbers.
+    """A sampled subgraph with local node ids.
 
     Args:
-        nodes: ``[n]`` int64 ids in the whole graph by type, the seeds first; every type is there.
-        relations: ``[num_dst, num_src]`` edges between these nodes; every relation is there, with
-            no entry if need be.
+        nodes: ``[n]`` int64 ids in the whole graph by type, seeds first; includes every type.
+        relations: ``[num_dst, num_src]`` edges between these nodes; includes every relation.
     """
 
     nodes: Mapping[str, Tensor]
@@ -40,24 +39,37 @@ def sample_neighbourhood(
     max_nodes: int | None = None,
     edges: Literal["sampled", "induced"] = "sampled",
 ) -> Neighbourhood:
-    """Draws what can send messages to the seeds within ``len(fanouts)`` hops.
+    """Samples the nodes whose messages reach the seeds within ``len(fanouts)`` hops.
 
-    In each hop every relation gives each node reached so far at most ``fanout`` of its edges, drawn
-    without replacement. O(edges of the nodes reached); the size of the graph does not count.
+    In each hop, at most ``fanout`` edges per relation of each newly reached node are drawn without
+    replacement. O(edges of the reached nodes), independent of the size of the graph.
 
     Args:
-        relations: Rows are destinations.
+        relations: Edges by type; rows are destinations.
         num_nodes: Number of nodes by type.
-        seeds: ``[n]`` distinct ids by type, the first nodes of the result.
-        fanouts: Edges of a node and a relation, by hop.
-        generator: Source of chance.
-        max_nodes: Most nodes of a type; the seeds stay, then those that were reached first.
-        edges: ``"sampled"`` keeps the edges that were drawn, ``"induced"`` all between the nodes.
+        seeds: ``[n]`` distinct ids by type; the first nodes of the result.
+        fanouts: Maximum number of edges per node and relation, by hop.
+        generator: Random generator.
+        max_nodes: Maximum number of nodes per type; seeds, then earlier hops take precedence.
+        edges: ``"sampled"`` keeps the drawn edges, ``"induced"`` all edges between the nodes.
 
     Raises:
-        ConfigError: If a fan-out is below 1, or ``max_nodes`` is.
+        ConfigError: If a fan-out or ``max_nodes`` is below 1.
+
+    Example:
+        >>> writes = EdgeType("author", "writes", "paper")
+        >>> relation = CSR.from_coo(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 2]), (2, 3))
+        >>> drawn = sample_neighbourhood(
+        ...     {writes: relation},
+        ...     {"author": 3, "paper": 2},
+        ...     {"paper": torch.tensor([1])},
+        ...     [5],
+        ...     torch.Generator().manual_seed(0),
+        ... )
+        >>> drawn.nodes["author"], drawn.relations[writes]
+        (tensor([0, 2]), CSR(1 x 2, 2))
     """
-    if any(one < 1 for one in fanouts) or (max_nodes is not None and max_nodes < 1):
+    if any(fanout < 1 for fanout in fanouts) or (max_nodes is not None and max_nodes < 1):
         raise ConfigError(
             f"fanouts are {list(fanouts)} and max_nodes is {max_nodes}, expected 1 or more each."
         )
@@ -71,8 +83,8 @@ def sample_neighbourhood(
             dst, src = _draw(relation, frontier[key.dst], fanout, generator)
             drawn[key].append((dst, src))
             reached[key.src].append(src)
-        for name, found in reached.items():
-            new = torch.unique(torch.cat([empty, *found]))
+        for name, sources in reached.items():
+            new = torch.unique(torch.cat([empty, *sources]))
             new = new[~torch.isin(new, nodes[name])]
             if max_nodes is not None:
                 free = max(max_nodes - nodes[name].numel(), 0)
@@ -80,13 +92,13 @@ def sample_neighbourhood(
                 new = new[order[:free].sort().values]
             nodes[name], frontier[name] = torch.cat([nodes[name], new]), new
     if edges == "induced":
-        pairs = {key: _incoming(one, nodes[key.dst]) for key, one in relations.items()}
+        pairs = {key: _incoming(csr, nodes[key.dst]) for key, csr in relations.items()}
     else:
         pairs = {
-            key: (torch.cat([a for a, _ in found]), torch.cat([b for _, b in found]))
-            if found
+            key: (torch.cat([dst for dst, _ in hops]), torch.cat([src for _, src in hops]))
+            if hops
             else (empty, empty)
-            for key, found in drawn.items()
+            for key, hops in drawn.items()
         }
     return Neighbourhood(nodes, {key: _local(*pairs[key], key, nodes) for key in relations})
 
@@ -94,12 +106,12 @@ def sample_neighbourhood(
 def _draw(
     relation: CSR, rows: Tensor, fanout: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Returns destinations and sources of at most ``fanout`` entries of each row."""
-    part = relation.rows(rows)
-    place, src = part.coo()
-    lottery = torch.rand(src.numel(), generator=generator, dtype=torch.float64)
-    order = torch.argsort(place + lottery)  # by row, within it by chance
-    kept = order[torch.arange(src.numel()) - part.indptr.long()[place] < fanout]
+    """Returns destinations and sources of at most ``fanout`` entries per row."""
+    incoming = relation.rows(rows)
+    place, src = incoming.coo()
+    key = torch.rand(src.numel(), generator=generator, dtype=torch.float64)
+    order = torch.argsort(place + key)  # by row, in random order within a row
+    kept = order[torch.arange(src.numel()) - incoming.indptr.long()[place] < fanout]
     return rows[place[kept]], src[kept]
 
 
@@ -109,7 +121,7 @@ def _incoming(relation: CSR, rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _local(dst: Tensor, src: Tensor, key: EdgeType, nodes: Mapping[str, Tensor]) -> CSR:
-    """The edges with local numbers; those that leave the nodes are dropped."""
+    """Returns the edges with local ids, without those that leave the nodes."""
     rows, known_rows = _places(dst, nodes[key.dst])
     cols, known_cols = _places(src, nodes[key.src])
     both = known_rows & known_cols
@@ -118,7 +130,7 @@ def _local(dst: Tensor, src: Tensor, key: EdgeType, nodes: Mapping[str, Tensor])
 
 
 def _places(ids: Tensor, nodes: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the place of each id among the nodes, and whether it is one of them."""
+    """Returns the position of each id among the nodes, and whether it is one of them."""
     if not nodes.numel():
         return torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
     ordered, order = nodes.sort()

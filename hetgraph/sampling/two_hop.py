@@ -1,4 +1,4 @@
-"""Negatives two steps away: near enough to be hard, not linked."""
+"""Hard negative samples: nodes two hops away that are not linked to the source."""
 
 from __future__ import annotations
 
@@ -13,11 +13,22 @@ __all__ = ["TwoHopSampler", "linked_pairs"]
 
 _NONE = torch.zeros(0, dtype=torch.int64)
 _BLOCK = 4096
-"""Rows whose candidates are in memory together."""
+"""Number of rows whose candidates are held in memory at a time."""
 
 
 def linked_pairs(graph: HeteroGraph, src: str, dst: str) -> CSR:
-    """Returns the ``[num_src, num_dst]`` pattern of all edges between two types, either way."""
+    """Returns the ``[num_src, num_dst]`` pattern of all edges between two types, in any direction.
+
+    Example:
+        >>> from hetgraph.data import Relation
+        >>> writes = Relation.from_edges(torch.tensor([0, 1]), torch.tensor([0, 0]), 2, 1)
+        >>> graph = HeteroGraph(
+        ...     num_nodes={"author": 2, "paper": 1},
+        ...     relations={("author", "writes", "paper"): writes},
+        ... )
+        >>> linked_pairs(graph, "paper", "author").to_dense()
+        tensor([[1., 1.]])
+    """
     rows, cols = [_NONE], [_NONE]
     for key, relation in graph.relations.items():
         tail, head = relation.edges()
@@ -32,30 +43,42 @@ def linked_pairs(graph: HeteroGraph, src: str, dst: str) -> CSR:
 
 
 class TwoHopSampler:
-    """Draws nodes two steps from a source, whatever the relations, that are not linked to it.
+    """Draws nodes two hops from a source, over any relations, that are not linked to it.
 
-    The protocol of HGB (Lv et al., KDD 2021) for negatives of link prediction: a candidate shares
-    a neighbour with the source, and each draw is uniform among the candidates.
+    HGB's protocol (Lv et al., KDD 2021) for negative pairs of link prediction: a candidate shares a
+    neighbour with the source, and draws are uniform among the candidates.
 
     Args:
-        graph: Its edges count in both directions.
+        graph: The graph, whose edges are used in both directions.
         src: Type of the sources.
         dst: Type of the nodes to draw.
         linked: ``[num_src, num_dst]`` pairs that are never drawn.
+
+    Example:
+        >>> from hetgraph.data import Relation
+        >>> writes = Relation.from_edges(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1]), 2, 2)
+        >>> graph = HeteroGraph(
+        ...     num_nodes={"author": 2, "paper": 2},
+        ...     relations={("author", "writes", "paper"): writes},
+        ... )
+        >>> linked = linked_pairs(graph, "author", "author")
+        >>> sampler = TwoHopSampler(graph, "author", "author", linked)
+        >>> sampler.candidates(torch.tensor([0]))
+        CSR(1 x 2, 2)
     """
 
     def __init__(self, graph: HeteroGraph, src: str, dst: str, linked: CSR) -> None:
         self._linked = linked
         steps = ((linked_pairs(graph, src, mid), mid) for mid in graph.node_types)
-        self._steps = [(one, linked_pairs(graph, mid, dst)) for one, mid in steps if one.nnz]
+        self._steps = [(first, linked_pairs(graph, mid, dst)) for first, mid in steps if first.nnz]
 
     def candidates(self, rows: Tensor) -> CSR:
-        """Returns the ``[len(rows), num_dst]`` pattern of what can be drawn for sources.
+        """Returns the ``[len(rows), num_dst]`` pattern of the candidates of each source.
 
-        O(paths of two steps from them), in time and memory.
+        O(number of two-hop paths from the sources), in time and memory.
         """
         known = self._linked.rows(rows)
-        width = max(known.num_cols, 1)
+        num_cols = max(known.num_cols, 1)
         reached = [_codes(spgemm(first.rows(rows), second)) for first, second in self._steps]
         codes = reached[0] if len(reached) == 1 else torch.unique(torch.cat([_NONE, *reached]))
         keep = torch.ones(codes.numel(), dtype=torch.bool)
@@ -63,29 +86,29 @@ class TwoHopSampler:
         at = torch.searchsorted(codes, linked).clamp(max=max(codes.numel() - 1, 0))
         keep[at[codes[at] == linked] if codes.numel() else at[:0]] = False
         codes = codes[keep]
-        start = torch.arange(known.num_rows + 1) * width
-        return CSR(torch.searchsorted(codes, start), codes % width, known.num_cols)
+        start = torch.arange(known.num_rows + 1) * num_cols
+        return CSR(torch.searchsorted(codes, start), codes % num_cols, known.num_cols)
 
     def draw(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Returns ``[n]`` int64 columns, one for each of ``[n]`` rows; -1 without a candidate.
+        """Returns ``[n]`` int64 columns, one per row of ``rows``; -1 if a row has no candidate.
 
         Args:
             rows: ``[n]`` int64 sources.
-            generator: Source of chance.
+            generator: Random generator.
         """
-        share = torch.rand(rows.numel(), generator=generator, dtype=torch.float64)
+        uniform = torch.rand(rows.numel(), generator=generator, dtype=torch.float64)
         drawn = torch.full_like(rows, -1)
         for block in torch.unique(rows).split(_BLOCK):
-            found = self.candidates(block)
+            candidates = self.candidates(block)
             at = torch.isin(rows, block).nonzero().squeeze(1)
             local = torch.searchsorted(block, rows[at])
-            count = found.degree[local]
+            count = candidates.degree[local]
             at, local, count = at[count > 0], local[count > 0], count[count > 0]
-            place = found.indptr[local].long() + (share[at] * count).long()
-            drawn[at] = found.indices[place].long()
+            place = candidates.indptr[local].long() + (uniform[at] * count).long()
+            drawn[at] = candidates.indices[place].long()
         return drawn
 
 
 def _codes(pattern: CSR) -> Tensor:
-    """Returns ``[nnz]`` ascending numbers of the entries of a canonical pattern."""
+    """Returns ``[nnz]`` ascending keys of the entries of a canonical pattern."""
     return pattern.row_ids * pattern.num_cols + pattern.indices.long()

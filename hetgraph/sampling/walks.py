@@ -1,4 +1,4 @@
-"""Random walks: all of them one step at a time, so a step is a few indexing operations."""
+"""Random walks, vectorised over all walks: a step is a few indexing operations."""
 
 from __future__ import annotations
 
@@ -28,28 +28,35 @@ def random_walks(
     p: float = 1.0,
     q: float = 1.0,
 ) -> Tensor:
-    """Walks from each start node, every edge of a node as likely as the others.
+    """Returns uniform random walks from each start node, or those of node2vec.
 
-    With other ``p`` and ``q`` the walks are those of node2vec (Grover and Leskovec, KDD 2016): a
-    step back to the node before weighs 1 / p, one to a node that has an edge from it 1, any other
-    1 / q. They are drawn by rejection. Parallel edges count apart, weights do not count.
+    With ``p`` or ``q`` other than 1 the walks are those of node2vec (Grover and Leskovec, KDD
+    2016): a step back to the previous node has weight 1 / p, a step to one of its successors 1, and
+    any other step 1 / q, drawn by rejection. Parallel edges count separately; edge weights are
+    ignored.
 
-    O(n * length), with p and q times log(nnz) and the mean number of rejections.
+    O(n * length); with p and q times log(nnz) and the mean number of rejections.
 
     Args:
-        edges: ``[num_nodes, num_nodes]``: row v holds the nodes that a step from v can go to.
-        starts: ``[n]`` nodes.
+        edges: ``[num_nodes, num_nodes]``; row v holds the successors of node v.
+        starts: ``[n]`` start nodes.
         length: Number of steps.
-        generator: Source of chance.
-        p: Reluctance to return.
-        q: Reluctance to move away.
+        generator: Random generator.
+        p: Return parameter.
+        q: In-out parameter.
 
     Returns:
-        ``[n, length + 1]`` int64 nodes; -1 after a node that no edge leaves.
+        ``[n, length + 1]`` int64 nodes; -1 after a node without outgoing edges.
 
     Raises:
-        ConfigError: If ``length``, ``p`` or ``q`` is out of its range.
+        ConfigError: If ``length``, ``p`` or ``q`` is out of range.
         DataError: If the matrix is not square.
+
+    Example:
+        >>> cycle = CSR.from_coo(torch.tensor([0, 1, 2]), torch.tensor([1, 2, 0]), (3, 3))
+        >>> random_walks(cycle, torch.tensor([0, 2]), 3, torch.Generator())
+        tensor([[0, 1, 2, 0],
+                [2, 0, 1, 2]])
     """
     if length < 0 or p <= 0 or q <= 0:
         raise ConfigError(
@@ -79,28 +86,40 @@ def metapath_walks(
     length: int,
     generator: torch.Generator,
 ) -> Tensor:
-    """Walks that follow the relations of a meta-path, over and over.
+    """Returns random walks that repeat the relations of a meta-path.
 
     These are the walks of metapath2vec (Dong et al., KDD 2017). O(n * length).
 
     Args:
         graph: The graph, on the CPU.
-        path: A meta-path that ends at the type it starts at.
+        path: A meta-path with equal start and end types.
         starts: ``[n]`` nodes of this type.
         length: Number of steps.
-        generator: Source of chance.
+        generator: Random generator.
 
     Returns:
-        ``[n, length + 1]`` int64 nodes, numbered through all types; -1 after a dead end.
+        ``[n, length + 1]`` int64 global node ids, offset by type; -1 after a dead end.
 
     Raises:
-        MetaPathError: If the path does not fit, or does not end where it starts.
+        MetaPathError: If the path does not match, or has different start and end types.
+
+    Example:
+        >>> from hetgraph.data import HeteroGraph, Relation
+        >>> writes = Relation.from_edges(torch.tensor([0, 1]), torch.tensor([0, 1]), 2, 2)
+        >>> graph = HeteroGraph(
+        ...     num_nodes={"author": 2, "paper": 2},
+        ...     relations={("author", "writes", "paper"): writes},
+        ... )
+        >>> starts = torch.tensor([0, 1])
+        >>> metapath_walks(graph, "author-paper-author", starts, 2, torch.Generator())
+        tensor([[0, 2, 0],
+                [1, 3, 1]])
     """
     bound = bind_path(graph, path)
     if bound.start != bound.end:
         raise MetaPathError(
-            f"a walk over {bound} cannot go on: it starts at {bound.start!r} and ends at "
-            f"{bound.end!r}; use the path and back, .symmetric."
+            f"a walk cannot repeat {bound}, which starts at {bound.start!r} and ends at "
+            f"{bound.end!r}; use the path and its reverse, .symmetric."
         )
     spans = node_spans(graph.num_nodes)
     edges = [step_relation(graph, bound, step).transpose for step in bound.steps]
@@ -116,13 +135,13 @@ def metapath_walks(
 
 
 def _step(edges: CSR, current: Tensor, generator: torch.Generator) -> Tensor:
-    """Returns ``[n]`` next nodes, -1 where ``current`` is -1 or has no way on."""
+    """Returns ``[n]`` next nodes; -1 where ``current`` is -1 or has no outgoing edge."""
     node = current.clamp(min=0)
     degree = torch.where(current >= 0, edges.degree[node], 0)
     place = (torch.rand(node.numel(), generator=generator, dtype=torch.float64) * degree).long()
     entry = edges.indptr[node].long() + torch.minimum(place, degree - 1)
-    found = edges.indices[entry.clamp(0, max(edges.nnz - 1, 0))] if edges.nnz else node
-    return torch.where(degree > 0, found.long(), -1)
+    successor = edges.indices[entry.clamp(0, max(edges.nnz - 1, 0))] if edges.nnz else node
+    return torch.where(degree > 0, successor.long(), -1)
 
 
 def _biased_step(
@@ -138,12 +157,12 @@ def _biased_step(
     result = _step(edges, current, generator)
     open_walks = (result >= 0).nonzero().squeeze(1)
     while open_walks.numel():
-        found, past = result[open_walks], before[open_walks]
-        weight = torch.full(found.shape, away)
-        weight[_contains(keys, past * edges.num_cols + found)] = 1.0
-        weight[found == past] = back
-        refused = torch.rand(found.numel(), generator=generator) * most >= weight
-        open_walks = open_walks[refused]
+        proposed, past = result[open_walks], before[open_walks]
+        weight = torch.full(proposed.shape, away)
+        weight[_contains(keys, past * edges.num_cols + proposed)] = 1.0
+        weight[proposed == past] = back
+        rejected = torch.rand(proposed.numel(), generator=generator) * most >= weight
+        open_walks = open_walks[rejected]
         result[open_walks] = _step(edges, current[open_walks], generator)
     return result
 

@@ -1,79 +1,53 @@
-"""The task contract: it owns the labels, the models only see what they may."""
+"""The task contract: it owns the labels, methods only see what they may."""
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeVar
 
 from torch import Tensor
 
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.hypergraph import Hypergraph
-from hetgraph.data.schema import EdgeType
 from hetgraph.errors import ConfigError, suggest
+from hetgraph.nn.losses import LossFunction
+from hetgraph.settings import later
+from hetgraph.tasks.audit import AuditReport
+from hetgraph.tasks.heads import Head
+from hetgraph.tasks.predictions import Predictions
+from hetgraph.tasks.spec import TaskSpec
 
-__all__ = ["SPLITS", "SplitName", "Task", "TaskSpec", "run_family"]
+__all__ = ["SPLITS", "MetricFunction", "SplitName", "Task", "TaskOptions"]
 
 SplitName = Literal["train", "valid", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 
-_MADE_FROM: Mapping[str, tuple[str, ...]] = {"node-classification": ("few-shot",)}
-"""Families of tasks that can be made from a data set of another family."""
+MetricFunction = Callable[[Tensor, Tensor], float]
+"""A user's metric: of predictions and targets of a split."""
+
+T = TypeVar("T", bound="Task")
 
 
-def run_family(of_dataset: str, of_model: Sequence[str]) -> str:
-    """Returns the family of tasks that a model is run in on a data set.
-
-    That is the family of the data set, unless the model is only for one that can be made from it.
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions:
+    """What the options of every family have.
 
     Args:
-        of_dataset: Family of the data set; empty: node classification.
-        of_model: Families that the model is for.
+        kind: Family of the task; empty takes the one that is usual for the data set.
     """
-    family = of_dataset or "node-classification"
-    made = (one for one in _MADE_FROM.get(family, ()) if one in of_model)
-    return family if family in of_model else next(made, family)
+
+    kind: str = later("")
 
 
 @dataclass(frozen=True)
-class TaskSpec:
-    """All a model must know of a task to size its parameters.
+class _Functions:
+    """A user's functions, which replace or join those of the family."""
 
-    Args:
-        kind: Name of the task family, for example ``"node-classification"``.
-        target: Node type the predictions are for.
-        num_outputs: Width of the predictions, for example the number of classes.
-        multi_label: Whether the outputs are independent of each other.
-        num_nodes: Number of nodes by type, for methods that learn one vector a node; types that
-            are left out may have other nodes when the model is used.
-        edge_type: Relation whose edges are to be predicted, if it is about edges.
-    """
-
-    kind: str
-    target: str
-    num_outputs: int
-    multi_label: bool = False
-    num_nodes: Mapping[str, int] = field(default_factory=dict, hash=False)
-    edge_type: EdgeType | None = None
-
-    @property
-    def ends(self) -> tuple[str, ...]:
-        """Node types that predictions are made from: the target, or what the relation joins."""
-        if self.edge_type is None:
-            return (self.target,)
-        return tuple(dict.fromkeys((self.edge_type.src, self.edge_type.dst)))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as a dict for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> TaskSpec:
-        """Reads what :meth:`to_dict` wrote."""
-        given = data.get("edge_type")
-        return cls(**{**data, "edge_type": None if given is None else EdgeType(*given)})
+    loss: LossFunction | None = None
+    metrics: Mapping[str, MetricFunction] = field(default_factory=dict)
 
 
 class Task(ABC):
@@ -82,18 +56,24 @@ class Task(ABC):
     Labels of test nodes are not readable; :meth:`score` is the only way to use them.
 
     Args:
-        graph: The graph that models see.
+        graph: The graph that methods see.
         spec: What is to be predicted.
         dataset_name: ``"collection/name"``, for records.
-        hypergraphs: Hypergraphs over the nodes of the graph that models may use, by name.
+        hypergraphs: Hypergraphs over the nodes of the graph that methods may use, by name.
     """
 
+    name: ClassVar[str]
+    """The family, such as ``"node-classification"``; its module is named alike."""
+    reads: ClassVar[str]
+    """Kind of target that the family is made from."""
     Options: ClassVar[type[Any]]
-    monitors: ClassVar[tuple[str, ...]]
-    """Metrics of :meth:`score` that training may be selected by; larger is better but for loss
-    and errors."""
+    Head: ClassVar[type[Head[Any, Any]]]
+    score_names: ClassVar[tuple[str, ...]]
+    """Metrics of :meth:`score` that training may be selected by."""
     default_monitor: ClassVar[str] = "loss"
     """What selects the weights where the user does not say."""
+    errors: ClassVar[tuple[str, ...]] = ("loss",)
+    """Metrics of which less is better."""
 
     def __init__(
         self,
@@ -107,13 +87,14 @@ class Task(ABC):
         self.spec = spec
         self.dataset_name = dataset_name
         self._test_open = True
+        self._functions = _Functions()
 
     @abstractmethod
     def index(self, split: SplitName) -> Tensor:
-        """Returns the int64 ids of a part, or ``[2, n]`` pairs, in the order of predictions."""
+        """Returns the int64 ids of a split, or ``[2, n]`` pairs, in the order of predictions."""
 
     def open_splits(self) -> dict[str, Tensor]:
-        """Returns :meth:`index` of each part that this view has."""
+        """Returns :meth:`index` of each split that this view has."""
         return {split: self.index(split) for split in SPLITS if split != "test" or self._test_open}
 
     @property
@@ -122,17 +103,44 @@ class Task(ABC):
         """Labels of all target nodes; hidden and missing ones are marked."""
 
     @abstractmethod
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Returns the scalar mean loss of ``logits`` against rows of :attr:`labels`."""
+    def criterion(self, name: str = "auto") -> LossFunction:
+        """Returns the mean loss of predictions ``[n, num_outputs]`` against targets of ``n`` rows.
+
+        It is the only home of the loss of a family: heads train by it, :meth:`score` reports it.
+
+        Args:
+            name: A loss that a method asks for by name, see :func:`hetgraph.nn.choose_loss`.
+        """
 
     @abstractmethod
-    def score(self, logits: Tensor, split: SplitName) -> dict[str, float]:
+    def score(self, predictions: Predictions, split: SplitName) -> dict[str, float]:
         """Returns metrics as fractions, and the loss, of predictions for :meth:`index`."""
+
+    @abstractmethod
+    def audit(self) -> AuditReport:
+        """Fails when held-out information reaches what a method may read.
+
+        Raises:
+            LeakageError: Naming what leaks and how to mend it.
+        """
+
+    @abstractmethod
+    def to_tensor(self, predictions: Predictions, split: SplitName) -> Tensor:
+        """Returns what is kept of predictions for a split in the folder of a run."""
 
     @property
     @abstractmethod
     def protocol(self) -> dict[str, Any]:
         """The choices that make two scores comparable, for records."""
+
+    def per_relation(self, predictions: Predictions, split: SplitName) -> dict[str, Any]:
+        """Returns metrics by relation where a family has several; empty otherwise."""
+        return {}
+
+    @property
+    def monitors(self) -> tuple[str, ...]:
+        """Metrics that training may be selected by, those of the user's own among them."""
+        return (*self.score_names, *self._functions.metrics)
 
     def monitor_value(self, metrics: Mapping[str, float], monitor: str) -> float:
         """Returns the value to maximise for a monitor such as ``"f1_mean"`` or ``"loss"``.
@@ -140,10 +148,8 @@ class Task(ABC):
         Raises:
             ConfigError: If the task has no such metric.
         """
-        if monitor == "loss":
-            return -metrics["loss"]
         if monitor in metrics:
-            return metrics[monitor]
+            return -metrics[monitor] if monitor in self.errors else metrics[monitor]
         known = (*metrics, *self.monitors)
         raise ConfigError(f"unknown monitor {monitor!r}.{suggest(monitor, known)}")
 
@@ -151,21 +157,63 @@ class Task(ABC):
         """Returns the best value of each metric over epochs, each at an epoch of its own.
 
         Args:
-            history: What :meth:`score` returned for the test part after each epoch.
+            history: What :meth:`score` returned for the test split after each epoch.
         """
         names = [name for name in history[0] if name != "loss"]
-        return {name: max(one[name] for one in history) for name in names}
+        return {
+            name: (min if name in self.errors else max)(metrics[name] for metrics in history)
+            for name in names
+        }
 
-    def without_test(self) -> Task:
-        """Returns a view for tuning whose test part can neither be listed nor scored."""
-        import copy
-
+    def without_test(self: T) -> T:
+        """Returns a view for tuning whose test split can neither be listed nor scored."""
         view = copy.copy(self)
         view._test_open = False
         return view
+
+    @abstractmethod
+    def refit_view(self: T) -> T:
+        """Returns a view that trains on training and validation targets; nothing validates."""
+
+    def with_functions(
+        self: T,
+        *,
+        loss: LossFunction | None = None,
+        metrics: Mapping[str, MetricFunction] | None = None,
+    ) -> T:
+        """Returns a view with a loss or further metrics of the user's own.
+
+        Args:
+            loss: Mean loss of ``[n, num_outputs]`` predictions against ``n`` targets.
+            metrics: Functions of predictions and targets of a split, by name; more is better.
+
+        Raises:
+            ConfigError: If the family ranks candidates, so that there are no targets to compare
+                with.
+        """
+        given = (loss is not None, bool(metrics))
+        if any(given) and (reason := self._refuses_functions(*given)):
+            raise ConfigError(f"the task {self.spec.kind!r} takes no {reason}")
+        view = copy.copy(self)
+        view._functions = _Functions(
+            loss or self._functions.loss, {**self._functions.metrics, **(metrics or {})}
+        )
+        return view
+
+    def _refuses_functions(self, loss: bool, metrics: bool) -> str:
+        """Returns which of them the family does not take, and why; empty if it takes them."""
+        return ""
+
+    def loss_settings(self) -> tuple[str, ...]:
+        """Returns what the user set of the loss, such as ``loss=`` or ``task.class_weights``."""
+        return () if self._functions.loss is None else ("loss=",)
+
+    def _own_metrics(self, predicted: Tensor, target: Tensor) -> dict[str, float]:
+        """Values of the user's metrics."""
+        return {name: float(f(predicted, target)) for name, f in self._functions.metrics.items()}
 
     def _check_split(self, split: str) -> None:
         if split not in SPLITS:
             raise ConfigError(f"unknown split {split!r}.{suggest(split, SPLITS)}")
         if split == "test" and not self._test_open:
-            raise PermissionError("this view of the task has no test part: it is made for tuning.")
+            raise PermissionError("this view of the task has no test split: it is made for tuning.")

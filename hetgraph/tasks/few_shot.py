@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.seeds import Seeds
+from hetgraph.settings import config_to_dict
+from hetgraph.tasks.audit import AuditReport
+from hetgraph.tasks.base import TaskOptions
 from hetgraph.tasks.node_classification import NodeClassification, NodeClassificationOptions
 
 __all__ = ["FewShot", "FewShotOptions", "draw_shots"]
 
 _FEW = 1000
-"""Sets with fewer test nodes at nine tenths are tested on seven tenths, as in GPH²'s program."""
+"""Sets with fewer test nodes at nine tenths are tested on seven tenths.
+
+Source: the official implementation of GPH².
+"""
 
 
 @dataclass(frozen=True)
-class FewShotOptions:
+class FewShotOptions(TaskOptions):
     """Protocol of a few-shot classification.
 
     Args:
@@ -32,11 +38,11 @@ class FewShotOptions:
             ten tasks three times over.
         num_tasks: How many tasks the seeds are counted round.
         valid_shots: Validation nodes of each class; ``None``: as many as ``shots``.
-        test_fraction: Share of the labelled nodes to test on; the others are drawn from.
+        test_fraction: Fraction of the labelled nodes to test on; the others are drawn from.
             ``None``: 0.9, or 0.7 where that is below a thousand nodes.
-        split: ``"disjoint"``: no node is in two parts. ``"overlapping"`` cuts test and training
-            nodes from two orders of the nodes, as GPH²'s program does, so that most training nodes
-            are test nodes, too; its scores are too good.
+        split: ``"disjoint"``: no node is in two splits. ``"overlapping"`` cuts test and training
+            nodes from two orders of the nodes, so that most training nodes are test nodes, too, as
+            in the official implementation of GPH²; its scores are too good.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -74,6 +80,7 @@ class FewShot(NodeClassification):
         DataError: If nodes can have several labels, or a class has too few nodes.
     """
 
+    name: ClassVar[str] = "few-shot"
     Options: ClassVar[type[Any]] = FewShotOptions
 
     def __init__(
@@ -88,19 +95,28 @@ class FewShot(NodeClassification):
         split = draw_shots(labels, self.few, self.number)
         alone = replace(dataset, splits={"few-shot": split})
         super().__init__(alone, seeds, NodeClassificationOptions(split="few-shot"))
-        self.spec = replace(self.spec, kind="few-shot")
         known = torch.isin(labels.index, torch.cat([split.train, self.index("valid")]))
         self._labels[labels.index[known]] = labels.target[known]  # overlapping ones are masked
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """The options, the number of the task and the sizes of the parts."""
+        """The options, the number of the task and the sizes of the splits."""
         sizes = {name: ids.numel() for name, ids in self._splits.items()}
-        return {**asdict(self.few), "number": self.number, "sizes": sizes}
+        return {**config_to_dict(self.few), "number": self.number, "sizes": sizes}
+
+    def audit(self) -> AuditReport:
+        """Checks as of any classification; splits that were asked to overlap are not compared."""
+        if self.few.split == "overlapping":
+            return AuditReport((self._audit_features(),))
+        return super().audit()
+
+    @property
+    def _few_labels(self) -> bool:
+        return True
 
 
-def draw_shots(labels: NodeLabels, options: FewShotOptions, number: int) -> Split:
-    """Draws the parts of one task.
+def draw_shots(labels: Labels, options: FewShotOptions, number: int) -> Split:
+    """Draws the splits of one task.
 
     Args:
         labels: Classes of the nodes.
@@ -141,5 +157,5 @@ def _test_size(size: int, fraction: float | None) -> int:
     return usual if usual >= _FEW else size * 7 // 10
 
 
-def _sorted(*parts: Tensor) -> Sequence[Tensor]:
-    return [part.sort().values for part in parts]
+def _sorted(*splits: Tensor) -> Sequence[Tensor]:
+    return [ids.sort().values for ids in splits]

@@ -1,4 +1,4 @@
-"""The pairs that links are told from."""
+"""Negative pairs: those that links are told from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["LinkNegatives"]
 class LinkNegatives:
     """Draws for each link another destination, of the same type, that is not linked to the source.
 
-    Not linked: by no relation, in no direction, in no part.
+    Not linked: by no relation, in no direction, in no split.
 
     Args:
         graph: The graph.

@@ -4,35 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from hetgraph.catalog.dataset import Dataset, NodeLabels, Split
-from hetgraph.errors import ConfigError, DataError, suggest
-from hetgraph.metrics import accuracy, multi_label_f1, roc_auc_ovr, single_label_f1
+from hetgraph.catalog import Dataset, Labels, Split
+from hetgraph.errors import ConfigError, DataError, LeakageError, suggest
+from hetgraph.nn.losses import LossFunction
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_to_dict, later
-from hetgraph.tasks.base import SplitName, Task, TaskSpec
-from hetgraph.tasks.splits import draw_split, hold_out
+from hetgraph.tasks.audit import AuditReport, check_disjoint, check_label_columns
+from hetgraph.tasks.base import SplitName, Task, TaskOptions
+from hetgraph.tasks.classes import chosen_settings, class_criterion, class_metrics
+from hetgraph.tasks.heads import Head, NodeHead
+from hetgraph.tasks.nodes import node_rows, with_train_and_valid
+from hetgraph.tasks.predictions import Predictions
+from hetgraph.tasks.spec import TaskSpec
+from hetgraph.tasks.splits import draw_split, given_splits, hold_out
 
 __all__ = ["NodeClassification", "NodeClassificationOptions"]
 
 
 @dataclass(frozen=True)
-class NodeClassificationOptions:
+class NodeClassificationOptions(TaskOptions):
     """Protocol of a node classification.
 
     Args:
         split: Name of one of the data set's fixed splits; empty takes the first. ``"random"``
             draws one from the labelled nodes.
-        valid_fraction: Share of the training nodes held out for validation where the split has no
-            validation set of its own.
-        stratified: Whether held-out nodes keep the class shares; ``None``: yes for single labels.
+        valid_fraction: Fraction of the training nodes held out for validation where the split
+            has no validation set of its own.
+        stratified: Whether held-out nodes keep the fractions of the classes; ``None``: yes for
+            single labels.
         labels_per_class: For sets whose splits are named by it (20, 40, 60), the split to take.
-        train_fraction: Share of the labelled nodes a random split trains on.
+        train_fraction: Fraction of the labelled nodes a random split trains on.
         test: ``"full"`` scores every test node; ``"half"`` a fixed half of them. The full scores
             are the result either way; the half's are added under ``*_half``.
         threshold: Probability above which a multi-label prediction counts.
@@ -40,6 +46,9 @@ class NodeClassificationOptions:
             has those with fewer. As many validation nodes are kept. ``None``: all.
         test_nodes: Most test nodes, the same ones whatever the seed: for methods that take seconds
             for each. ``None``: all.
+        class_weights: Weights of the classes in the loss: one number per class, or ``"balanced"``
+            for the inverse of their frequency among the training nodes, with mean one.
+        label_smoothing: Fraction of a node's label that goes to all classes alike.
     """
 
     split: str = ""
@@ -51,6 +60,8 @@ class NodeClassificationOptions:
     threshold: float = 0.5
     shots: int | None = later(None)
     test_nodes: int | None = later(None)
+    class_weights: Literal["balanced"] | tuple[float, ...] | None = later(None)
+    label_smoothing: float = later(0.0)
 
     def __post_init__(self) -> None:
         for name in ("valid_fraction", "train_fraction", "threshold"):
@@ -61,6 +72,10 @@ class NodeClassificationOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"task.{name} is {value}, expected at least 1, or null.")
+        if not 0 <= self.label_smoothing < 1:
+            raise ConfigError(
+                f"task.label_smoothing is {self.label_smoothing}, expected 0 or more, below 1."
+            )
         if self.test not in ("full", "half"):
             raise ConfigError(f"task.test is {self.test!r}, expected 'full' or 'half'.")
 
@@ -74,11 +89,14 @@ class NodeClassification(Task):
         options: The protocol.
 
     Raises:
-        DataError: If the data set has no labels or a part is empty.
+        DataError: If the data set has no labels or a split is empty.
     """
 
+    name: ClassVar[str] = "node-classification"
+    reads: ClassVar[str] = "labels"
     Options: ClassVar[type[Any]] = NodeClassificationOptions
-    monitors: ClassVar[tuple[str, ...]] = (
+    Head: ClassVar[type[Head[Any, Any]]] = NodeHead
+    score_names: ClassVar[tuple[str, ...]] = (
         "loss",
         "micro_f1",
         "macro_f1",
@@ -94,11 +112,12 @@ class NodeClassification(Task):
             raise DataError(f"{dataset.name} has no node labels, so nodes cannot be classified.")
         labels = dataset.labels
         spec = TaskSpec(
-            "node-classification",
+            self.name,
             labels.node_type,
             labels.num_classes,
             labels.multi_label,
             dict(dataset.graph.num_nodes),
+            num_classes=labels.num_classes,
         )
         super().__init__(dataset.graph, spec, dataset.name)
         self.options = options or NodeClassificationOptions()
@@ -119,14 +138,13 @@ class NodeClassification(Task):
             self._labels[left_out] = -1
         self._half = self._half_of_test(dataset)
 
-    def _choose_split(
-        self, dataset: Dataset, labels: NodeLabels, seeds: Seeds
-    ) -> tuple[str, Split]:
-        names = tuple(dataset.splits)
+    def _choose_split(self, dataset: Dataset, labels: Labels, seeds: Seeds) -> tuple[str, Split]:
+        given = given_splits(dataset, labels)
+        names = tuple(given)
         wanted = self.options.split
         if self.options.labels_per_class is not None:
             wanted = str(self.options.labels_per_class)
-        if wanted == "random" or not names:
+        if wanted == "random" or not (names or wanted):
             return "random", draw_split(
                 labels.index,
                 self.options.train_fraction,
@@ -138,7 +156,7 @@ class NodeClassification(Task):
             raise ConfigError(
                 f"{dataset.name} has no split {wanted!r}.{suggest(wanted, (*names, 'random'))}"
             )
-        return wanted, dataset.splits[wanted]
+        return wanted, given[wanted]
 
     def _complete(self, split: Split, labels: Tensor, seeds: Seeds) -> dict[str, Tensor]:
         train, valid = split.train, split.valid
@@ -147,15 +165,15 @@ class NodeClassification(Task):
             generator = seeds.generator("split", "validation")
             train, valid = hold_out(train, self.options.valid_fraction, generator, strata)
         train, valid = self._few(train, labels, seeds), self._few(valid, labels, seeds)
-        parts = {"train": train, "valid": valid, "test": self._some(split.test)}
-        for name, ids in parts.items():
+        splits = {"train": train, "valid": valid, "test": self._some(split.test)}
+        for name, ids in splits.items():
             if ids.numel() == 0:
-                raise DataError(f"{self.dataset_name}: the {name} part holds no labelled node.")
+                raise DataError(f"{self.dataset_name}: the {name} split holds no labelled node.")
             missing = labels[ids] < 0 if labels.dim() == 1 else (labels[ids] < 0).any(dim=1)
             if bool(missing.any()):
                 bad = int(ids[missing.nonzero()[0, 0]])
                 raise DataError(f"{self.dataset_name}: {name} node {bad} has no label.")
-        return parts
+        return splits
 
     def _few(self, ids: Tensor, labels: Tensor, seeds: Seeds) -> Tensor:
         """The shots among some nodes, in the order of these."""
@@ -170,7 +188,7 @@ class NodeClassification(Task):
         chance = seeds.generator("split", "shots", ids.numel())
         order = torch.randperm(ids.numel(), generator=chance)
         classes = labels[ids][order]
-        kept = [order[classes == one][:shots] for one in range(self.spec.num_outputs)]
+        kept = [order[classes == label][:shots] for label in range(self.spec.num_outputs)]
         return ids[torch.cat(kept).sort().values]
 
     def _some(self, test: Tensor) -> Tensor:
@@ -181,7 +199,7 @@ class NodeClassification(Task):
         return test[torch.randperm(test.numel(), generator=chance)[:most].sort().values]
 
     def _half_of_test(self, dataset: Dataset) -> Tensor | None:
-        """Positions in the test part of a half: the data set's own, else a fixed drawn one."""
+        """Positions in the test split of a half: the data set's own, else a fixed drawn one."""
         if self.options.test != "half":
             return None
         test = self._splits["test"]
@@ -200,29 +218,40 @@ class NodeClassification(Task):
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """Split, sizes of the parts and the options."""
+        """Split, sizes of the splits and the options."""
         sizes = {name: ids.numel() for name, ids in self._splits.items()}
         return {**config_to_dict(self.options), "split": self._split_name, "sizes": sizes}
 
     def index(self, split: SplitName) -> Tensor:
-        """Returns the int64 node ids of a part; predictions are given in this order."""
+        """Returns the int64 node ids of a split; predictions are given in this order."""
         self._check_split(split)
         return self._splits[split]
 
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+    def criterion(self, name: str = "auto") -> LossFunction:
         """Returns cross-entropy, or binary cross-entropy over all entries for multi-label."""
-        if self.spec.multi_label:
-            return F.binary_cross_entropy_with_logits(logits.float(), target.float())
-        return F.cross_entropy(logits.float(), target)
+        if self._functions.loss is not None:
+            return self._functions.loss
+        return class_criterion(
+            name,
+            self._labels[self._splits["train"]],
+            self.spec.num_outputs,
+            weights=self.options.class_weights,
+            smoothing=self.options.label_smoothing,
+        )
 
-    def score(self, logits: Tensor, split: SplitName) -> dict[str, float]:
-        """Returns ``loss micro_f1 macro_f1 accuracy f1_mean`` of logits for a part.
+    def loss_settings(self) -> tuple[str, ...]:
+        """Returns what the user set of the loss."""
+        return (*super().loss_settings(), *chosen_settings(self.options))
+
+    def score(self, predictions: Predictions, split: SplitName) -> dict[str, float]:
+        """Returns ``loss micro_f1 macro_f1 accuracy f1_mean`` of logits for a split.
 
         With single labels also ``auc``, the mean area under the ROC curve of one class against the
-        rest, where every class occurs in the part.
+        rest, where every class occurs in the split.
 
         Args:
-            logits: ``[num_nodes of the split, num_outputs]`` in the order of :meth:`index`.
+            predictions: ``[num_nodes of the split, num_outputs]`` logits in the order of
+                :meth:`index`.
             split: ``"train"``, ``"valid"`` or ``"test"``.
 
         Raises:
@@ -230,10 +259,7 @@ class NodeClassification(Task):
         """
         self._check_split(split)
         target = self._test_labels if split == "test" else self._labels[self._splits[split]]
-        expected = [target.shape[0], self.spec.num_outputs]
-        if list(logits.shape) != expected:
-            raise DataError(f"predictions have shape {list(logits.shape)}, expected {expected}.")
-        logits = logits.detach().cpu().float()
+        logits = self.to_tensor(predictions, split)
         metrics = self._metrics(logits, target)
         if split == "test" and self._half is not None:
             half = self._metrics(logits[self._half], target[self._half])
@@ -241,43 +267,52 @@ class NodeClassification(Task):
         return metrics
 
     def _metrics(self, logits: Tensor, target: Tensor) -> dict[str, float]:
-        classes = self.spec.num_outputs
-        if self.spec.multi_label:
-            predicted = logits.sigmoid() > self.options.threshold
-            micro, macro = multi_label_f1(predicted, target > 0)
-            exact = float((predicted == (target > 0)).all(dim=1).float().mean())
-        else:
-            predicted = logits.argmax(dim=1)
-            micro, macro = single_label_f1(predicted, target, classes)
-            exact = accuracy(predicted, target)
-        metrics = {
-            "loss": float(self.loss(logits, target)),
-            "micro_f1": micro,
-            "macro_f1": macro,
-            "accuracy": exact,
-            "f1_mean": (micro + macro) / 2,
-        }
-        if not self.spec.multi_label and classes > 1 and len(set(target.tolist())) == classes:
-            metrics["auc"] = roc_auc_ovr(logits.softmax(dim=1), target)
-        return metrics
+        metrics = class_metrics(logits, target, self.options.threshold)
+        metrics = {"loss": float(self.criterion()(logits, target)), **metrics}
+        return metrics | self._own_metrics(logits, target)
+
+    def to_tensor(self, predictions: Predictions, split: SplitName) -> Tensor:
+        """Returns the ``[num_nodes of the split, num_outputs]`` logits."""
+        return node_rows(predictions, self._splits[split].numel(), self.spec.num_outputs)
+
+    def audit(self) -> AuditReport:
+        """Checks that splits share no node, no test label is readable, no feature is a label."""
+        return AuditReport((*self._audit_splits(), self._audit_features()))
+
+    def _audit_splits(self) -> tuple[str, ...]:
+        checks = check_disjoint(self._splits)
+        readable = int((self.labels[self._splits["test"]] >= 0).sum())
+        if readable:
+            raise LeakageError(f"{readable} labels of test nodes are readable; mask them with -1.")
+        return checks, "no label of a test node is readable"
+
+    def _audit_features(self) -> str:
+        seen = torch.cat([self._splits["train"], self._splits["valid"]])
+        return check_label_columns(
+            self.graph, self.spec.target, seen, self.labels[seen], few=self._few_labels
+        )
+
+    @property
+    def _few_labels(self) -> bool:
+        """Whether a column of the features may equal a class by chance."""
+        return self.options.shots is not None
+
+    def refit_view(self) -> Self:
+        """Returns a view that trains on training and validation nodes."""
+        return with_train_and_valid(self)
 
     def best_over_epochs(self, history: Sequence[Mapping[str, float]]) -> dict[str, float]:
         """Returns the best of each metric; the area under the curve at the best micro-F1.
 
-        Source: evaluation of DMGI and HeCo, as in the program of DiffGraph.
+        Source: evaluation of DMGI and HeCo, as in the official implementation of DiffGraph.
         """
         best = super().best_over_epochs(history)
         if "auc" in best:
-            best["auc"] = max(history, key=lambda one: one["micro_f1"])["auc"]
+            best["auc"] = max(history, key=lambda metrics: metrics["micro_f1"])["auc"]
         return best
 
 
-def _label_table(labels: NodeLabels, num_nodes: int) -> Tensor:
-    if labels.index.numel() and int(labels.index.max()) >= num_nodes:
-        raise DataError(
-            f"label of {labels.node_type!r} node {int(labels.index.max())}, "
-            f"but there are {num_nodes} such nodes."
-        )
+def _label_table(labels: Labels, num_nodes: int) -> Tensor:
     if labels.multi_label:
         table = torch.full((num_nodes, labels.num_classes), -1.0)
         table[labels.index] = labels.target.float()

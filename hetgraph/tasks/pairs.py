@@ -1,16 +1,44 @@
-"""Pairs of nodes: held out for validation, and taken out of what models see."""
+"""Pairs of nodes: held out for validation, and taken out of what methods see."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
+from hetgraph.catalog import Dataset
 from hetgraph.data.graph import HeteroGraph
+from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
+from hetgraph.errors import DataError, suggest
+from hetgraph.tasks.predictions import PairPredictions, Predictions
+from hetgraph.tasks.spec import TaskSpec
 
-__all__ = ["hold_out_links", "oriented", "without_pairs"]
+__all__ = [
+    "check_relations",
+    "hold_out_links",
+    "is_finite",
+    "oriented",
+    "pair_rows",
+    "with_pairs",
+    "without_pairs",
+]
+
+
+def check_relations(dataset: Dataset, keys: Sequence[EdgeType]) -> None:
+    """Fails when a graph does not have the relations whose links are asked for.
+
+    Raises:
+        DataError: Naming all that are missing.
+    """
+    names = [str(key) for key in dataset.graph.edge_types]
+    missing = [str(key) for key in keys if key not in dataset.graph.relations]
+    if missing:
+        raise DataError(
+            f"{dataset.name}: links of ({'), ('.join(missing)}) are held out, but the graph has no "
+            f"such relation to learn from.{suggest(missing[0], names)}"
+        )
 
 
 def hold_out_links(pairs: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
@@ -18,7 +46,7 @@ def hold_out_links(pairs: Tensor, fraction: float, generator: torch.Generator) -
 
     Args:
         pairs: ``[2, n]`` distinct links, sources in the first row.
-        fraction: Share to hold out of those beyond the one that a source keeps.
+        fraction: Fraction to hold out of those beyond the one that a source keeps.
         generator: Source of chance.
 
     Returns:
@@ -61,3 +89,56 @@ def without_pairs(graph: HeteroGraph, edge_type: EdgeType, pairs: Tensor) -> Het
         for src, dst in oriented(edge_type, other, pairs):
             graph = graph.without_edges(other, src, dst)
     return graph
+
+
+def pair_rows(predictions: Predictions, spec: TaskSpec) -> PairPredictions:
+    """Returns predictions in main memory, checked against a task about pairs.
+
+    Raises:
+        DataError: If they are of nodes, or vectors are missing or of another number.
+    """
+    if not isinstance(predictions, PairPredictions):
+        raise DataError(
+            f"predictions are {type(predictions).__name__}, expected PairPredictions: vectors of "
+            "both ends and a decoder."
+        )
+    here = predictions.cpu()
+    for name in spec.ends:
+        rows = here.vectors[name].shape[0] if name in here.vectors else 0
+        if rows != spec.num_nodes[name]:
+            raise DataError(
+                f"predictions hold {rows} vectors of {name!r}, expected {spec.num_nodes[name]}, "
+                "one per node."
+            )
+    return here
+
+
+def with_pairs(graph: HeteroGraph, edge_type: EdgeType, pairs: Tensor) -> HeteroGraph:
+    """Adds edges to a relation and its declared reverse, with weight 1 where edges have weights.
+
+    A relation that is its own reverse gets them in both directions. Times and features of edges
+    are not known of new ones, so a relation that has some loses them.
+
+    Args:
+        graph: The graph.
+        edge_type: The relation.
+        pairs: ``[2, n]``.
+    """
+    relation, reverse = graph.relations[edge_type], graph.schema.reverse_of(edge_type)
+    if reverse == edge_type:
+        pairs = torch.unique(torch.cat([pairs, pairs.flip(0)], dim=1), dim=1)
+    src, dst = torch.cat([torch.stack(relation.edges()), pairs], dim=1)
+    weight = relation.weight
+    if weight is not None:
+        weight = torch.cat([weight, weight.new_ones(pairs.shape[1])])
+    longer = Relation.from_edges(src, dst, relation.num_src, relation.num_dst, weight=weight)
+    relations = {**graph.relations, edge_type: longer}
+    if reverse is not None and reverse != edge_type:
+        relations[reverse] = longer.transpose
+    return graph.replace(relations=relations)
+
+
+def is_finite(predictions: Predictions) -> bool:
+    """Whether all vectors of predictions of pairs are finite."""
+    vectors = predictions.vectors.values() if isinstance(predictions, PairPredictions) else ()
+    return all(bool(torch.isfinite(x).all()) for x in vectors)

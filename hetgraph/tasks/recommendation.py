@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -16,23 +17,30 @@ from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.metrics import held_out_ranks, ranking_metrics
+from hetgraph.nn.losses import LossFunction
 from hetgraph.seeds import Seeds
-from hetgraph.tasks.base import SPLITS, SplitName, Task, TaskSpec
-from hetgraph.tasks.pairs import without_pairs
+from hetgraph.settings import config_to_dict
+from hetgraph.tasks.audit import AuditReport, audit_pairs
+from hetgraph.tasks.base import SPLITS, SplitName, Task, TaskOptions
+from hetgraph.tasks.heads import Head
+from hetgraph.tasks.pair_heads import RankingHead
+from hetgraph.tasks.pairs import check_relations, pair_rows, with_pairs, without_pairs
+from hetgraph.tasks.predictions import Predictions
+from hetgraph.tasks.spec import TaskSpec
 
 __all__ = ["Recommendation", "RecommendationOptions"]
 
 
 @dataclass(frozen=True)
-class RecommendationOptions:
+class RecommendationOptions(TaskOptions):
     """Protocol of a recommendation.
 
     Args:
         depths: Lengths of the list at which recall, NDCG and hits are taken.
         valid: What is held out of the training purchases for validation, of users who have
             another one: their ``"last"`` by time (the one stored last without times), or one at
-            ``"random"``. With ``"none"`` everything is trained on, and the validation part is
-            the training part: only for programs that choose by the test part.
+            ``"random"``. With ``"none"`` everything is trained on, and the validation split
+            is the training split: only for programs that choose by the test split.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -51,11 +59,10 @@ class RecommendationOptions:
 class Recommendation(Task):
     """Rank the items that a user will buy, among all that the user has not bought yet.
 
-    A model predicts ``[num_users + num_items, dim]`` vectors, users first; the score of a pair is
-    their inner product. Every part holds pairs to be ranked: ``test`` those of the data set,
-    ``valid`` one purchase of each user taken out of all behaviours (held-out purchases of the
-    test part are in none either), ``train`` the last purchase that is left. Purchases that a
-    model may know are left out of the ranking, other behaviours are not.
+    The score of a pair is the inner product of both vectors. Every split holds pairs to be ranked:
+    ``test`` those of the data set, ``valid`` one purchase of each user taken out of all behaviours
+    (held-out purchases of the test split are in none either), ``train`` the last purchase that is
+    left. Purchases that a method may know are left out of the ranking, other behaviours are not.
 
     Args:
         dataset: Graph, and the held-out purchases as its first link split.
@@ -66,7 +73,10 @@ class Recommendation(Task):
         DataError: If there is no link split, or no user has two purchases.
     """
 
+    name: ClassVar[str] = "recommendation"
+    reads: ClassVar[str] = "links"
     Options: ClassVar[type[Any]] = RecommendationOptions
+    Head: ClassVar[type[Head[Any, Any]]] = RankingHead
 
     def __init__(
         self, dataset: Dataset, seeds: Seeds, options: RecommendationOptions | None = None
@@ -76,17 +86,17 @@ class Recommendation(Task):
         self._split_name, links = next(iter(dataset.links.items()))
         self.options = options or RecommendationOptions()
         key = links.edge_type
+        check_relations(dataset, (key,))
         whole = dataset.graph.relations[key]
         users, items = whole.num_src, whole.num_dst
+        self._whole, self._drawn = dataset.graph, links.valid is None
         graph, valid = dataset.graph, links.valid
         if self.options.valid == "none":
             valid = _last(graph, key)
         elif valid is None:
             valid = self._hold_out(graph, key, seeds)
             graph = without_pairs(graph, key, valid)
-        spec = TaskSpec(
-            "recommendation", key.src, 1, num_nodes=dict(graph.num_nodes), edge_type=key
-        )
+        spec = TaskSpec(self.name, key.src, 1, num_nodes=dict(graph.num_nodes), edge_types=(key,))
         super().__init__(graph, spec, dataset.name)
         src, dst = graph.relations[key].edges()
         self.pairs = torch.stack([src, dst])
@@ -95,7 +105,7 @@ class Recommendation(Task):
         last = _last(graph, key)
         held = {"train": last, "valid": valid, "test": links.test}
         self._held = {
-            split: CSR.from_coo(one[0], one[1], self._shape) for split, one in held.items()
+            split: CSR.from_coo(pairs[0], pairs[1], self._shape) for split, pairs in held.items()
         }
         both = torch.cat([self.pairs, valid], dim=1)
         self._seen = {
@@ -105,7 +115,7 @@ class Recommendation(Task):
         }
 
     @property
-    def monitors(self) -> tuple[str, ...]:  # type: ignore[override]
+    def score_names(self) -> tuple[str, ...]:  # type: ignore[override]
         """Metrics at every depth, and ``"mrr"``; ``"loss"`` is one minus the first recall."""
         names = [f"{name}@{k}" for k in self.options.depths for name in ("recall", "ndcg", "hits")]
         return ("loss", *names, "mrr")
@@ -120,45 +130,74 @@ class Recommendation(Task):
         """Split, numbers of pairs and the options."""
         sizes = {split: held.nnz for split, held in self._held.items()}
         sizes["train"] = self.pairs.shape[1]
-        return {**asdict(self.options), "split": self._split_name, "sizes": sizes}
+        return {**config_to_dict(self.options), "split": self._split_name, "sizes": sizes}
 
     def index(self, split: SplitName) -> Tensor:
         """Returns the int64 ids of the users with a pair to rank, ascending."""
         self._check_split(split)
         return (self._held[split].degree > 0).nonzero().squeeze(1)
 
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Returns the mean of ``-log sigmoid`` of score differences (BPR); ``target`` is unused."""
-        return -F.logsigmoid(logits).mean()
+    def criterion(self, name: str = "auto") -> LossFunction:
+        """Returns the mean of ``-log sigmoid`` of score differences (BPR); targets are unused."""
+        return lambda logits, target: -F.logsigmoid(logits).mean()
 
-    def score(self, logits: Tensor, split: SplitName) -> dict[str, float]:
+    def _refuses_functions(self, loss: bool, metrics: bool) -> str:
+        return "loss or metric of your own: it ranks all items, so there are no targets."
+
+    def score(self, predictions: Predictions, split: SplitName) -> dict[str, float]:
         """Returns ``recall@K ndcg@K hits@K mrr`` of vectors, and a ``loss`` for the monitor.
 
         Args:
-            logits: ``[num_users + num_items, dim]`` vectors, users first.
+            predictions: Vectors of users and items and a decoder.
             split: ``"train"``, ``"valid"`` or ``"test"``.
 
         Raises:
-            DataError: If the number of rows does not fit, or a vector is not finite.
+            DataError: If they are not of pairs, or a vector is not finite.
         """
         self._check_split(split)
-        users, items = self._shape
-        if logits.dim() != 2 or logits.shape[0] != users + items:
-            raise DataError(
-                f"predictions have shape {list(logits.shape)}, expected [{users + items}, dim]: "
-                f"a vector for each of {users} users and {items} items."
-            )
-        vectors = logits.detach().cpu().float()
+        users, items = self._vectors(predictions)
         chosen = self.index(split)
         held, seen = self._held[split].rows(chosen), self._seen[split].rows(chosen)
-        ranks = held_out_ranks(vectors[chosen], vectors[users:], held, seen)
+        ranks = held_out_ranks(users[chosen], items, held, seen)
         metrics = ranking_metrics(ranks, held, self.options.depths)
         return {"loss": 1 - metrics[f"recall@{self.options.depths[0]}"], **metrics}
 
+    def to_tensor(self, predictions: Predictions, split: SplitName) -> Tensor:
+        """Returns ``[num_users + num_items, dim]`` vectors, users first, whatever the split."""
+        return torch.cat(self._vectors(predictions))
+
+    def _vectors(self, predictions: Predictions) -> tuple[Tensor, Tensor]:
+        """Vectors of users and of items, whose inner products are the scores."""
+        rows, key = pair_rows(predictions, self.spec), self.spec.edge_types[0]
+        with torch.no_grad():
+            return rows.queries(), rows.vectors[key.dst]
+
+    def audit(self) -> AuditReport:
+        """Checks that no held-out pair is an edge of any relation between the two types."""
+        checks = audit_pairs(self.graph, self.spec.edge_types[0], self.held_out(), every=True)
+        return AuditReport(checks)
+
+    def refit_view(self) -> Self:
+        """Returns a view that learns from validation purchases, too."""
+        view, key = copy.copy(self), self.spec.edge_types[0]
+        if self.options.valid == "none":
+            return view
+        valid = self._held["valid"]
+        pairs = torch.stack([valid.row_ids, valid.indices.long()])
+        # Purchases that were drawn left the other behaviours, too.
+        view.graph = self._whole if self._drawn else with_pairs(self.graph, key, pairs)
+        view.pairs = torch.stack(view.graph.relations[key].edges())
+        nothing = CSR.from_coo(pairs[0, :0], pairs[1, :0], self._shape)
+        view._held = {**self._held, "valid": nothing}
+        return view
+
     def best_over_epochs(self, history: Sequence[Mapping[str, float]]) -> dict[str, float]:
-        """Returns the metrics of the epoch with the best recall, as DiffGraph's authors do."""
+        """Returns the metrics of the epoch with the best recall.
+
+        Source: the official implementation of DiffGraph.
+        """
         first = f"recall@{self.options.depths[0]}"
-        best = max(history, key=lambda one: one[first])
+        best = max(history, key=lambda metrics: metrics[first])
         return {name: value for name, value in best.items() if name != "loss"}
 
     def _hold_out(self, graph: HeteroGraph, key: EdgeType, seeds: Seeds) -> Tensor:
@@ -180,8 +219,8 @@ class Recommendation(Task):
     def held_out(self) -> Tensor:
         """``[2, num_pairs]`` validation and, in a view that has them, test pairs: for the audit."""
         hidden = ("test",) if self.options.valid == "none" else SPLITS[1:]
-        parts = [split for split in hidden if split != "test" or self._test_open]
-        held = [self._held[split] for split in parts]
+        splits = [split for split in hidden if split != "test" or self._test_open]
+        held = [self._held[split] for split in splits]
         return torch.cat([torch.stack([h.row_ids, h.indices.long()]) for h in held], dim=1)
 
 
@@ -199,5 +238,5 @@ def _last(graph: HeteroGraph, key: EdgeType, generator: torch.Generator | None =
     latest = torch.full((relation.num_src,), -1, dtype=torch.int64)
     place = torch.arange(src.numel())
     latest = latest.scatter_reduce(0, src[order], place, "amax")  # the last place in the order
-    found = order[latest[latest >= 0]]
-    return torch.stack([src[found], dst[found]])
+    chosen = order[latest[latest >= 0]]
+    return torch.stack([src[chosen], dst[chosen]])

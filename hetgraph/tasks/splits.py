@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from hetgraph.catalog.dataset import Split
+from hetgraph.catalog import Dataset, EdgeTarget, Labels, Split, Target, Values
 from hetgraph.errors import DataError
 
-__all__ = ["NUM_FOLDS", "draw_split", "fold_split", "hold_out"]
+__all__ = ["NUM_FOLDS", "draw_split", "fold_split", "given_splits", "hold_out"]
 
 NUM_FOLDS = 5
+
+
+def given_splits(dataset: Dataset, target: Target) -> Mapping[str, Split]:
+    """Returns the splits of a data set that are of a target.
+
+    They are of the first target, and so of another one of the same nodes or edges; for any other
+    there are none.
+    """
+    first = next(iter(dataset.targets.values()))
+    if first is target:
+        return dataset.splits
+    nodes = (Labels, Values)
+    if isinstance(first, nodes) and isinstance(target, nodes):
+        return dataset.splits if first.node_type == target.node_type else {}
+    if isinstance(first, EdgeTarget) and isinstance(target, EdgeTarget):
+        same = first.edge_type == target.edge_type and torch.equal(first.edges, target.edges)
+        return dataset.splits if same else {}
+    return {}
 
 
 def hold_out(
@@ -21,9 +41,9 @@ def hold_out(
 
     Args:
         ids: ``[n]`` node ids.
-        fraction: Share to hold out; ``round(n * fraction)``, at least one when ``n > 1``.
+        fraction: Fraction to hold out; ``round(n * fraction)``, at least one when ``n > 1``.
         generator: Source of chance.
-        strata: ``[n]`` classes; their shares are kept by largest remainders.
+        strata: ``[n]`` classes; their fractions are kept by largest remainders.
 
     Returns:
         ``(kept, held_out)``, both sorted, so that only membership depends on chance.
@@ -49,7 +69,7 @@ def hold_out(
 def draw_split(
     ids: Tensor, train_fraction: float, valid_fraction: float, generator: torch.Generator
 ) -> Split:
-    """Draws test and validation nodes uniformly; validation is a share of the training part."""
+    """Draws test and validation nodes uniformly; validation is a fraction of what is not tested."""
     rest, test = hold_out(ids, 1 - train_fraction, generator)
     train, valid = hold_out(rest, valid_fraction, generator)
     return Split(train, valid, test)

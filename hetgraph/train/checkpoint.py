@@ -1,39 +1,26 @@
-"""Checkpoints: one safetensors file that appears whole or not at all."""
+"""The file of a checkpoint: nested state in one safetensors file, whole or not there at all."""
 
 from __future__ import annotations
 
 import json
-import time
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from hetgraph.errors import ConfigError, FileFormatError
+from hetgraph.errors import FileFormatError
 from hetgraph.tensorfile import save_tensors
-from hetgraph.train.codec import pack, unpack
-from hetgraph.train.config import TrainConfig
 
-if TYPE_CHECKING:
-    from hetgraph.train.engine import Engine
-    from hetgraph.train.state import FitState
-
-__all__ = [
-    "CHECKPOINT",
-    "CheckpointSaver",
-    "check_fingerprint",
-    "load_checkpoint",
-    "save_checkpoint",
-]
+__all__ = ["CHECKPOINT", "load_checkpoint", "pack", "save_checkpoint", "unpack"]
 
 CHECKPOINT = "checkpoint.safetensors"
 """Name of the file in the folder of a run."""
 
-_FORMAT = "hetgraph-checkpoint-1"
+_FORMAT = "hetgraph-checkpoint-2"
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
@@ -41,6 +28,7 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
 
     Raises:
         OutputError: If the file cannot be written, for example on a full disk.
+        TypeError: If a value would need pickle.
     """
     tree, tensors = pack(state)
     on_cpu = {name: value.cpu().contiguous() for name, value in tensors.items()}
@@ -72,74 +60,65 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
-def check_fingerprint(saved: Mapping[str, Any], current: Mapping[str, Any]) -> None:
-    """Compares what a checkpoint was made from with what is running now, name by name.
-
-    Raises:
-        ConfigError: Naming the first difference and the ways out.
-    """
-    for name in (*current, *(key for key in saved if key not in current)):
-        before, now = saved.get(name), current.get(name)
-        if before != now:
-            raise ConfigError(
-                f"cannot resume: {name} was {_brief(before)} and is now {_brief(now)}; "
-                "use the same settings, or start in another folder."
-            )
-
-
-class CheckpointSaver:
-    """Writes the checkpoint of a run when it is due, by seconds or by batches.
+def pack(value: Any) -> tuple[Any, dict[str, Tensor]]:
+    """Splits nested dicts, lists and tuples into structure and tensors.
 
     Args:
-        path: The file; ``None`` never writes.
-        config: ``checkpoint_seconds`` and ``checkpoint_batches``.
-        fingerprint: What the run is made from, stored beside its state.
-        engine: The processes: they decide together, the main one writes.
+        value: Dicts (keys: strings and numbers), lists, tuples, scalars, ``None`` and tensors.
+
+    Returns:
+        A tree for JSON, and the tensors by their name in the tree, none of them copied.
+
+    Raises:
+        TypeError: If a value of another type is met; the message holds its path.
     """
+    tensors: dict[str, Tensor] = {}
+    return _pack(value, "", tensors), tensors
 
-    def __init__(
-        self,
-        path: Path | None,
-        config: TrainConfig,
-        fingerprint: Mapping[str, Any],
-        engine: Engine,
-    ) -> None:
-        self._path = path
-        self._seconds = config.checkpoint_seconds
-        self._batches = config.checkpoint_batches
-        self._fingerprint = dict(fingerprint)
-        self._engine = engine
-        self._restart()
 
-    def offer(self, state: FitState, *, batches: int = 0, interrupted: bool = False) -> None:
-        """Writes a checkpoint if one is due.
+def unpack(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """Puts together what :func:`pack` split.
 
-        Args:
-            state: The training, between two optimiser steps.
-            batches: Batches done since the last call.
-            interrupted: Whether Ctrl-C was pressed.
+    Raises:
+        KeyError: If a tensor of the tree is missing.
+        ValueError: If :func:`pack` made no such tree.
+    """
+    if not isinstance(tree, dict):
+        return tree
+    (kind, content), *rest = tree.items()
+    if rest:
+        raise ValueError("a node of the tree has more than one kind")
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "map":
+        return {key: unpack(item, tensors) for key, item in content}
+    if kind == "list":
+        return [unpack(item, tensors) for item in content]
+    if kind == "tuple":
+        return tuple(unpack(item, tensors) for item in content)
+    raise ValueError(f"unknown kind {kind!r} in the tree")
 
-        Raises:
-            KeyboardInterrupt: If it was, in any process, once the checkpoint is written.
-        """
-        self._count += batches
-        due, interrupted = self._engine.any(self._is_due(), interrupted)
-        if (due or interrupted) and self._path is not None:
-            content = state.state_dict()  # Gathers, so every process takes part.
-            if self._engine.is_main:
-                save_checkpoint(self._path, {"fingerprint": self._fingerprint, **content})
-            self._restart()
-        if interrupted:
-            raise KeyboardInterrupt
 
-    def _restart(self) -> None:
-        self._count = 0
-        self._start = time.monotonic()
-
-    def _is_due(self) -> bool:
-        if self._batches is not None and self._count >= self._batches:
-            return True
-        return self._seconds is not None and time.monotonic() - self._start >= self._seconds
+def _pack(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        name = path.removeprefix("/") or "value"
+        while name in tensors:  # "a/b" can be one key or two.
+            name += "+"
+        tensors[name] = value.detach()
+        return {"tensor": name}
+    if isinstance(value, Mapping):
+        items = []
+        for key, item in value.items():
+            if not isinstance(key, (str, int, float)):
+                raise TypeError(f"{path or 'the state'} has a key of type {type(key).__name__}")
+            items.append([key, _pack(item, f"{path}/{key}", tensors)])
+        return {"map": items}
+    if isinstance(value, (list, tuple)):
+        kind = "tuple" if isinstance(value, tuple) else "list"
+        return {kind: [_pack(item, f"{path}/{i}", tensors) for i, item in enumerate(value)]}
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    raise TypeError(f"{path or 'the state'} is a {type(value).__name__}, which is not stored")
 
 
 def _checksum(text: str, tensors: Mapping[str, Tensor]) -> int:
@@ -151,8 +130,3 @@ def _checksum(text: str, tensors: Mapping[str, Tensor]) -> int:
                 flat.view(torch.uint8).numpy().data, zlib.crc32(name.encode(), value)
             )
     return value
-
-
-def _brief(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

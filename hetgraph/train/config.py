@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hetgraph.errors import ConfigError
+from hetgraph.settings import additive, harmless, later
 
 __all__ = ["TrainConfig"]
 
@@ -24,12 +25,15 @@ class TrainConfig:
         patience: Epochs without a strict improvement of the monitor that are tolerated; training
             stops at the first evaluation past them (so 0 stops at the first that does not
             improve). ``None`` never stops early.
-        eval_every: Epochs between evaluations on the validation part; the last epoch always is.
+        eval_every: Epochs between evaluations on the validation split; the last epoch always is.
         monitor: What selects the weights: ``"loss"`` or a metric of the task on the validation
-            part, for node classification also ``"f1_mean"``, the mean of micro and macro F1.
-        best_on_test: Whether the test part is scored at every evaluation, too, and the best values
-            over epochs are added as ``*_best_epoch``, as some papers report them. They are too
-            good by construction; the weights are still selected by the monitor.
+            split, for node classification also ``"f1_mean"``, the mean of micro and macro F1.
+        best_on_test: Whether the test split is scored at every evaluation, too, and the best
+            values over epochs are added as ``*_best_epoch``, as some papers report them. They are
+            too good by construction; the weights are still selected by the monitor.
+        refit: Whether to train once more, from the same initial weights, on training and
+            validation targets, for as many epochs in each stage as the kept weights had, and to
+            score the test split with these weights only.
         batch_size: Samples of a batch over all processes.
         accumulate: Batches to an optimiser step.
         clip_norm: Greatest norm of the gradient; ``None`` does not clip.
@@ -54,7 +58,8 @@ class TrainConfig:
     patience: int | None = 30
     eval_every: int = 1
     monitor: str = "loss"
-    best_on_test: bool = False
+    best_on_test: bool = additive(False)
+    refit: bool = later(False)
     batch_size: int = 10_000
     accumulate: int = 1
     clip_norm: float | None = None
@@ -62,9 +67,9 @@ class TrainConfig:
     tf32: bool = False
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int = 1
-    checkpoint_seconds: float | None = 30.0
-    checkpoint_batches: int | None = None
-    tensorboard: bool | None = None
+    checkpoint_seconds: float | None = harmless(30.0)
+    checkpoint_batches: int | None = harmless(None)
+    tensorboard: bool | None = harmless(None)
 
     def __post_init__(self) -> None:
         for name in ("max_epochs", "eval_every", "batch_size", "accumulate", "devices"):
@@ -77,6 +82,11 @@ class TrainConfig:
         for name in ("clip_norm", "checkpoint_seconds", "checkpoint_batches"):
             value = getattr(self, name)
             self._check(name, value is None or value > 0, "positive, or null")
+        if self.refit and self.best_on_test:
+            raise ConfigError(
+                "train.refit scores the test split once, train.best_on_test after every epoch; "
+                "set one of them to false."
+            )
 
     def _check(self, name: str, fits: bool, expected: str) -> None:
         if not fits:

@@ -4,78 +4,64 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["BestWeights", "EarlyStopping"]
+__all__ = ["EarlyStopping", "copy_weights"]
 
 
+@dataclass(frozen=True)
 class EarlyStopping:
-    """Follows a value that should grow and tells when it has not for too long.
-
-    An evaluation that does not improve strictly adds the epochs since the one before it to the
-    waiting time; training stops when the waiting time exceeds the patience.
+    """How a value that should grow has developed over the evaluations of a stage.
 
     Args:
-        patience: Tolerated epochs without improvement; ``None`` never stops.
+        best: The greatest value.
+        best_epoch: Epochs that were over when it was reached; ``None`` before the first value.
+        last_epoch: Epochs that were over at the last evaluation.
+        waited: Epochs since the last strict improvement.
+
+    Example:
+        >>> stopping = EarlyStopping().update(0.5, epoch=1).update(0.4, epoch=2)
+        >>> stopping.best_epoch, stopping.waited, stopping.is_exhausted(patience=0)
+        (1, 1, True)
     """
 
-    def __init__(self, patience: int | None) -> None:
-        self.patience = patience
-        self.best = -math.inf
-        self.best_epoch: int | None = None
-        self._last_epoch = 0
-        self._waited = 0
+    best: float = -math.inf
+    best_epoch: int | None = None
+    last_epoch: int = 0
+    waited: int = 0
 
-    def update(self, value: float, epoch: int) -> bool:
-        """Notes the value after ``epoch`` epochs; returns whether it is the best so far."""
-        improved = value > self.best
-        if improved:
-            self.best, self.best_epoch, self._waited = value, epoch, 0
-        else:
-            self._waited += epoch - self._last_epoch
-        self._last_epoch = epoch
-        return improved
+    def update(self, value: float, epoch: int) -> EarlyStopping:
+        """Returns the state after ``epoch`` epochs; ``best_epoch`` is that epoch if it improved.
 
-    @property
-    def should_stop(self) -> bool:
-        """Whether the patience is used up."""
-        return self.patience is not None and self._waited > self.patience
+        An evaluation that does not improve strictly adds the epochs since the one before it to
+        the waiting time.
+        """
+        if value > self.best:
+            return EarlyStopping(value, epoch, epoch, 0)
+        waited = self.waited + epoch - self.last_epoch
+        return replace(self, last_epoch=epoch, waited=waited)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Returns what :meth:`load_state_dict` needs."""
-        return {
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-            "last_epoch": self._last_epoch,
-            "waited": self._waited,
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continues from a saved state."""
-        self.best, self.best_epoch = state["best"], state["best_epoch"]
-        self._last_epoch, self._waited = state["last_epoch"], state["waited"]
+    def is_exhausted(self, patience: int | None) -> bool:
+        """Whether more than ``patience`` epochs were waited; ``None`` waits forever."""
+        return patience is not None and self.waited > patience
 
 
-class BestWeights:
-    """A copy of a model's parameters and buffers, refreshed in place."""
+@torch.no_grad()
+def copy_weights(
+    model: nn.Module, into: Mapping[str, Tensor] | None = None
+) -> Mapping[str, Tensor]:
+    """Returns a copy of a model's parameters and buffers.
 
-    def __init__(self) -> None:
-        self.tensors: dict[str, Tensor] | None = None
-
-    def keep(self, model: nn.Module) -> None:
-        """Copies the present weights."""
-        current = model.state_dict()
-        if self.tensors is None:
-            self.tensors = {name: value.detach().clone() for name, value in current.items()}
-            return
-        with torch.no_grad():
-            for name, value in current.items():
-                self.tensors[name].copy_(value)
-
-    def restore(self, model: nn.Module) -> None:
-        """Puts the kept weights back, if any were kept."""
-        if self.tensors is not None:
-            model.load_state_dict(self.tensors)
+    Args:
+        model: The model.
+        into: An earlier copy, which is overwritten: a new one would cost memory each time.
+    """
+    current = model.state_dict()
+    if into is None:
+        return {name: value.detach().clone() for name, value in current.items()}
+    for name, value in current.items():
+        into[name].copy_(value)
+    return into

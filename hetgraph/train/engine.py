@@ -122,9 +122,9 @@ class Engine:
             return {name: value.unsqueeze(0) for name, value in state.items()}
         result = {}
         for name, value in state.items():
-            parts = [torch.empty_like(value, device=self.device) for _ in range(self.world)]
-            torch.distributed.all_gather(parts, value.to(self.device))
-            result[name] = torch.stack(parts)
+            copies = [torch.empty_like(value, device=self.device) for _ in range(self.world)]
+            torch.distributed.all_gather(copies, value.to(self.device))
+            result[name] = torch.stack(copies)
         return result
 
     def average_gradients(self, parameters: Sequence[Tensor], weight: float) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ LOG = "metrics.jsonl"
 
 
 class Logger(Protocol):
-    """A sink for one row an epoch: nested dicts of numbers, with ``stage`` and ``epoch``."""
+    """A sink for one row per epoch: nested dicts of numbers, with ``stage`` and ``epoch``."""
 
     def log(self, row: Mapping[str, Any], step: int) -> None:
         """Writes the row of the ``step``-th epoch of the run."""
@@ -70,7 +70,7 @@ class JsonlLogger:
 
 
 class TensorBoardLogger:
-    """Scalars named ``stage/part/metric`` over the epochs of the run.
+    """Scalars named ``stage/split/metric`` over the epochs of the run.
 
     Args:
         folder: Where the event files go.
@@ -123,11 +123,9 @@ def make_loggers(out: Path | None, tensorboard: bool | None, rows: int) -> list[
     return loggers
 
 
-def _flatten(row: Mapping[str, Any], prefix: str) -> list[tuple[str, float]]:
-    found: list[tuple[str, float]] = []
+def _flatten(row: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
     for key, value in row.items():
         if isinstance(value, Mapping):
-            found += _flatten(value, f"{prefix}/{key}")
+            yield from _flatten(value, f"{prefix}/{key}")
         elif isinstance(value, (int, float)) and key != "epoch":
-            found.append((f"{prefix}/{key}", float(value)))
-    return found
+            yield f"{prefix}/{key}", float(value)

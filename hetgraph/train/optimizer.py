@@ -35,12 +35,16 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
 
 
 def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameters with weight decay, then those that the model exempts; empty groups left out."""
+    """Parameters with weight decay, then those that the model exempts; empty groups left out.
+
+    Whole components of names are compared. Those of node and edge types begin with ``@``, so a
+    type that is called "bias" or "embedding" keeps its weight decay.
+    """
     exempt: tuple[str, ...] = getattr(model, "no_decay", ())
     groups: dict[float, list[Tensor]] = {weight_decay: [], 0.0: []}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            free = any(word in name for word in exempt)
+            free = not set(exempt).isdisjoint(name.split("."))
             groups[0.0 if free else weight_decay].append(parameter)
     return [{"params": given, "weight_decay": decay} for decay, given in groups.items() if given]
 

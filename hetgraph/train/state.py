@@ -1,126 +1,184 @@
-"""All that changes while a model is trained: position, optimiser, best weights, sums."""
+"""The state of a fit as one value: saved as one file, compared as one, put back at one place."""
 
 from __future__ import annotations
 
-import time
-from typing import Any
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
 
+import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
-from hetgraph.methods import Method, Stage
-from hetgraph.train import rng
-from hetgraph.train.config import TrainConfig
-from hetgraph.train.early_stopping import BestWeights, EarlyStopping
-from hetgraph.train.engine import Engine
-from hetgraph.train.optimizer import make_optimizer, trained_parameters
+from hetgraph.errors import FileFormatError
+from hetgraph.train.checkpoint import load_checkpoint, pack, save_checkpoint
+from hetgraph.train.early_stopping import EarlyStopping
 from hetgraph.train.sums import LossSums
 
-__all__ = ["FitState"]
+__all__ = ["FitState", "Phase", "Position", "Selection"]
+
+Phase = Literal["select", "refit"]
+"""Training with validation, and training once more on the training and validation targets."""
 
 
-class FitState:
-    """A training in progress, which can be saved between any two optimiser steps.
+@dataclass(frozen=True)
+class Position:
+    """Where a fit is, between two optimiser steps.
 
-    Attributes:
-        stage: Stages that are over.
+    Args:
+        phase: The running phase.
+        stage: Stages of the phase that are over.
         epoch: Epochs of the running stage that are over.
         batch: Batches of the running epoch that are over.
-        epochs: Epochs that are over, in all stages.
-        best_epoch: Best epoch of the last validated stage.
-        test_history: Scores of the test part at every evaluation, with ``best_on_test``.
+        epochs: Epochs that are over, in all stages of all phases.
+        kept: For each stage of the phase that is over, the epochs behind the weights it kept.
+        stopped: Whether a callback has ended the running stage.
     """
 
-    optimizer: Optimizer
+    phase: Phase = "select"
+    stage: int = 0
+    epoch: int = 0
+    batch: int = 0
+    epochs: int = 0
+    kept: tuple[int, ...] = ()
+    stopped: bool = False
 
-    def __init__(self, model: Method, engine: Engine, config: TrainConfig) -> None:
-        self.model = model
-        self.stage = self.epoch = self.batch = self.epochs = 0
-        self.best_epoch: int | None = None
-        self.test_history: list[dict[str, float]] = []
-        self.sums = LossSums()
-        self._engine = engine
-        self._config = config
-        self._start = time.perf_counter()
-        self._saved: dict[str, Any] | None = None
-        self._generators: dict[str, Tensor] | None = None
-        self._begin()
+    def after_batches(self, count: int) -> Position:
+        """Returns the position ``count`` batches later."""
+        return replace(self, batch=self.batch + count)
 
-    def _begin(self) -> None:
-        self.stopper = EarlyStopping(self._config.patience)
-        self.best = BestWeights()
+    def after_epoch(self) -> Position:
+        """Returns the position at the start of the next epoch."""
+        return replace(self, epoch=self.epoch + 1, batch=0, epochs=self.epochs + 1)
 
-    @property
-    def seconds(self) -> float:
-        """Wall-clock seconds of training, in earlier sessions too."""
-        return time.perf_counter() - self._start
+    def after_stage(self, kept: int) -> Position:
+        """Returns the position at the start of the next stage.
 
-    def begin_stage(self) -> None:
-        """Makes the optimiser of the stage, and continues it if it was loaded."""
-        self._begin()
-        self.parameters = trained_parameters(self.model)
-        self.optimizer = make_optimizer(self.model, self._config)
-        saved, self._saved = self._saved, None
-        if saved is not None:
-            self.optimizer.load_state_dict(saved["optimizer"])
-            self._engine.load_precision_state(saved["precision"])
-            self.stopper.load_state_dict(saved["stopper"])
-            self.sums = LossSums.from_state(saved["sums"], self._engine)
-            self._generators = saved["rng"]
-            if saved["best"] is not None:
-                device = self._engine.device
-                best = {name: value.to(device).clone() for name, value in saved["best"].items()}
-                self.best.tensors = best
+        Args:
+            kept: Epochs behind the weights that the stage ends with.
+        """
+        return Position(
+            phase=self.phase, stage=self.stage + 1, epochs=self.epochs, kept=(*self.kept, kept)
+        )
 
-    def restore_generators(self) -> None:
-        """Puts the random generators where they were when the loaded state was saved."""
-        if self._generators is not None:
-            own = {name: value[self._engine.rank] for name, value in self._generators.items()}
-            rng.restore(own, self._engine.device)
-            self._generators = None
+    def at_refit(self) -> Position:
+        """Returns the position at the start of the second phase."""
+        return Position(phase="refit", epochs=self.epochs)
 
-    def end_epoch(self) -> None:
-        """Moves the position to the next epoch."""
-        self.epoch, self.batch, self.epochs = self.epoch + 1, 0, self.epochs + 1
-        self.sums = LossSums()
 
-    def end_stage(self, stage: Stage) -> None:
-        """Puts the best weights in place and moves the position to the next stage."""
-        self.best.restore(self.model)
-        if stage.validate:
-            self.best_epoch = self.stopper.best_epoch
-        self.stage, self.epoch = self.stage + 1, 0
+@dataclass(frozen=True)
+class Selection:
+    """What the scores have told so far.
 
-    def state_dict(self) -> dict[str, Any]:
-        """Returns everything needed to continue; all processes must call it together.
+    Args:
+        stopping: Early stopping of the running stage.
+        best_epoch: Best epoch of the last validated stage that is over.
+        test_history: Scores of the test split at every evaluation, with ``train.best_on_test``.
+        planned: Epochs of each stage of the refit, once they are known.
+        metrics: Scores of the first phase by split, once a refit has begun.
+    """
+
+    stopping: EarlyStopping = field(default_factory=EarlyStopping)
+    best_epoch: int | None = None
+    test_history: tuple[Mapping[str, float], ...] = ()
+    planned: tuple[int, ...] = ()
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class FitState:
+    """A fit between two optimiser steps: all it takes to go on as if nothing had happened.
+
+    A state that a running fit gives shares memory with it: save it, or compare it, before the
+    next step. One that was loaded is a value of its own, on the CPU.
+
+    Args:
+        made_from: What the fit is made from, by name; a fit of another making is not continued.
+        position: Where it is.
+        selection: What the scores have told.
+        model: Parameters and buffers.
+        optimizer: State of the optimiser of the running stage.
+        precision: State of the gradient scaler; empty without one.
+        best: Weights that validated best in the running stage, if any did.
+        initial: Weights before the first step, if a refit is to start from them.
+        sums: Sums of the loss in the running epoch, over all processes.
+        generators: ``[world, ...]`` states of the random generators of every process.
+        seconds: Wall-clock seconds by phase of the clock; not compared.
+    """
+
+    made_from: Mapping[str, Any]
+    position: Position
+    selection: Selection
+    model: Mapping[str, Tensor]
+    optimizer: Mapping[str, Any]
+    precision: Mapping[str, Any]
+    best: Mapping[str, Tensor] | None
+    initial: Mapping[str, Tensor] | None
+    sums: LossSums
+    generators: Mapping[str, Tensor]
+    seconds: Mapping[str, float] = field(compare=False)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether two fits would go on with the same bits."""
+        if not isinstance(other, FitState):
+            return NotImplemented
+        (tree, tensors), (other_tree, other_tensors) = map(_compared, (self, other))
+        # As text, since a spare number of a generator can be NaN, which equals nothing.
+        return json.dumps(tree) == json.dumps(other_tree) and all(
+            _same_bits(value, other_tensors[name]) for name, value in tensors.items()
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def save(self, path: Path) -> None:
+        """Writes the state to one file, atomically.
 
         Raises:
-            DivergenceError: If the loss of the epoch is not finite, so that weights that are
-                beyond help never replace a good checkpoint.
+            OutputError: If the file cannot be written, for example on a full disk.
         """
-        engine = self._engine
-        self.sums.check(f"before the checkpoint in epoch {self.epoch + 1}")
-        return {
-            "stage": self.stage,
-            "epoch": self.epoch,
-            "batch": self.batch,
-            "epochs": self.epochs,
-            "best_epoch": self.best_epoch,
-            "test_history": self.test_history,
-            "seconds": self.seconds,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "precision": engine.precision_state(),
-            "stopper": self.stopper.state_dict(),
-            "best": self.best.tensors,
-            "sums": self.sums.state(engine),
-            "rng": engine.gather(rng.capture(engine.device)),
-        }
+        save_checkpoint(path, _plain(self))
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues from a saved state; the optimiser follows at the start of the stage."""
-        for name in ("stage", "epoch", "batch", "epochs", "best_epoch", "test_history"):
-            setattr(self, name, state[name])
-        self._start -= state["seconds"]
-        self.model.load_state_dict(state["model"])
-        self._saved = state
+    @classmethod
+    def load(cls, path: Path) -> FitState:
+        """Reads what :meth:`save` wrote.
+
+        Raises:
+            FileFormatError: If the file is truncated, altered or no checkpoint.
+        """
+        values = load_checkpoint(path)
+        try:
+            selection = dict(values["selection"])
+            selection["stopping"] = EarlyStopping(**selection["stopping"])
+            nested = {
+                "position": Position(**values["position"]),
+                "selection": Selection(**selection),
+                "sums": LossSums(**values["sums"]),
+            }
+            return cls(**{**values, **nested})
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileFormatError(
+                f"the checkpoint {path} is damaged ({error}); remove it to start from the "
+                "beginning."
+            ) from error
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """Returns the fields of a state as nested dicts, without copying a tensor."""
+    nested = (Position, Selection, EarlyStopping, LossSums)
+    values = {setting.name: getattr(value, setting.name) for setting in fields(value)}
+    return {
+        name: _plain(item) if isinstance(item, nested) else item for name, item in values.items()
+    }
+
+
+def _compared(state: FitState) -> tuple[Any, dict[str, Tensor]]:
+    ignored = {setting.name for setting in fields(state) if not setting.compare}
+    return pack({name: value for name, value in _plain(state).items() if name not in ignored})
+
+
+def _same_bits(left: Tensor, right: Tensor) -> bool:
+    if (left.dtype, left.shape) != (right.dtype, right.shape):
+        return False
+    pair = (value.cpu().contiguous().reshape(-1).view(torch.uint8) for value in (left, right))
+    return torch.equal(*pair)

@@ -1,9 +1,10 @@
-"""Running means of the loss terms of an epoch, and the watch for values that are not finite."""
+"""Sums of the loss terms of an epoch, and the watch for values that are not finite."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -21,20 +22,29 @@ class DivergenceError(UserError):
     """A loss that became NaN or infinite."""
 
 
+@dataclass(frozen=True, eq=False)
 class LossSums:
-    """Sums of ``term * count`` over the batches of an epoch, kept on the device in float64."""
+    """Sums of ``term * count`` over the batches of an epoch so far.
 
-    def __init__(self) -> None:
-        self.terms: dict[str, Tensor] = {}
-        self.count = 0
+    Args:
+        terms: Scalars by name, float64, on the device.
+        count: Number of samples.
+    """
 
-    def add(self, loss: Loss) -> None:
-        """Counts one batch; waits for no device. A batch without samples has no mean: it adds 0."""
+    terms: Mapping[str, Tensor] = field(default_factory=dict)
+    count: int = 0
+
+    def add(self, loss: Loss) -> LossSums:
+        """Returns the sums with one more batch; waits for no device.
+
+        A batch without samples has no mean: it adds 0.
+        """
+        terms = dict(self.terms)
         for name, term in loss.terms.items():
             value = term.detach().double()
             value = value * loss.count if loss.count else torch.zeros_like(value)
-            self.terms[name] = self.terms[name] + value if name in self.terms else value
-        self.count += loss.count
+            terms[name] = terms[name] + value if name in terms else value
+        return LossSums(terms, self.count + loss.count)
 
     def check(self, where: str) -> None:
         """Raises if a term was not finite in any batch so far: NaN and infinity stay in a sum.
@@ -55,25 +65,24 @@ class LossSums:
 
     def means(self, engine: Engine) -> dict[str, float]:
         """Returns the mean of each term, and of their sum as ``"loss"``, over all processes."""
-        terms, count = self.state(engine).values()
-        means = {name: float(value) / max(count, 1) for name, value in terms.items()}
-        total = sum(means.values())
-        return {"loss": total, **(means if len(means) > 1 else {})}
+        total = self.over_processes(engine)
+        means = {name: float(value) / max(total.count, 1) for name, value in total.terms.items()}
+        return {"loss": sum(means.values()), **(means if len(means) > 1 else {})}
 
-    def state(self, engine: Engine) -> dict[str, Any]:
-        """Returns the sums over all processes, ``{"terms": ..., "count": ...}``."""
+    def over_processes(self, engine: Engine) -> LossSums:
+        """Returns the sums over all processes, the same in each."""
         if engine.world == 1:
-            return {"terms": dict(self.terms), "count": self.count}
+            return self
         names = sorted(self.terms)
         counts = torch.tensor(float(self.count), dtype=torch.float64, device=engine.device)
         total = engine.sum(torch.stack([*(self.terms[name] for name in names), counts]))
-        return {"terms": dict(zip(names, total, strict=False)), "count": int(total[-1])}
+        return LossSums(dict(zip(names, total, strict=False)), int(total[-1]))
 
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any], engine: Engine) -> LossSums:
-        """Continues from :meth:`state`, which the main process then holds for all."""
-        sums = cls()
-        share = 1 if engine.is_main else 0
-        sums.terms = {name: t.to(engine.device) * share for name, t in state["terms"].items()}
-        sums.count = state["count"] * share
-        return sums
+    def of_process(self, engine: Engine) -> LossSums:
+        """Returns what a process goes on from: the main one holds the sums of all.
+
+        The others hold zeros, so that the next sum over processes is right again.
+        """
+        factor = 1 if engine.is_main else 0
+        terms = {name: value.to(engine.device) * factor for name, value in self.terms.items()}
+        return LossSums(terms, self.count * factor)

@@ -1,4 +1,4 @@
-"""Constant: the same number for every node, the floor of every error."""
+"""Constant: the same number for every node, the baseline of every error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Degree: how many edges a node has."""
+"""Degree: the number of edges of a node."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from hetgraph.data.numbering import node_spans
-from hetgraph.nn import ScoreFloor, default_hypergraph, importance_edges
+from hetgraph.methods.baselines import ScoreBaseline, default_hypergraph, importance_edges
 from hetgraph.ops import spmm
 from hetgraph.tasks import Task
 
@@ -20,25 +20,26 @@ class DegreeConfig:
     """Settings of the degree.
 
     Args:
-        undirected: Whether edges that leave a node count, too, or only those that arrive.
+        undirected: Whether outgoing edges count, too, or only incoming ones.
     """
 
     undirected: bool = True
 
 
-class Degree(ScoreFloor):
+class Degree(ScoreBaseline):
     """Scores a node by its number of edges, of all relations together.
 
-    Without edges a node has as many neighbours as there are other members in its hyperedges.
+    In a graph without edges, the other members of a node's hyperedges are counted instead.
 
     Args:
         schema: What the graph is made of.
-        spec: What is to be predicted.
-        config: What is counted.
+        spec: The prediction task.
+        config: The hyper-parameters.
     """
 
     name: ClassVar[str] = "degree"
     Config: ClassVar[type[Any]] = DegreeConfig
+    uses: ClassVar[frozenset[str]] = frozenset()
     citation: ClassVar[str] = "The number of edges of a node."
 
     config: DegreeConfig

@@ -22,33 +22,35 @@ class DiffGraphConfig:
 
     Args:
         metapaths: Views of the target, each a meta-path from it to itself: texts, ``name=text``
-            or registered names. The first is the view to be denoised, the others together are
-            where the diffusion starts. Without any, those of the data set, else the short round
-            trips of the target. In a recommendation the relations between users and items are the
-            views, the one to be predicted first. In a link prediction the relation to be predicted
-            is the first view, the others between the two types and the meta-paths, from either
-            type to itself, come after it.
-        positives: Adds a last view: so many nodes for each, those that the most meta-paths reach.
-        hidden_dim: Width of the representations.
-        num_layers: Layers of propagation in every view.
-        feed: Whether a layer reads the output of the one before as it is (``"raw"``) or scaled to
-            length one (``"unit"``).
-        normalize_features: Whether the features of a node are scaled to the sum one.
-        schedule: ``"nominal"`` is the authors': its noise has a deviation of 0.01 at every step.
-            ``"cosine"`` goes from the signal to pure noise.
-        num_steps: Steps of the diffusion.
+            or registered names. The first is the target view; the diffusion starts from the sum
+            of the others. Empty: the default meta-paths of the data set, else the short round
+            trips of the target. In a recommendation, the views are the relations between users
+            and items instead, the one to predict first. In a link prediction, the first view is
+            the relation to predict, followed by the other relations between the two types and by
+            the meta-paths, from either type to itself.
+        positives: Adds a last view with this many nodes per node: those that most meta-paths
+            reach. ``None`` adds none.
+        hidden_dim: Dim of the representations.
+        num_layers: Propagation layers per view.
+        feed: Whether a layer reads the output of the previous one unchanged (``"raw"``) or scaled
+            to unit length (``"unit"``).
+        normalize_features: Whether the features of each node are scaled to sum 1.
+        schedule: ``"nominal"`` is the authors' schedule, whose noise has a std of 0.01 at every
+            step; ``"cosine"`` goes from no noise to pure noise.
+        num_steps: Number of diffusion steps.
         noise_scale: Factor on the variances of the nominal schedule; with ``weighting: elbo`` it
             scales the diffusion loss more than the noise.
-        weighting: Weight of the diffusion loss by step: the evidence bound's, or one.
-        diffusion_weight: Factor on the diffusion loss.
-        denoiser_dims: Hidden widths of the denoiser.
-        time_dim: Width of the code of a step.
-        denoiser_dropout: Share of the denoiser's input that is dropped in training.
-        fusion: What joins the views: ``"diffusion"``; ``"autoencoder"`` without steps; ``"sum"``
-            of target and others; ``"none"``, the target view alone.
-        sampler: ``"one_step"`` denoises once at step 0, ``"full"`` runs all steps back.
-        output_decay: Recommendation: weight of the squared lengths of the vectors of a batch.
-        memory_budget: Most memory the composition of the meta-paths may take.
+        weighting: Weight of the diffusion loss per step: that of the evidence lower bound
+            (``"elbo"``), or 1 (``"uniform"``).
+        diffusion_weight: Weight of the diffusion loss.
+        denoiser_dims: Hidden dims of the denoiser.
+        time_dim: Dim of the embedding of a step.
+        denoiser_dropout: Dropout probability of the denoiser's input.
+        fusion: How the views are combined: ``"diffusion"``; ``"autoencoder"``, without steps;
+            ``"sum"`` of all views; ``"none"``, the target view alone.
+        sampler: ``"one_step"`` denoises once at step 0; ``"full"`` runs all steps in reverse.
+        output_decay: Weight of the squared lengths of a batch's vectors; for recommendation only.
+        memory_budget: Maximum memory for the composition of the meta-paths.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -80,7 +82,8 @@ class DiffGraphConfig:
                 raise ConfigError(f"model.{name} is {value}, expected at least 1.")
         if not self.denoiser_dims or min(self.denoiser_dims) < 1:
             raise ConfigError(
-                f"model.denoiser_dims is {list(self.denoiser_dims)}, expected one width or more."
+                f"model.denoiser_dims is {list(self.denoiser_dims)}, "
+                "expected at least one dim, each at least 1."
             )
         if not 0 <= self.denoiser_dropout < 1:
             raise ConfigError(
@@ -92,6 +95,6 @@ class DiffGraphConfig:
             )
         if self.schedule == "cosine" and self.weighting == "elbo":
             raise ConfigError(
-                "model.weighting elbo with the cosine schedule weighs the first steps thousands "
-                "of times the others; give --set model.weighting=uniform."
+                "model.weighting=elbo with model.schedule=cosine gives the first steps thousands "
+                "of times the weight of the others; use --set model.weighting=uniform."
             )

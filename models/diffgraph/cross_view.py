@@ -1,4 +1,4 @@
-"""From the auxiliary views of a node to its target view, by diffusion or without it."""
+"""From the auxiliary views of a node to its target view, with or without diffusion."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from hetgraph.models.diffgraph.denoiser import Autoencoder, Denoiser
 from hetgraph.models.diffgraph.diffusion import NoiseSchedule
 from hetgraph.models.diffgraph.encoder import SLOPE
 
-__all__ = ["CrossView", "CrossViews", "make_schedule", "share_rows", "view_shares"]
+__all__ = ["CrossView", "CrossViews", "fraction_rows", "make_schedule", "view_fractions"]
 
 _FIRST = 1e-4
-"""The authors overwrite the first variance by it, which fixes the noise of all steps."""
+"""The official implementation overwrites the first variance, which fixes all noise levels."""
 
 
 def make_schedule(config: DiffGraphConfig) -> NoiseSchedule:
@@ -28,10 +28,10 @@ def make_schedule(config: DiffGraphConfig) -> NoiseSchedule:
 
 
 class CrossView(nn.Module):
-    """What a node's auxiliary representation says about its target representation.
+    """Generates a node's target representation from its auxiliary representation.
 
     Args:
-        config: ``fusion``, the schedule and the widths.
+        config: ``fusion``, the schedule and the dims.
     """
 
     def __init__(self, config: DiffGraphConfig) -> None:
@@ -46,16 +46,16 @@ class CrossView(nn.Module):
             self.denoise = Autoencoder(dim, hidden)
 
     def forward(self, target: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns what to add to the target in training, and the error of each row.
+        """Returns what is added to the target in training, and the error of each row.
 
-        Gradients reach both views. Each row gets a step and noise of its own.
+        Gradients reach both views. Each row has its own step and noise.
 
         Args:
-            target: ``[num_rows, dim]``.
-            source: ``[num_rows, dim]``.
+            target: ``[num_rows, dim]`` vectors by the target view.
+            source: ``[num_rows, dim]`` sums over the auxiliary views.
 
         Returns:
-            ``[num_rows, dim]`` and ``[num_rows]``, weighted by step.
+            ``[num_rows, dim]``, and ``[num_rows]`` errors, weighted by step.
         """
         if isinstance(self.denoise, Denoiser):
             step = torch.randint(self.schedule.num_steps, (len(source),), device=source.device)
@@ -71,7 +71,7 @@ class CrossView(nn.Module):
         return made, (target - made).square().mean(dim=1)
 
     def generate(self, source: Tensor) -> Tensor:
-        """Returns what to add to the target when the model is used, ``[num_rows, dim]``."""
+        """Returns what is added to the target at inference, ``[num_rows, dim]``."""
         if self.denoise is None:
             shown = self.config.fusion == "sum"
             return F.leaky_relu(source, SLOPE) if shown else torch.zeros_like(source)
@@ -86,10 +86,10 @@ class CrossView(nn.Module):
 
 
 class CrossViews(nn.ModuleList):
-    """A :class:`CrossView` for each of several groups of nodes, which follow each other.
+    """One :class:`CrossView` per group of nodes; the rows of a group are contiguous.
 
     Args:
-        config: As for one.
+        config: See :class:`CrossView`.
         num_groups: Number of groups.
     """
 
@@ -99,38 +99,38 @@ class CrossViews(nn.ModuleList):
     def forward(
         self, target: Tensor, source: Tensor, sizes: Sequence[int]
     ) -> tuple[Tensor, Tensor]:
-        """Returns what to add to the target in training, and the error of each row.
+        """Returns what is added to the target in training, and the error of each row.
 
         Args:
-            target: ``[num_rows, dim]``.
-            source: ``[num_rows, dim]``.
-            sizes: Rows of each group.
+            target: ``[num_rows, dim]`` vectors by the target view.
+            source: ``[num_rows, dim]`` sums over the auxiliary views.
+            sizes: Number of rows of each group.
         """
-        own, other = (one.split_with_sizes(list(sizes)) for one in (target, source))
-        parts = [one(a, b) for one, a, b in zip(self, own, other, strict=True)]
-        made, error = zip(*parts, strict=True)
+        targets, sources = (rows.split_with_sizes(list(sizes)) for rows in (target, source))
+        groups = [view(*rows) for view, *rows in zip(self, targets, sources, strict=True)]
+        made, error = zip(*groups, strict=True)
         return torch.cat(made), torch.cat(error)
 
     def generate(self, source: Tensor, sizes: Sequence[int]) -> Tensor:
-        """Returns what to add to the target when the model is used, ``[num_rows, dim]``."""
+        """Returns what is added to the target at inference, ``[num_rows, dim]``."""
         made = []
-        for one, part in zip(self, source.split_with_sizes(list(sizes)), strict=True):
-            assert isinstance(one, CrossView)
-            made.append(one.generate(part))
+        for view, rows in zip(self, source.split_with_sizes(list(sizes)), strict=True):
+            assert isinstance(view, CrossView)
+            made.append(view.generate(rows))
         return torch.cat(made)
 
 
-def view_shares(encoded: Sequence[Tensor], made: Tensor | None) -> Tensor:
-    """Returns the share of each view in the length of a node's vector, ``[num_nodes, num_views]``.
+def view_fractions(encoded: Sequence[Tensor], made: Tensor | None) -> Tensor:
+    """Returns the fraction of each view in the length of a vector, ``[num_nodes, num_views]``.
 
-    The first view stands for itself. What was generated is shared out among the other views by the
-    lengths of what they encode. The shares of a node add up to one.
+    The length of the generated vector is divided among the auxiliary views in proportion to the
+    lengths of their vectors. The fractions of a node add up to 1.
 
     Args:
-        encoded: ``[num_nodes, dim]`` by each view.
-        made: ``[num_nodes, dim]`` what was generated; ``None`` with one view.
+        encoded: ``[num_nodes, dim]`` vectors by each view, the target view first.
+        made: ``[num_nodes, dim]`` generated vectors; ``None`` if there is only one view.
     """
-    lengths = torch.stack([one.norm(dim=1) for one in encoded], dim=1)
+    lengths = torch.stack([vectors.norm(dim=1) for vectors in encoded], dim=1)
     if made is None:
         return torch.ones_like(lengths)
     added = made.norm(dim=1)
@@ -139,25 +139,25 @@ def view_shares(encoded: Sequence[Tensor], made: Tensor | None) -> Tensor:
     return torch.cat([(lengths[:, 0] / total)[:, None], others * (added / total)[:, None]], dim=1)
 
 
-def share_rows(
+def fraction_rows(
     node_type: str,
     views: Sequence[str],
-    shares: Tensor,
+    fractions: Tensor,
     *,
     source: str,
     label: int | None = None,
 ) -> list[RelevanceRow]:
-    """Returns the mean and the deviation over nodes of the share of each view.
+    """Returns mean and std over nodes of the fraction of each view.
 
     Args:
         node_type: Type of the nodes.
         views: Names of the views.
-        shares: ``[num_nodes, num_views]``, at least one node.
-        source: Type that the views lead to.
-        label: Class of the nodes, if they are those of one.
+        fractions: ``[num_nodes, num_views]``, of at least one node.
+        source: Node type that the views lead to.
+        label: Class of the nodes; ``None`` for nodes of all classes.
     """
-    means, spreads = shares.mean(0).tolist(), shares.std(0, correction=0).tolist()
+    means, stds = fractions.mean(0).tolist(), fractions.std(0, correction=0).tolist()
     return [
         RelevanceRow(node_type, view, 0, mean, std, label=label, source=source)
-        for view, mean, std in zip(views, means, spreads, strict=True)
+        for view, mean, std in zip(views, means, stds, strict=True)
     ]

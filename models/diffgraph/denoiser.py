@@ -1,4 +1,4 @@
-"""The network that takes the noise away, and the autoencoder it is compared with."""
+"""The denoising network, and the autoencoder that it is compared with."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ __all__ = ["Autoencoder", "Denoiser", "time_code"]
 def time_code(step: Tensor, dim: int) -> Tensor:
     """Returns ``[num_rows, dim]`` cosines, then sines, of the step at falling frequencies.
 
-    The frequencies are ``10^(-4 k / n)`` for ``k`` below ``n``, the half of ``dim``; an odd width
-    ends with a zero.
+    The frequencies are ``10^(-4 k / n)`` for ``k`` from 0 to ``n - 1``, with ``n = dim // 2``; if
+    ``dim`` is odd, the last column is zero.
 
     Args:
         step: ``[num_rows]`` int64.
-        dim: Width.
+        dim: Number of columns.
+
+    Source: Vaswani et al., Attention is all you need, NeurIPS 2017, section 3.5.
     """
     half = dim // 2
     power = torch.arange(half, dtype=torch.float32, device=step.device) / max(half, 1)
@@ -34,15 +36,15 @@ def time_code(step: Tensor, dim: int) -> Tensor:
 
 
 class Denoiser(nn.Module):
-    """Estimates clean vectors from noisy ones and the number of noisy steps.
+    """Estimates clean vectors from noisy ones and their diffusion step.
 
-    Vectors are scaled to length one first, so only their direction counts. Every row is on its own.
+    Vectors are scaled to unit length first, so only their direction matters. Rows are independent.
 
     Args:
-        dim: Width of the vectors.
-        hidden_dims: Widths ``h_1 .. h_m``: the layers go through ``h_m .. h_1`` and back.
-        time_dim: Width of the code of a step.
-        dropout: Share of the scaled vectors' values that are dropped.
+        dim: Dim of the vectors.
+        hidden_dims: Hidden dims ``h_1 .. h_m``; the layers have dims ``h_m .. h_1 .. h_m``.
+        time_dim: Dim of the embedding of a step.
+        dropout: Dropout probability of the scaled vectors.
     """
 
     def __init__(
@@ -56,11 +58,11 @@ class Denoiser(nn.Module):
         _initialise(self)
 
     def forward(self, x: Tensor, step: Tensor) -> Tensor:
-        """Returns ``[num_rows, dim]``.
+        """Returns the ``[num_rows, dim]`` estimates.
 
         Args:
-            x: ``[num_rows, dim]``.
-            step: ``[num_rows]`` int64 from 0.
+            x: ``[num_rows, dim]`` noisy vectors.
+            step: ``[num_rows]`` int64, counted from 0.
         """
         code = self.time(time_code(step, self.time_dim).to(x.dtype))
         unit = self.dropout(unit_rows(x))
@@ -69,12 +71,12 @@ class Denoiser(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """The same layers without a step: values are masked instead of noised, also in evaluation.
+    """The same layers without a step: values are masked instead of noised, also at inference.
 
     Args:
-        dim: Width of the vectors.
-        hidden_dims: As for :class:`Denoiser`.
-        kept: Share of values that are kept; they are not scaled up.
+        dim: Dim of the vectors.
+        hidden_dims: See :class:`Denoiser`.
+        kept: Fraction of values that are kept; they are not scaled up.
     """
 
     def __init__(self, dim: int, hidden_dims: Sequence[int], kept: float = 0.8) -> None:
@@ -84,7 +86,7 @@ class Autoencoder(nn.Module):
         _initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns ``[num_rows, dim]``; in evaluation the mask is the same at every call."""
+        """Returns ``[num_rows, dim]``; in evaluation mode the mask is the same in every call."""
         unit = unit_rows(x)
         generator = None if self.training else torch.Generator(x.device).manual_seed(0)
         drawn = torch.rand(unit.shape, generator=generator, device=x.device)
@@ -93,17 +95,17 @@ class Autoencoder(nn.Module):
 
 
 def _stack(in_dim: int, hidden_dims: Sequence[int], out_dim: int) -> nn.Sequential:
-    """``in, h_m, .., h_1, .., h_m, out`` with tanh between the layers."""
-    widths = [in_dim, *reversed(hidden_dims), *hidden_dims[1:], out_dim]
+    """Returns layers of dims ``in, h_m, .., h_1, .., h_m, out`` with tanh between them."""
+    dims = [in_dim, *reversed(hidden_dims), *hidden_dims[1:], out_dim]
     layers: list[nn.Module] = []
-    for before, after in pairwise(widths):
+    for before, after in pairwise(dims):
         layers += [nn.Linear(before, after), nn.Tanh()]
     return nn.Sequential(*layers[:-1])
 
 
 def _initialise(module: nn.Module) -> None:
-    """Normal weights of variance ``2 / (fan_in + fan_out)``, biases of deviation 0.001."""
-    for one in module.modules():
-        if isinstance(one, nn.Linear):
-            nn.init.xavier_normal_(one.weight)
-            nn.init.normal_(one.bias, std=1e-3)
+    """Draws normal weights of variance ``2 / (fan_in + fan_out)`` and biases of std 0.001."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.xavier_normal_(layer.weight)
+            nn.init.normal_(layer.bias, std=1e-3)

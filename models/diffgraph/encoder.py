@@ -15,7 +15,7 @@ from hetgraph.nn.propagator import Propagator
 __all__ = ["SLOPE", "Feed", "encode_view"]
 
 Feed = Literal["raw", "unit"]
-"""What the next layer reads: the output itself, or scaled to length one."""
+"""Input of the next layer: the output unchanged, or scaled to unit length."""
 
 SLOPE = 0.5
 _EPS = 1e-12
@@ -32,17 +32,17 @@ def encode_view(
     """Returns ``x + sum_l unit(z_l)`` with ``z_l = leaky_relu(P z_(l-1))``.
 
     Nodes without neighbours keep their ``x``. O(num_layers * entries * dim); the last layer is
-    made for the wanted rows alone. Everything but the products works in place where it can and
-    keeps one ``[num_nodes, dim]`` tensor a layer for the backward pass: on Retail Rocket these
-    passes over memory take longer than the products.
+    computed only for the requested rows. Everything except the products works in place where
+    possible and keeps one ``[num_nodes, dim]`` tensor per layer for the backward pass: on Retail
+    Rocket, this memory traffic takes longer than the products.
 
     Args:
         propagator: Matrix of the view.
         x: ``[num_nodes, dim]``.
         num_layers: Number of layers.
-        feed: What the next layer reads.
-        rows: ``[num_rows]`` int64 nodes that are wanted; ``None`` for all.
-        first: ``P x``, where it is known already.
+        feed: Input of the next layer.
+        rows: ``[num_rows]`` int64 requested nodes; ``None`` for all.
+        first: ``P x``, if it is already known.
     """
     with torch.autocast(x.device.type, enabled=False):
         wide = x if x.dtype == torch.float64 else x.float()
@@ -94,7 +94,7 @@ class _Layers(Function):
         num_layers = len(ctx.views)
         num_nodes = ctx.views[0].num_cols
         outputs, inverses = saved[:num_layers], saved[num_layers:]
-        carried = grad  # by the input of the layer after
+        carried = grad  # with respect to the input of the layer above
         for layer in reversed(range(num_layers)):
             z, inverse = outputs[layer], inverses[layer]
             if layer == num_layers - 1:
@@ -103,7 +103,8 @@ class _Layers(Function):
                 by_z = _unit_back(_add_rows(carried, grad, rows), z, inverse)
             else:
                 by_z = _add_rows(carried, _unit_back(grad, _rows(z, rows), inverse), rows)
-            by_z = torch.ops.aten.leaky_relu_backward(by_z, z, SLOPE, True)  # z has mixed's signs
+            # True: z is the output, which has the signs of the input.
+            by_z = torch.ops.aten.leaky_relu_backward(by_z, z, SLOPE, True)
             if layer == 0 and ctx.known:
                 break
             carried = ctx.views[layer].back(by_z)
@@ -120,18 +121,18 @@ def _rows(x: Tensor, rows: Tensor | None, *, copy: bool = False) -> Tensor:
     return x.clone() if copy else x
 
 
-def _add_rows(x: Tensor, part: Tensor, rows: Tensor | None) -> Tensor:
-    """Adds ``part`` to all rows of ``x`` or some, in place."""
-    return x.add_(part) if rows is None else x.index_add_(0, rows, part)
+def _add_rows(x: Tensor, added: Tensor, rows: Tensor | None) -> Tensor:
+    """Adds ``added`` to all rows of ``x``, or to the given ones, in place."""
+    return x.add_(added) if rows is None else x.index_add_(0, rows, added)
 
 
 def _inverse_lengths(x: Tensor) -> Tensor:
-    """``[num_rows, 1]``; nothing where the length is none."""
+    """Returns ``[num_rows, 1]`` inverse lengths; 0 for rows of length 0."""
     length = x.norm(dim=1, keepdim=True)
     return torch.where(length > _EPS, length.reciprocal(), 0.0)
 
 
 def _unit_back(grad: Tensor, z: Tensor, inverse: Tensor) -> Tensor:
-    """From the gradient by ``z * inverse`` to that by ``z``: ``(I - unit unit^T) / length``."""
+    """Gradient of ``z`` from that of ``z * inverse``: times ``(I - unit unit^T) / length``."""
     along = torch.linalg.vecdot(grad, z).unsqueeze(1) * inverse.pow(3)
     return (grad * inverse).addcmul_(z, along, value=-1)

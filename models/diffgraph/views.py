@@ -1,4 +1,4 @@
-"""The views of the target nodes: meta-paths, and the nodes that most of them reach."""
+"""Views of the target nodes: meta-paths, and the nodes that most meta-paths reach."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from hetgraph.tasks import Task
 __all__ = ["POSITIVES", "View", "joint_pattern", "make_views", "positive_graph", "sum_to_one"]
 
 POSITIVES = "(positives)"
+"""Name of the view of the nodes that most meta-paths reach."""
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A view and, where it saves time, its first product.
+    """A view, and its first product where this saves time.
 
-    With features ``X`` and a map ``X W + b`` of them, ``P (X W + b) = (P X) W + (P 1) b``: with
-    few features that is far less than a product with a well-filled ``P``. On DBLP, 334 features
-    against 5 M entries among 4,057 nodes, a twelfth.
+    With features ``X`` and a map ``X W + b`` of them, ``P (X W + b) = (P X) W + (P 1) b``. If there
+    are few features, the right-hand side costs far less than a product with a dense ``P``: a
+    twelfth on DBLP, with 334 features and 5 M entries among 4,057 nodes.
 
     Args:
         propagator: ``P``.
@@ -42,9 +43,9 @@ class View:
 
     @classmethod
     def of(cls, propagator: Propagator, features: Features | None) -> View:
-        """Makes the first product if it pays."""
+        """Returns a view with its first product if that saves time."""
         if not isinstance(features, CSR):
-            return cls(propagator)  # dense features and codes are read in every step as they are
+            return cls(propagator)  # dense features and codes are read in every step
         num_nodes, dim = features.shape
         if num_nodes * dim >= propagator.cost:
             return cls(propagator)
@@ -52,7 +53,7 @@ class View:
         return cls(propagator, propagator(features.to_dense(torch.float32)), propagator(ones))
 
     def first(self, encoder: TypeEncoder) -> Tensor | None:
-        """Returns ``P x`` for the encoded features ``x``, if the product is there."""
+        """Returns ``P x`` for the encoded features ``x``; ``None`` without the product."""
         if self.product is None or self.mass is None:
             return None
         mapped = self.product @ encoder.weight
@@ -60,8 +61,9 @@ class View:
 
     def to(self, device: torch.device | str) -> View:
         """Returns it on ``device``."""
-        moved = (None if one is None else one.to(device) for one in (self.product, self.mass))
-        return View(self.propagator.to(device), *moved)
+        product = None if self.product is None else self.product.to(device)
+        mass = None if self.mass is None else self.mass.to(device)
+        return View(self.propagator.to(device), product, mass)
 
 
 def make_views(
@@ -75,35 +77,38 @@ def make_views(
     """Returns the view of every meta-path, then that of the positives.
 
     Args:
-        task: Its graph.
+        task: Its graph and target are read.
         requests: The meta-paths.
-        features: What the nodes have, as the model reads it.
-        positives: Nodes to keep for each; ``None`` makes no such view.
-        memory_budget: Most memory of the composition.
-        generator: Draws among equal positives.
+        features: Features of the target, as the model reads them.
+        positives: Number of positives per node; ``None`` adds no view of positives.
+        memory_budget: Maximum memory for the composition of the meta-paths.
+        generator: Breaks ties among positives.
     """
-    found = metapath_relations(task, requests, memory_budget=memory_budget)
-    patterns: list[CSR] = list(found.values())
+    composed = metapath_relations(
+        task.graph, task.dataset_name, task.spec.ends, requests, memory_budget=memory_budget
+    )
+    patterns: list[CSR] = list(composed.values())
     if positives is not None:
-        # A node is sent to those it chose, as in the authors' program; the graph is not symmetric.
+        # Messages go from a node to its positives, as in the official implementation; the graph
+        # is not symmetric.
         patterns.append(positive_graph(patterns, positives, generator).transpose)
-    return [View.of(make_propagator(one), features) for one in patterns]
+    return [View.of(make_propagator(pattern), features) for pattern in patterns]
 
 
 def positive_graph(patterns: list[CSR], count: int, generator: torch.Generator) -> CSR:
-    """Returns for each node the ``count`` nodes that the most of the given relations lead to.
+    """Returns for each node the ``count`` nodes that most of the given relations lead to.
 
-    Equals are drawn at random: by id they would crowd on the same few nodes. A node may choose
-    itself. O(entries log entries).
+    Ties are broken at random: broken by id, the same few nodes would be chosen by many. A node may
+    be its own positive. O(entries log entries).
 
     Args:
-        patterns: ``[num_nodes, num_nodes]`` each; values of their entries do not count.
-        count: Entries of a row, at most.
-        generator: Draws among equals.
+        patterns: ``[num_nodes, num_nodes]`` each; values of the entries are ignored.
+        count: Maximum number of entries per row.
+        generator: Breaks ties.
 
     Source: HeCo (Wang et al., KDD 2021), positive samples.
     """
-    total = sum(_ones(one) for one in patterns)
+    total = sum(_ones(pattern) for pattern in patterns)
     total.sort_indices()
     rows = np.repeat(np.arange(total.shape[0]), np.diff(total.indptr))
     lot = torch.rand(len(rows), generator=generator, dtype=torch.float64).numpy()
@@ -115,20 +120,20 @@ def positive_graph(patterns: list[CSR], count: int, generator: torch.Generator) 
     )
 
 
-def joint_pattern(parts: Mapping[tuple[str, str], Relation], sizes: Mapping[str, int]) -> CSR:
+def joint_pattern(relations: Mapping[tuple[str, str], Relation], sizes: Mapping[str, int]) -> CSR:
     """Returns relations as one undirected graph over all nodes of their types.
 
     Args:
-        parts: Relations by source and destination type.
-        sizes: Nodes by type; they are numbered one type after the other.
+        relations: Relations by source and destination type.
+        sizes: Number of nodes by type; nodes are numbered type by type.
 
     Returns:
-        ``[num_nodes, num_nodes]`` pattern, each pair in both directions and once.
+        ``[num_nodes, num_nodes]`` pattern with each pair once in both directions.
     """
     ends = list(accumulate(sizes.values()))
     start = dict(zip(sizes, [0, *ends], strict=False))
     rows, cols = [], []
-    for (src, dst), relation in parts.items():
+    for (src, dst), relation in relations.items():
         tail, head = relation.edges()
         rows += [tail + start[src], head + start[dst]]
         cols += [head + start[dst], tail + start[src]]
@@ -136,6 +141,7 @@ def joint_pattern(parts: Mapping[tuple[str, str], Relation], sizes: Mapping[str,
 
 
 def _ones(pattern: CSR) -> sp.csr_array:
+    """Returns a matrix of ones at the entries; parallel entries count once."""
     data = np.ones(pattern.nnz, dtype=np.int32)
     matrix = sp.csr_array((data, pattern.indices.numpy(), pattern.indptr.numpy()), pattern.shape)
     matrix.sum_duplicates()
@@ -144,7 +150,7 @@ def _ones(pattern: CSR) -> sp.csr_array:
 
 
 def sum_to_one(features: Features | None) -> Features | None:
-    """Scales the features of each node; codes and types without features stay as they are."""
+    """Scales the features of each node to sum 1; codes and missing features are unchanged."""
     if isinstance(features, CSR):
         return features.normalized("row")
     if isinstance(features, Tensor) and features.dim() == 2:

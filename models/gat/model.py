@@ -12,15 +12,8 @@ from torch import Tensor, nn
 
 from hetgraph.data import Schema
 from hetgraph.errors import ConfigError
-from hetgraph.nn import (
-    Dropout,
-    FeatureEncoder,
-    GraphInputs,
-    JointGraph,
-    JointInputs,
-    JointModel,
-    layer_plans,
-)
+from hetgraph.methods import JointEncoder, JointInputs
+from hetgraph.nn import Dropout, FeatureEncoder, JointGraph, layer_plans
 from hetgraph.ops import dropout, edge_attention, pair_sum, segment_softmax, spmm
 from hetgraph.tasks import TaskSpec
 
@@ -32,11 +25,11 @@ class GATConfig:
     """Settings of GAT.
 
     Args:
-        hidden_dim: Width of the encoded features and of a head.
+        hidden_dim: Dimension of the encoded features and of a head.
         num_heads: Number of heads.
         num_layers: Number of layers.
-        dropout: Share of the inputs of a layer that are dropped.
-        attention_dropout: Share of the attention weights that are dropped.
+        dropout: Fraction of the inputs of a layer that are dropped.
+        attention_dropout: Fraction of the attention weights that are dropped.
         negative_slope: Of the leaky ReLU on the scores.
 
     Raises:
@@ -65,8 +58,8 @@ class GATLayer(nn.Module):
     """``out_i = sum_j softmax_j(leaky_relu(<a, W x_i> + <b, W x_j>)) W x_j``, by head.
 
     Args:
-        in_dim: Width of the inputs.
-        config: Heads, their width and the rates.
+        in_dim: Dimension of the inputs.
+        config: Heads, their dim and the rates.
     """
 
     def __init__(self, in_dim: int, config: GATConfig) -> None:
@@ -103,22 +96,22 @@ class GATLayer(nn.Module):
         return out.flatten(1) + self.bias
 
 
-class GAT(JointModel):
+class GAT(JointEncoder):
     """Attends to all neighbours at once; relations do not count.
 
     Args:
         schema: What the graph is made of.
-        spec: What is to be predicted.
+        spec: ``spec.ends`` are the types whose vectors are asked for.
         config: The hyper-parameters.
     """
 
     name: ClassVar[str] = "gat"
     Config: ClassVar[type[Any]] = GATConfig
+    uses: ClassVar[frozenset[str]] = frozenset({"features"})
     citation: ClassVar[str] = (
         "Velickovic, Cucurull, Casanova, Romero, Lio, Bengio. Graph Attention Networks. "
         "ICLR 2018. arXiv:1710.10903"
     )
-    tasks: ClassVar[tuple[str, ...]] = ("node-classification", "node-importance")
     search_space: ClassVar[Mapping[str, Any]] = {
         "hidden_dim": [8, 16, 32],
         "num_heads": [4, 8],
@@ -130,21 +123,19 @@ class GAT(JointModel):
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: GATConfig) -> None:
         super().__init__(schema, spec, config)
-        self.plan = layer_plans(schema, spec.target, config.num_layers)[0]
-        self.features = FeatureEncoder(schema, spec, self.plan.inputs, config.hidden_dim)
-        width = config.num_heads * config.hidden_dim
+        self.plan = layer_plans(schema, spec.ends, config.num_layers)[0]
+        self.features = FeatureEncoder(schema, spec.num_nodes, self.plan.inputs, config.hidden_dim)
+        dim = config.num_heads * config.hidden_dim
         self.layers = nn.ModuleList(
-            GATLayer(config.hidden_dim if layer == 0 else width, config)
+            GATLayer(config.hidden_dim if layer == 0 else dim, config)
             for layer in range(config.num_layers)
         )
         self.drop = Dropout(config.dropout)
-        self.make_head(width)
+        self.dim = dim
 
-    def encode(self, inputs: GraphInputs) -> Tensor:
-        """Returns the last layer, ``[num_target_nodes, num_heads * hidden_dim]``."""
-        assert isinstance(inputs, JointInputs)  # what prepare() returned
+    def vectors(self, inputs: JointInputs) -> dict[str, Tensor]:
+        """Returns the last layer by type, ``[num_nodes, num_heads * hidden_dim]``."""
         x = F.elu(self.joined(inputs))
         for layer in self.layers:
             x = F.elu(layer(x, inputs.joint))
-        kept: Tensor = self.drop(x[inputs.joint.spans[self.spec.target]])
-        return kept
+        return {name: self.drop(rows) for name, rows in self.by_type(x, inputs).items()}

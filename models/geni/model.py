@@ -12,15 +12,8 @@ from torch import Tensor, nn
 
 from hetgraph.data import Schema
 from hetgraph.errors import ConfigError
-from hetgraph.nn import (
-    Dropout,
-    FeatureEncoder,
-    GraphInputs,
-    JointGraph,
-    JointInputs,
-    JointModel,
-    layer_plans,
-)
+from hetgraph.methods import Batch, JointEncoder, JointInputs, seed_rows
+from hetgraph.nn import Dropout, FeatureEncoder, JointGraph, layer_plans
 from hetgraph.ops import edge_attention, spmm
 from hetgraph.tasks import TaskSpec
 
@@ -35,11 +28,11 @@ class GENIConfig:
     """Settings of GENI.
 
     Args:
-        hidden_dim: Width of the scoring networks.
-        num_heads: Scores a node.
+        hidden_dim: Dimension of the scoring networks.
+        num_heads: Scores per node.
         num_layers: Steps that the scores are passed on.
-        type_dim: Width of the vector of a relation.
-        dropout: Share of the scoring networks' hidden values that are dropped.
+        type_dim: Dimension of the vector of a relation.
+        dropout: Fraction of the scoring networks' hidden values that are dropped.
         negative_slope: Of the leaky ReLU on the attention.
         centrality: Whether scores are scaled by a learned map of the logarithm of the degree.
 
@@ -70,8 +63,8 @@ class ScoreAggregation(nn.Module):
     node is its own neighbour, by a relation of its own.
 
     Args:
-        num_heads: Scores a node.
-        type_dim: Width of a relation's vector.
+        num_heads: Scores per node.
+        type_dim: Dimension of a relation's vector.
         negative_slope: Of the leaky ReLU.
     """
 
@@ -104,7 +97,7 @@ class ScoreAggregation(nn.Module):
         ).squeeze(2)
 
 
-class GENI(JointModel):
+class GENI(JointEncoder):
     """Estimates importance by scores that travel the graph, instead of vectors.
 
     Relations share one vector each over all layers. The last step scales a node's score by how
@@ -112,17 +105,24 @@ class GENI(JointModel):
 
     Args:
         schema: What the graph is made of.
-        spec: What is to be predicted.
+        spec: ``spec.target`` is the type whose scores are asked for.
         config: The hyper-parameters.
     """
 
     name: ClassVar[str] = "geni"
     Config: ClassVar[type[Any]] = GENIConfig
+    uses: ClassVar[frozenset[str]] = frozenset({"features"})
     citation: ClassVar[str] = (
         "Park, Kan, Dong, Zhao, Faloutsos. Estimating Node Importance in Knowledge Graphs Using "
         "Graph Neural Networks. KDD 2019. arXiv:1905.08865"
     )
-    tasks: ClassVar[tuple[str, ...]] = ("node-importance",)
+    unfit: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        (
+            *("node-classification", "few-shot", "link-prediction", "recommendation"),
+            *("edge-classification", "edge-regression"),
+        ),
+        "it passes one score per node along the edges, not vectors.",
+    )
     search_space: ClassVar[Mapping[str, Any]] = {
         "hidden_dim": [16, 32, 48, 64],
         "num_heads": [1, 2, 4],
@@ -136,8 +136,8 @@ class GENI(JointModel):
         super().__init__(schema, spec, config)
         heads = config.num_heads
         self.plan = layer_plans(schema, spec.target, config.num_layers)[0]
-        wide = heads * config.hidden_dim
-        self.features = FeatureEncoder(schema, spec, self.plan.inputs, wide)
+        dim = heads * config.hidden_dim
+        self.features = FeatureEncoder(schema, spec.num_nodes, self.plan.inputs, dim)
         self.drop = Dropout(config.dropout)
         self.score_weight = nn.Parameter(torch.empty(heads, config.hidden_dim))
         self.score_bias = nn.Parameter(torch.zeros(heads))
@@ -147,14 +147,21 @@ class GENI(JointModel):
             ScoreAggregation(heads, config.type_dim, config.negative_slope)
             for _ in range(config.num_layers)
         )
-        self.embed_dim = heads
+        self.dim, self.makes_outputs = 1, True
         if config.centrality:
             self.scale = nn.Parameter(torch.ones(heads))
             self.shift = nn.Parameter(torch.zeros(heads))
 
-    def encode(self, inputs: GraphInputs) -> Tensor:
+    def vectors(self, inputs: JointInputs) -> dict[str, Tensor]:
+        """Returns the ``[num_target_nodes, 1]`` mean of the scores of the heads."""
+        return {self.spec.target: self.scores(inputs).mean(1, keepdim=True)}
+
+    def represent(self, batch: Batch) -> dict[str, Tensor]:
+        """Returns the scores by head."""
+        return seed_rows({self.spec.target: self.scores(batch.inputs)}, batch.seeds)
+
+    def scores(self, inputs: JointInputs) -> Tensor:
         """Returns the scores by head, ``[num_target_nodes, num_heads]``."""
-        assert isinstance(inputs, JointInputs)  # what prepare() returned
         graph, heads = inputs.joint, self.config.num_heads
         hidden = F.relu(self.drop(self.joined(inputs)).view(-1, heads, self.config.hidden_dim))
         score = (hidden * self.score_weight).sum(2) + self.score_bias
@@ -167,7 +174,3 @@ class GENI(JointModel):
             central = (degree + _SHIFT).log().unsqueeze(1)
             score = score * (central * self.scale + self.shift)
         return score[graph.spans[self.spec.target]]
-
-    def logits(self, inputs: GraphInputs, rows: Tensor) -> Tensor:
-        """Returns the ``[len(rows), 1]`` mean of the heads."""
-        return self.encode(inputs)[rows].mean(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""GPH²: frozen experts of single graphs, fused class by class from a few labels."""
+"""GPH²: frozen experts of single graphs, fused per class from a few labels."""
 
 from __future__ import annotations
 

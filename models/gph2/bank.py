@@ -1,4 +1,4 @@
-"""The expert of a graph: taken from the cache folder, or trained once and kept there."""
+"""The expert of a graph: read from the cache folder, or trained once and stored there."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _VERSION = 1  # raise it when experts of the same settings change
 def get_expert(
     dataset: Dataset, config: ExpertConfig, *, progress: bool = True
 ) -> tuple[ExpertCard, dict[str, Tensor]]:
-    """Returns the card and the encoder of a graph's expert, and trains it if there is none.
+    """Returns the card and the encoder of a graph's expert; trains it if there is none.
 
-    Labels are not read; they only tell which type of nodes is represented.
+    Labels are not read; they only determine the node type that is represented.
 
     Args:
         dataset: The graph.
@@ -37,10 +37,10 @@ def get_expert(
         progress: Whether to show progress on stderr.
 
     Raises:
-        DataError: If the data set does not tell which type of nodes is its target.
+        DataError: If the data set has no node labels, which determine the target type.
     """
     if dataset.labels is None:
-        raise DataError(f"{dataset.name} has no node labels, which would tell its target type.")
+        raise DataError(f"{dataset.name} has no node labels, which determine its target type.")
     target = dataset.labels.node_type
     schema = dataset.graph.schema
     if not config.metapaths:
@@ -64,14 +64,14 @@ def _train(
         model = ExpertTraining(dataset.graph.schema, task.spec, config)
         if config.epochs:
             trainer = Trainer(_train_config(config), seeds=seeds, progress=progress)
-            result = trainer.fit(model, task, parts=("test",))
+            result = trainer.fit(model, task, splits=("test",))
             epochs, best, loss = result.epochs, result.best_epoch, result.metrics["test"]["loss"]
             model.to("cpu")
         else:
             inputs = model.prepare(task, seeds=seeds)
             model.calibrate(inputs, torch.randperm(len(inputs.features)))
             with torch.no_grad():
-                epochs, best, loss = 0, None, float(model.predict(inputs, "test"))
+                epochs, best, loss = 0, None, float(model.predict(inputs, "test").values)
     card = ExpertCard(
         model="gph2",
         source=dataset.name,

@@ -18,19 +18,20 @@ class ExpertConfig:
     """Settings of an expert and of its pre-training.
 
     Args:
-        dim: Width of aligned features and of representations.
-        hops: Steps of propagation in pre-training.
-        dropout: Share of the features that is dropped before propagation.
-        num_views: Views of a graph of one node type: itself and copies with dropped edges.
-        edge_drop: Share of undirected edges that a copy lacks.
+        dim: Dim of aligned features and of representations.
+        hops: Propagation steps in pre-training.
+        dropout: Dropout probability of features before propagation.
+        num_views: Views of a homogeneous graph: itself and copies with dropped edges.
+        edge_drop: Fraction of undirected edges that a copy drops.
         lr: Learning rate.
         weight_decay: L2 penalty.
-        epochs: Most epochs; 0 leaves the initial weights, with the statistics of one pass.
-        patience: Epochs without a lower loss that are tolerated.
-        seed: Seed of features, views, weights and training. It is not that of the run, so that
-            runs share experts.
-        metapaths: Views of a graph of several node types; empty: those of the data set, else its
-            short round trips.
+        epochs: Maximum number of epochs; 0 keeps the initial weights, with batch-norm statistics
+            of one pass.
+        patience: Epochs without a lower loss before training stops.
+        seed: Seed of features, views, weights and training. It is independent of the seed of the
+            run, so that runs share experts.
+        metapaths: Views of a heterogeneous graph; empty: the default meta-paths of the data set,
+            else its short round trips.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -66,23 +67,23 @@ class GPH2Config:
     """Settings of the fusion of experts.
 
     Args:
-        sources: Data sets to take experts of; the target is left out if it is among them. Without
-            any, those of the experts in the cache folder.
-        preset: Which of the sources: ``"mixed"`` all, ``"same-kind"`` those that have one node
-            type, or several, as the target has, ``"balanced"`` the first of either kind, equally
-            many.
-        experts: ``"pretrained"``, or the controls: ``"random"``, experts with untrained weights,
-            and ``"scratch"``, one encoder that is trained with the classifier and needs no source.
-        metapaths: Views of a target of several node types: texts, ``name=text`` or names. Without
-            any, those of the data set, else its short round trips.
-        hops: Steps of propagation on the target; ``None``: 5 with one node type, else 2.
-        target_views: Views of a target of one node type: itself and copies with dropped edges.
-        dropout: Share that is dropped of experts' vectors, likenesses to queries, and aligned
+        sources: Data sets whose experts are used; the target is left out if it is among them.
+            Empty: those of all experts in the cache folder.
+        preset: Which of the sources: ``"mixed"`` all; ``"same-kind"`` homogeneous ones for a
+            homogeneous target, heterogeneous ones otherwise; ``"balanced"`` the first of both
+            kinds, equally many.
+        experts: ``"pretrained"``, or a control: ``"random"``, experts with untrained weights, or
+            ``"scratch"``, one encoder that is trained with the classifier and needs no source.
+        metapaths: Views of a heterogeneous target: texts, ``name=text`` or names. Empty: the
+            default meta-paths of the data set, else its short round trips.
+        hops: Propagation steps on the target; ``None``: 5 if it is homogeneous, else 2.
+        target_views: Views of a homogeneous target: itself and copies with dropped edges.
+        dropout: Dropout probability of experts' vectors, similarities to queries, and aligned
             vectors.
-        ortho_weight: Weight of the term that keeps the class queries orthogonal.
-        ortho_reduction: Whether it is the mean over the pairs of classes, or the sum.
+        ortho_weight: Weight of the loss that keeps class queries orthogonal.
+        ortho_reduction: Whether this loss is the mean or the sum over pairs of classes.
         expert: Settings of the experts.
-        memory_budget: Most memory the composition of the meta-paths may take.
+        memory_budget: Maximum memory for the composition of the meta-paths.
 
     Raises:
         ConfigError: If a value is out of its range.

@@ -1,4 +1,4 @@
-"""The encoder of an expert: one map for all views, and an attention over them in every node."""
+"""The encoder of an expert: a linear map shared by all views, and attention over views."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["Encoder", "ViewAttention", "aligned_features", "view_propagators"]
 
 
 class ViewAttention(nn.Module):
-    """Weighs the views of each node on its own.
+    """Attention over views, separately for each node.
 
     Args:
-        dim: Width of the representations.
-        hidden_dim: Width of the space they are scored in.
+        dim: Dim of the representations.
+        hidden_dim: Dim of the hidden layer of the scores.
     """
 
     def __init__(self, dim: int, hidden_dim: int = 64) -> None:
@@ -34,19 +34,19 @@ class ViewAttention(nn.Module):
         nn.init.zeros_(self.hidden.bias)
 
     def forward(self, views: Sequence[Tensor]) -> Tensor:
-        """Returns ``[num_nodes, num_views]`` shares from ``[num_nodes, dim]`` by view."""
-        scores = [self.score(torch.tanh(self.hidden(one))) for one in views]
+        """Returns ``[num_nodes, num_views]`` weights from ``[num_nodes, dim]`` per view."""
+        scores = [self.score(torch.tanh(self.hidden(view))) for view in views]
         return torch.cat(scores, dim=1).softmax(dim=1)
 
 
 class Encoder(nn.Module):
     """Representations of nodes from their features, propagated along each view.
 
-    In evaluation the normalisation uses the statistics of the graph it was trained on: they
-    belong to the expert.
+    In evaluation mode, batch normalisation uses the statistics of the graph that the expert was
+    trained on; they are part of the expert.
 
     Args:
-        dim: Width of features and representations.
+        dim: Dim of features and representations.
     """
 
     def __init__(self, dim: int) -> None:
@@ -56,23 +56,23 @@ class Encoder(nn.Module):
         self.attention = ViewAttention(dim)
 
     def forward(self, propagated: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Returns ``[num_nodes, dim]`` and the shares of the views, ``[num_nodes, num_views]``.
+        """Returns ``[num_nodes, dim]`` and the weights of the views, ``[num_nodes, num_views]``.
 
         Args:
             propagated: ``[num_nodes, dim]`` features by view.
         """
-        views = [F.relu(self.norm(self.linear(one))) for one in propagated]
-        shares: Tensor = self.attention(views)
-        # 2,708 x 3 x 128, both ways: 2 to 4 ms; 5 ms as a product and a sum of the stacked views,
-        # 12 to 17 ms as a batched product, which was a fifth of a training step.
-        total = shares[:, :1] * views[0]
-        for number, one in enumerate(views[1:], start=1):
-            total = torch.addcmul(total, shares[:, number : number + 1], one)
-        return total, shares
+        views = [F.relu(self.norm(self.linear(features))) for features in propagated]
+        weights: Tensor = self.attention(views)
+        # Forward and backward for 2,708 x 3 x 128: 2 to 4 ms; 5 ms as product and sum of stacked
+        # views; 12 to 17 ms as a batched product, which was a fifth of a training step.
+        total = weights[:, :1] * views[0]
+        for number, view in enumerate(views[1:], start=1):
+            total = torch.addcmul(total, weights[:, number : number + 1], view)
+        return total, weights
 
 
 def aligned_features(task: Task, dim: int, seed: int) -> Tensor:
-    """Returns ``[num_target_nodes, dim]`` features of the target, whatever it has."""
+    """Returns ``[num_target_nodes, dim]`` features of the target, from whatever features it has."""
     target = task.spec.target
     return align_features(
         feature_matrix(task.graph, target), task.graph.num_nodes[target], dim, seed
@@ -91,16 +91,18 @@ def view_propagators(
     """Returns the matrix of each view of the target.
 
     Args:
-        task: Its graph.
-        metapaths: Views of a graph of several node types, and of any graph if given.
-        num_views: Views of a graph of one node type.
-        config: Its ``edge_drop``.
-        memory_budget: Most memory of the composition.
-        generator: Draws the dropped edges.
+        task: The task; its graph is read.
+        metapaths: Views of a heterogeneous graph, and of any graph if given.
+        num_views: Number of views of a homogeneous graph.
+        config: ``edge_drop`` is read.
+        memory_budget: Maximum memory for the composition.
+        generator: Samples the dropped edges.
     """
-    patterns = graph_views(task, metapaths, memory_budget=memory_budget)
+    patterns = graph_views(
+        task.graph, task.dataset_name, task.spec.target, metapaths, memory_budget=memory_budget
+    )
     if is_homogeneous(task.graph.schema) and not metapaths:
         ((_, whole),) = patterns.items()
         for number in range(1, num_views):
             patterns[f"(dropped {number})"] = drop_edges(whole, config.edge_drop, generator)
-    return {name: make_propagator(one) for name, one in patterns.items()}
+    return {name: make_propagator(pattern) for name, pattern in patterns.items()}

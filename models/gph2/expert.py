@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hetgraph.data import Schema
-from hetgraph.methods import Loss, Method, Stage
+from hetgraph.methods import Loss, Method, NodePredictions, Stage
 from hetgraph.models.gph2.config import ExpertConfig
 from hetgraph.models.gph2.encoder import Encoder, aligned_features, view_propagators
 from hetgraph.nn import Propagator
@@ -25,12 +25,12 @@ __all__ = ["ExpertBatch", "ExpertInputs", "ExpertTraining"]
 
 @dataclass(eq=False)
 class ExpertInputs:
-    """What an expert is trained on.
+    """Inputs of the pre-training of an expert.
 
     Args:
         features: ``[num_nodes, dim]``.
-        views: All steps of propagation along each view, by name.
-        last: Loss of the last step; what training is stopped by.
+        views: Propagation along each view, all steps at once, by name.
+        last: Loss of the last step, the criterion of early stopping.
     """
 
     features: Tensor
@@ -40,24 +40,24 @@ class ExpertInputs:
 
 @dataclass(eq=False)
 class ExpertBatch:
-    """The whole graph, and whose features a node has in the false copy of it."""
+    """The whole graph, and the permutation of features in its corrupted copy."""
 
     inputs: ExpertInputs
     order: Tensor
 
 
 class ExpertTraining(Method):
-    """Tells nodes with their own features from nodes with those of others.
+    """Deep Graph Infomax: tells nodes with their own features from nodes with permuted ones.
 
     Args:
         schema: What the graph is made of.
-        spec: Its target is the type to be represented.
+        spec: Its target is the node type to represent.
         config: Settings of the expert.
     """
 
     name: ClassVar[str] = "gph2-expert"
     Config: ClassVar[type[Any]] = ExpertConfig
-    tasks: ClassVar[tuple[str, ...]] = ("self-supervised",)
+    families: ClassVar[tuple[str, ...]] = ("self-supervised",)
     citation: ClassVar[str] = (
         "Veličković, Fedus, Hamilton, Liò, Bengio, Hjelm. Deep Graph Infomax. ICLR 2019. "
         "arXiv:1809.10341"
@@ -73,11 +73,11 @@ class ExpertTraining(Method):
         nn.init.zeros_(self.discriminator.bias)
 
     def stages(self) -> tuple[Stage, ...]:
-        """Returns the one stage, named for the log."""
+        """Returns the only stage, named for the log."""
         return (Stage("expert"),)
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> ExpertInputs:
-        """Aligns the features and makes the matrices of the views, which stay as drawn."""
+        """Aligns the features and samples the views, which stay fixed."""
         self.check(task)
         config, device = self.config, self.device
         views = view_propagators(
@@ -90,7 +90,7 @@ class ExpertTraining(Method):
         )
         return ExpertInputs(
             aligned_features(task, config.dim, seeds.projection).to(device),
-            {name: one.power(config.hops).to(device) for name, one in views.items()},
+            {name: view.power(config.hops).to(device) for name, view in views.items()},
             torch.full((), torch.inf),
         )
 
@@ -104,22 +104,22 @@ class ExpertTraining(Method):
         generator: torch.Generator | None = None,
         shard: tuple[int, int] = (0, 1),
     ) -> Iterator[ExpertBatch]:
-        """Yields the whole graph once, with features dealt out anew."""
+        """Yields the whole graph once, with a new permutation of features."""
         order = torch.randperm(len(inputs.features), generator=generator)
         yield ExpertBatch(inputs, order.to(inputs.features.device))
 
     def training_step(self, batch: ExpertBatch, *, stage: Stage) -> Loss:
-        """Returns the binary cross-entropy of true and false nodes."""
+        """Returns the binary cross-entropy of true and corrupted nodes."""
         loss = contrast_loss(self.scores(batch.inputs, batch.order))
         batch.inputs.last = loss.detach()
         return Loss({"contrast": loss}, len(batch.order))
 
     def scores(self, inputs: ExpertInputs, order: Tensor) -> Tensor:
-        """Returns ``[1, 2 num_nodes]`` logits that a node is true: all true ones, then the others.
+        """Returns ``[1, 2 num_nodes]`` logits: true nodes first, then corrupted ones.
 
         Args:
             inputs: The graph.
-            order: ``[num_nodes]`` int64: whose features each false node has.
+            order: ``[num_nodes]`` int64: the node whose features each corrupted node has.
         """
         true, false = self._propagate(inputs, order)
         real, _ = self.encoder(true)
@@ -132,40 +132,40 @@ class ExpertTraining(Method):
     def _propagate(
         self, inputs: ExpertInputs, order: Tensor
     ) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
-        """Both copies side by side, so that every matrix is read once; no parameter is above."""
+        """Propagates both copies side by side, so that every matrix is read once."""
         true, false = [], []
         with torch.no_grad():
             both = torch.cat([inputs.features, inputs.features[order]], dim=1)
             for view in inputs.views.values():
                 out = view(dropout(both, self.config.dropout, self.training))
-                one, other = out.chunk(2, dim=1)
-                true.append(one)
-                false.append(other)
+                own, permuted = out.chunk(2, dim=1)
+                true.append(own)
+                false.append(permuted)
         return true, false
 
-    def predict(self, inputs: ExpertInputs, split: str) -> Tensor:
-        """Returns ``[1, 1]``: the loss of the epoch for validation, else without dropout."""
+    def predict(self, inputs: ExpertInputs, split: str) -> NodePredictions:
+        """Returns ``[1, 1]``: the last training loss for validation, else that without dropout."""
         if split == "valid":
-            return inputs.last.reshape(1, 1)
+            return NodePredictions(inputs.last.reshape(1, 1))
         order = torch.randperm(len(inputs.features), generator=torch.Generator().manual_seed(0))
         scores = self.scores(inputs, order.to(inputs.features.device))
-        return contrast_loss(scores).reshape(1, 1)
+        return NodePredictions(contrast_loss(scores).reshape(1, 1))
 
     def embed(self, inputs: ExpertInputs, split: str) -> Tensor:
-        """Returns ``[num_nodes, dim]`` representations of the graph itself."""
-        propagated = [one(inputs.features) for one in inputs.views.values()]
+        """Returns ``[num_nodes, dim]`` representations."""
+        propagated = [view(inputs.features) for view in inputs.views.values()]
         encoded: Tensor = self.encoder(propagated)[0]
         return encoded
 
     @torch.no_grad()
     def calibrate(self, inputs: ExpertInputs, order: Tensor) -> None:
-        """Takes the statistics of the normalisation from one pass, and changes no weight."""
+        """Sets the batch-norm statistics from one pass, without changing a weight."""
         norm = self.encoder.norm
         norm.reset_running_stats()
-        usual, norm.momentum = norm.momentum, None  # the mean over the passes
+        momentum, norm.momentum = norm.momentum, None  # None: the mean over passes
         self.train()
         self.scores(inputs, order)
-        norm.momentum = usual
+        norm.momentum = momentum
         self.eval()
 
 

@@ -1,4 +1,4 @@
-"""One classifier over several experts, whose word counts differently for each class."""
+"""A classifier over several experts that weights them per class."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ __all__ = ["ClassFusion", "gram_error"]
 
 
 class ClassFusion(nn.Module):
-    """Aligned vectors of each expert, a shared classifier, and a weight by expert and class.
+    """Aligned vectors of each expert, a shared classifier, and a weight per expert and class.
 
-    An expert counts for a class as far as its vectors of the class's labelled nodes point where
-    the query of the class does. The weights depend on labelled nodes alone, so that after training
-    they are constant.
+    The weight of an expert for a class grows with the cosine between the class query and the
+    expert's vectors of labelled nodes of the class. It depends on labelled nodes only, so it is
+    constant after training.
 
     Args:
         num_experts: Number of experts.
         num_classes: Number of classes.
-        dim: Width of the experts' vectors.
-        dropout: Share that is dropped in each of three places.
+        dim: Dim of the experts' vectors.
+        dropout: Dropout probability in each of three places.
     """
 
     def __init__(self, num_experts: int, num_classes: int, dim: int, dropout: float) -> None:
@@ -35,8 +35,8 @@ class ClassFusion(nn.Module):
         self.temperature = nn.Parameter(torch.ones(()))
         self.classifier = nn.Linear(dim, num_classes, bias=False)
         self.dropout = Dropout(dropout)
-        for one in self.weight:
-            nn.init.xavier_uniform_(one)
+        for matrix in self.weight:
+            nn.init.xavier_uniform_(matrix)
         nn.init.xavier_uniform_(self.queries.unsqueeze(1))
         nn.init.xavier_uniform_(self.classifier.weight)
 
@@ -44,34 +44,34 @@ class ClassFusion(nn.Module):
         """Returns ``[num_experts, num_nodes, dim]`` from the experts' vectors of that shape."""
         return F.relu(torch.baddbmm(self.bias, self.dropout(embedded), self.weight))
 
-    def shares(self, aligned: Tensor, classes: Tensor) -> Tensor:
+    def expert_weights(self, aligned: Tensor, classes: Tensor) -> Tensor:
         """Returns the weight of each expert for each class, ``[num_experts, num_classes]``.
 
-        The weights of a class add up to one; those of a class without a node are equal.
+        The weights of a class sum to 1; those of a class without labelled nodes are equal.
 
         Args:
             aligned: ``[num_experts, num_nodes, dim]`` of the labelled nodes.
             classes: ``[num_nodes]`` int64.
         """
         directions = F.normalize(self.queries, dim=1)[classes]
-        likeness = self.dropout((F.normalize(aligned, dim=2) * directions).sum(dim=2))
-        sums = likeness.new_zeros(len(aligned), len(self.queries)).index_add(1, classes, likeness)
+        cosine = self.dropout((F.normalize(aligned, dim=2) * directions).sum(dim=2))
+        sums = cosine.new_zeros(len(aligned), len(self.queries)).index_add(1, classes, cosine)
         counts = classes.bincount(minlength=len(self.queries)).clamp(min=1)
-        shares: Tensor = (self.temperature * (sums / counts)).softmax(dim=0)
-        return shares
+        weights: Tensor = (self.temperature * (sums / counts)).softmax(dim=0)
+        return weights
 
-    def logits(self, aligned: Tensor, shares: Tensor) -> Tensor:
+    def logits(self, aligned: Tensor, weights: Tensor) -> Tensor:
         """Returns ``[num_nodes, num_classes]``.
 
         Args:
             aligned: ``[num_experts, num_nodes, dim]``.
-            shares: ``[num_experts, num_classes]``.
+            weights: ``[num_experts, num_classes]``.
         """
         scores = self.classifier(self.dropout(aligned))
-        return torch.einsum("pc,pnc->nc", shares, scores)
+        return torch.einsum("pc,pnc->nc", weights, scores)
 
     def orthogonality(self, reduction: Literal["mean", "sum"] = "mean") -> Tensor:
-        """Returns how far the directions of the queries are from being orthogonal."""
+        """Returns the deviation of the queries from orthogonality."""
         return gram_error(self.queries, reduction)
 
 

@@ -1,4 +1,4 @@
-"""Which graphs give their experts to a target."""
+"""The source graphs whose experts a target uses."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ __all__ = ["choose_sources"]
 
 
 def choose_sources(config: GPH2Config, task: Task) -> list[Dataset]:
-    """Loads the sources of a target: those named, less the target itself, as the preset says.
+    """Loads the sources of a target: the named ones without the target itself, filtered by preset.
 
-    A source is the target if it has its name or its content.
+    A source counts as the target if it has the same name or the same content.
 
     Args:
-        config: Its ``sources`` and ``preset``.
-        task: What the experts are for.
+        config: ``sources`` and ``preset`` are read.
+        task: The task of the target.
 
     Raises:
         ConfigError: If no source is left, or none of a kind that the preset needs.
     """
     known = {card.source: None for card in list_experts().values()}
     names = config.sources or tuple(known)
-    found = [load_dataset(name) for name in names if name != task.dataset_name]
-    others = [one for one in found if one.graph.content_hash != task.graph.content_hash]
+    loaded = [load_dataset(name) for name in names if name != task.dataset_name]
+    others = [
+        dataset for dataset in loaded if dataset.graph.content_hash != task.graph.content_hash
+    ]
     chosen = _of_preset(others, config.preset, homogeneous=is_homogeneous(task.graph.schema))
     if not chosen:
-        known_names = ", ".join(one.name for one in others) or "none"
+        known_names = ", ".join(dataset.name for dataset in others) or "none"
         raise ConfigError(
             f"no source is left for {task.dataset_name} with model.preset={config.preset} "
             f"(besides the target: {known_names}); name data sets, such as "
@@ -42,16 +44,18 @@ def choose_sources(config: GPH2Config, task: Task) -> list[Dataset]:
     return chosen
 
 
-def _of_preset(found: Sequence[Dataset], preset: Preset, *, homogeneous: bool) -> list[Dataset]:
-    """The sources of a preset, in the order given."""
-    kinds = [is_homogeneous(one.graph.schema) for one in found]
+def _of_preset(datasets: Sequence[Dataset], preset: Preset, *, homogeneous: bool) -> list[Dataset]:
+    """Returns the sources of a preset, in the order given."""
+    kinds = [is_homogeneous(dataset.graph.schema) for dataset in datasets]
     if preset == "same-kind":
-        return [one for one, kind in zip(found, kinds, strict=True) if kind == homogeneous]
+        return [
+            dataset for dataset, kind in zip(datasets, kinds, strict=True) if kind == homogeneous
+        ]
     if preset == "mixed":
-        return list(found)
+        return list(datasets)
     count = min(sum(kinds), len(kinds) - sum(kinds))
     return [
-        one
-        for place, (one, kind) in enumerate(zip(found, kinds, strict=True))
-        if kinds[:place].count(kind) < count
+        dataset
+        for number, (dataset, kind) in enumerate(zip(datasets, kinds, strict=True))
+        if kinds[:number].count(kind) < count
     ]

@@ -1,4 +1,4 @@
-"""Experts: small encoders, each pre-trained on one graph, kept in the cache folder for reuse."""
+"""Experts: small encoders, each pre-trained on one graph, stored in the cache folder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
-from hetgraph.catalog.fetch import cache_folder, cache_root
 from hetgraph.errors import FileFormatError
-from hetgraph.files import atomic_dir
+from hetgraph.files import atomic_dir, cache_folder, cache_root
 from hetgraph.tensorfile import load_tensors, save_tensors
 
 __all__ = ["ExpertCard", "expert_folder", "list_experts", "load_expert", "save_expert"]
@@ -24,21 +23,21 @@ _CARD, _TENSORS = "expert.json", "encoder.safetensors"
 
 @dataclass(frozen=True)
 class ExpertCard:
-    """What an expert is and where it comes from.
+    """Description and origin of an expert.
 
     Args:
         model: The method it belongs to.
         source: Data set it was trained on.
         target: Node type it represents.
-        homogeneous: Whether the source has one type of nodes.
+        homogeneous: Whether the source has a single node type.
         views: Names of the views it was trained with.
-        num_nodes: Nodes of the target type.
-        graph_sha256: Content of the graph.
+        num_nodes: Number of nodes of the target type.
+        graph_sha256: Content hash of the graph.
         config: Settings of the pre-training.
-        schema: What the graph is made of.
-        epochs: Epochs it was trained for.
+        schema: Schema of the graph.
+        epochs: Number of training epochs.
         best_epoch: Epoch of its weights, if it was trained.
-        loss: Its loss on the source in evaluation mode.
+        loss: Loss on the source in evaluation mode.
         seconds: Wall-clock seconds of preparation and training.
     """
 
@@ -58,11 +57,11 @@ class ExpertCard:
 
 
 def expert_folder(source: str, digest: str) -> Path:
-    """Returns where an expert is kept.
+    """Returns the folder of an expert.
 
     Args:
         source: Data set it is trained on.
-        digest: sha256 of all it depends on.
+        digest: sha256 of everything it depends on.
     """
     return cache_folder("experts", source, digest)
 
@@ -90,15 +89,15 @@ def load_expert(folder: Path) -> tuple[ExpertCard, dict[str, Tensor]]:
 
 def list_experts() -> dict[Path, ExpertCard]:
     """Returns the cards of the experts in the cache folder, by folder; damaged ones are logged."""
-    found: dict[Path, ExpertCard] = {}
+    cards: dict[Path, ExpertCard] = {}
     for path in sorted(_root().glob(f"*/{_CARD}")):
         if path.parent.name.startswith("."):
             continue  # being written
         try:
-            found[path.parent] = _card(path.parent)
+            cards[path.parent] = _card(path.parent)
         except FileFormatError as error:
             _LOG.warning("%s", error)
-    return found
+    return cards
 
 
 def _card(folder: Path) -> ExpertCard:

@@ -19,15 +19,15 @@ class HANConfig:
     Args:
         metapaths: Meta-paths from the target to itself: texts, ``name=text``, or registered
             names. Without any, those of the data set, else the short round trips of the target.
-        hidden_dim: Width of one head.
+        hidden_dim: Dimension of one head.
         num_heads: Heads of the attention over neighbours.
         num_layers: Layers, each with its attention over neighbours and over meta-paths.
-        semantic_dim: Width of the hidden layer of the attention over meta-paths.
-        dropout: Share of the features (hidden values in later layers) that are dropped.
-        attention_dropout: Share of the attention weights that are dropped. Above 0 a training
+        semantic_dim: Dimension of the hidden layer of the attention over meta-paths.
+        dropout: Fraction of the features (hidden values in later layers) that are dropped.
+        attention_dropout: Fraction of the attention weights that are dropped. Above 0 a training
             step keeps tensors of ``[entries of a meta-path, num_heads]``; at 0 it keeps none.
         negative_slope: Of the leaky ReLU on the scores.
-        activation: What follows the sum over neighbours: ELU in the paper, ReLU in other programs.
+        activation: What follows the sum over neighbours: ELU in the paper, ReLU in PyG.
         self_loops: Whether every node is a neighbour of itself along every meta-path.
         share_projection: One projection of the features for all meta-paths, as in the paper, or
             one for each.

@@ -17,7 +17,7 @@ __all__ = ["HANLayer", "NodeAttention", "SemanticAttention", "drop_features"]
 
 
 def drop_features(features: Features | None, p: float) -> Features | None:
-    """Returns the features with a share of their values dropped, the others scaled up.
+    """Returns the features with a fraction of their values dropped, the others scaled up.
 
     Codes and the learned vectors of types without features stay as they are.
     """
@@ -38,8 +38,8 @@ class NodeAttention(nn.Module):
 
     Args:
         num_heads: Number of heads.
-        dim: Width of a head.
-        dropout: Share of the weights that are dropped.
+        dim: Dimension of a head.
+        dropout: Fraction of the weights that are dropped.
         negative_slope: Of the leaky ReLU.
     """
 
@@ -80,11 +80,11 @@ class NodeAttention(nn.Module):
 
 
 class SemanticAttention(nn.Module):
-    """One weight a meta-path: ``softmax_p mean_i <q, tanh(W z_pi + b)>``.
+    """One weight per meta-path: ``softmax_p mean_i <q, tanh(W z_pi + b)>``.
 
     Args:
-        dim: Width of the representations.
-        hidden_dim: Width of the hidden layer.
+        dim: Dimension of the representations.
+        hidden_dim: Dimension of the hidden layer.
     """
 
     def __init__(self, dim: int, hidden_dim: int) -> None:
@@ -99,7 +99,7 @@ class SemanticAttention(nn.Module):
         Args:
             paths: ``[num_nodes, dim]`` representations of each meta-path.
         """
-        means = torch.stack([torch.tanh(self.project(one)).mean(0) for one in paths])
+        means = torch.stack([torch.tanh(self.project(path)).mean(0) for path in paths])
         return F.softmax((means * self.query).sum(-1), dim=0)
 
 
@@ -111,10 +111,10 @@ class HANLayer(nn.Module):
             a single one that all of them share.
         num_paths: Number of meta-paths. With one there is nothing to weigh.
         num_heads: Number of heads.
-        hidden_dim: Width of a head.
-        semantic_dim: Width of the hidden layer of the attention over meta-paths.
-        dropout: Share of the input that is dropped.
-        attention_dropout: Share of the attention weights that are dropped.
+        hidden_dim: Dimension of a head.
+        semantic_dim: Dimension of the hidden layer of the attention over meta-paths.
+        dropout: Fraction of the input that is dropped.
+        attention_dropout: Fraction of the attention weights that are dropped.
         negative_slope: Of the leaky ReLU on the scores.
         activation: ``"elu"`` or ``"relu"``.
     """
@@ -141,8 +141,8 @@ class HANLayer(nn.Module):
             NodeAttention(num_heads, hidden_dim, attention_dropout, negative_slope)
             for _ in range(num_paths)
         )
-        width = num_heads * hidden_dim
-        self.semantic = SemanticAttention(width, semantic_dim) if num_paths > 1 else None
+        merged_dim = num_heads * hidden_dim
+        self.semantic = SemanticAttention(merged_dim, semantic_dim) if num_paths > 1 else None
 
     def forward(self, patterns: Sequence[CSR], x: Features | None) -> tuple[Tensor, Tensor]:
         """Returns ``[num_nodes, num_heads * hidden_dim]`` and the ``[num_paths]`` weights.
@@ -161,11 +161,11 @@ class HANLayer(nn.Module):
             return outputs[0], outputs[0].new_ones(1)
         weights = self.semantic.weights(outputs)
         mixed = outputs[0] * weights[0]
-        for weight, one in zip(weights[1:], outputs[1:], strict=True):
-            mixed = torch.addcmul(mixed, weight, one)
+        for weight, output in zip(weights[1:], outputs[1:], strict=True):
+            mixed = torch.addcmul(mixed, weight, output)
         return mixed, weights
 
     def _project(self, path: int, x: Features | None) -> Tensor:
         dropped = drop_features(x, self.dropout) if self.training and self.dropout else x
         hidden: Tensor = self.projections[path](dropped)
-        return hidden.view(hidden.shape[0], self.num_heads, -1)
+        return hidden.view(len(hidden), self.num_heads, hidden.shape[1] // self.num_heads)

@@ -1,27 +1,19 @@
-"""HAN under the common contract."""
+"""HAN: an encoder of one node type."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from hetgraph.data import CSR, Schema
 from hetgraph.errors import MetaPathError
-from hetgraph.methods import RelevanceRow
+from hetgraph.methods import GraphInputs, RelevanceRow, WholeGraphEncoder
 from hetgraph.models.han.config import HANConfig
 from hetgraph.models.han.layers import HANLayer
 from hetgraph.models.han.neighbors import add_self_loops, sample_neighbors
-from hetgraph.nn import (
-    FeatureEncoder,
-    FullGraphModel,
-    GraphInputs,
-    metapath_labels,
-    metapath_relations,
-    metapath_requests,
-)
+from hetgraph.nn import FeatureEncoder, metapath_labels, metapath_relations, metapath_requests
 from hetgraph.nn.features import TypeEncoder
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec
@@ -29,12 +21,12 @@ from hetgraph.tasks import Task, TaskSpec
 __all__ = ["HAN"]
 
 
-class HAN(FullGraphModel):
+class HAN(WholeGraphEncoder):
     """Heterogeneous graph attention network: neighbours along meta-paths, attended to twice.
 
     Args:
         schema: What the graph is made of.
-        spec: What is to be predicted.
+        spec: ``spec.target`` is the type whose vectors are asked for.
         config: The hyper-parameters.
 
     Raises:
@@ -43,6 +35,7 @@ class HAN(FullGraphModel):
 
     name: ClassVar[str] = "han"
     Config: ClassVar[type[Any]] = HANConfig
+    uses: ClassVar[frozenset[str]] = frozenset({"features", "metapaths"})
     citation: ClassVar[str] = (
         "Wang, Ji, Shi, Wang, Cui, Yu, Ye. Heterogeneous Graph Attention Network. WWW 2019. "
         "arXiv:1903.07293"
@@ -55,18 +48,20 @@ class HAN(FullGraphModel):
         "share_projection": [True, False],
     }
 
+    one_type: ClassVar[bool] = True
+
     config: HANConfig
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: HANConfig) -> None:
         super().__init__(schema, spec, config)
         self.requests = metapath_requests(schema, spec.target, config.metapaths)
         self.labels = metapath_labels(self.requests)
-        width = config.num_heads * config.hidden_dim
+        dim = config.num_heads * config.hidden_dim
         self.layers = nn.ModuleList()
         for depth in range(config.num_layers):
             self.layers.append(
                 HANLayer(
-                    self._projections(width, first=depth == 0),
+                    self._projections(dim, first=depth == 0),
                     len(self.requests),
                     num_heads=config.num_heads,
                     hidden_dim=config.hidden_dim,
@@ -77,15 +72,16 @@ class HAN(FullGraphModel):
                     activation=config.activation,
                 )
             )
-        self.make_head(width)
+        self.dim = dim
 
-    def _projections(self, width: int, *, first: bool) -> list[TypeEncoder]:
+    def _projections(self, dim: int, *, first: bool) -> list[TypeEncoder]:
         count = 1 if self.config.share_projection else len(self.requests)
         if not first:
-            return [TypeEncoder(width, width) for _ in range(count)]
+            return [TypeEncoder(dim, dim) for _ in range(count)]
         target = self.spec.target
         return [
-            FeatureEncoder(self.schema, self.spec, [target], width)[target] for _ in range(count)
+            FeatureEncoder(self.schema, self.spec.num_nodes, [target], dim)[target]
+            for _ in range(count)
         ]
 
     def views(self, task: Task, seeds: Seeds) -> dict[str, CSR]:
@@ -95,14 +91,20 @@ class HAN(FullGraphModel):
             MetaPathError: If two of the meta-paths are the same.
             BudgetError: If they do not fit the memory budget.
         """
-        found = metapath_relations(task, self.requests, memory_budget=self.config.memory_budget)
-        if len(found) != len(self.requests):
+        composed = metapath_relations(
+            task.graph,
+            task.dataset_name,
+            (self.spec.target,),
+            self.requests,
+            memory_budget=self.config.memory_budget,
+        )
+        if len(composed) != len(self.requests):
             raise MetaPathError(
-                f"{len(self.requests)} meta-paths are given but only {len(found)} of them differ; "
-                "give each once."
+                f"{len(self.requests)} meta-paths are given but only {len(composed)} of them "
+                "differ; give each once."
             )
         patterns: dict[str, CSR] = {}
-        for label, relation in zip(self.labels, found.values(), strict=True):
+        for label, relation in zip(self.labels, composed.values(), strict=True):
             if self.config.max_neighbors is not None:
                 draw = seeds.generator("sampling", "han", label)
                 relation = sample_neighbors(relation, self.config.max_neighbors, draw)
@@ -110,20 +112,16 @@ class HAN(FullGraphModel):
             patterns[label] = add_self_loops(relation) if loops else relation.with_weight(None)
         return patterns
 
-    def encode(self, inputs: GraphInputs) -> Tensor:
-        """Returns ``[num_target_nodes, num_heads * hidden_dim]`` representations."""
-        return self._run(inputs)[0]
+    def vectors(self, inputs: GraphInputs) -> dict[str, Tensor]:
+        """Returns ``[num_target_nodes, num_heads * hidden_dim]`` vectors of the target."""
+        return {self.spec.target: self._run(inputs)[0]}
 
     def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
         """Returns the weight of every meta-path in every layer.
 
         All nodes share the weights, so classes do not change the result.
         """
-        was_training = self.training
-        self.eval()
-        with torch.no_grad():
-            _, weights = self._run(inputs)
-        self.train(was_training)
+        _, weights = self._run(inputs)
         target = self.spec.target
         return [
             RelevanceRow(target, label, order, float(weight), source=target)

@@ -27,9 +27,9 @@ class HGTLayer(nn.Module):
 
     Args:
         plan: Relations and types of the layer.
-        dim: Width of inputs and outputs.
+        dim: Dimension of inputs and outputs.
         num_heads: Attention heads, a divisor of ``dim``.
-        dropout: Share of the output that is dropped.
+        dropout: Fraction of the output that is dropped.
         norm: Whether the output is layer-normalised, by type.
         merge: How the attentions over the relations become one.
     """
@@ -47,8 +47,8 @@ class HGTLayer(nn.Module):
         super().__init__()
         self.merge = merge_attention if merge == "softmax" else average_attention
         self.plan, self.num_heads, self.dropout = plan, num_heads, dropout
-        self._sent = Counter(one.src for one in plan.edge_types)
-        self._received = Counter(one.dst for one in plan.edge_types)
+        self._sent = Counter(key.src for key in plan.edge_types)
+        self._received = Counter(key.dst for key in plan.edge_types)
         joint = merge == "softmax"  # within one relation a key's bias cancels
         sources = [name for name in plan.inputs if name in self._sent]
         receivers = [name for name in plan.outputs if name in self._received]
@@ -59,9 +59,9 @@ class HGTLayer(nn.Module):
         self.query = TypeDict({t: nn.Linear(dim, dim) for t in receivers})
         self.out = TypeDict({t: nn.Linear(dim, dim) for t in receivers})
         self.norm = TypeDict({t: nn.LayerNorm(dim) for t in receivers}) if norm else None
-        count, width = len(plan.edge_types), dim // num_heads
-        self.attend = nn.Parameter(torch.empty(count, num_heads, width, width))
-        self.send = nn.Parameter(torch.empty(count, num_heads, width, width))
+        count, head_dim = len(plan.edge_types), dim // num_heads
+        self.attend = nn.Parameter(torch.empty(count, num_heads, head_dim, head_dim))
+        self.send = nn.Parameter(torch.empty(count, num_heads, head_dim, head_dim))
         self.prior = nn.Parameter(torch.ones(count, num_heads))
         self.skip = nn.Parameter(torch.ones(len(receivers)))
         self.reset_parameters()
@@ -75,14 +75,14 @@ class HGTLayer(nn.Module):
         self,
         x: Mapping[str, Tensor],
         relations: Mapping[EdgeType, CSR],
-        shares: dict[EdgeType, Tensor] | None = None,
+        fractions: dict[EdgeType, Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Returns ``[num_nodes, dim]`` of the plan's output types.
 
         Args:
             x: ``[num_nodes, dim]`` of its input types.
             relations: Its relations.
-            shares: Filled, if given, with the part of a node's attention that goes to each
+            fractions: Filled, if given, with the fraction of a node's attention that goes to each
                 relation, ``[num_dst, heads]``; all zero for nodes without neighbours.
         """
         attended = self._attended(x, relations)
@@ -90,9 +90,9 @@ class HGTLayer(nn.Module):
         for gate, name in zip(self.skip.sigmoid(), self.query, strict=True):
             assert isinstance(name, str)  # node types
             arriving = self.plan.into(name)
-            message, parts = self.merge([attended.pop(one) for one in arriving])
-            if shares is not None:
-                shares.update(zip(arriving, parts.unbind(), strict=True))
+            message, weights = self.merge([attended.pop(key) for key in arriving])
+            if fractions is not None:
+                fractions.update(zip(arriving, weights.unbind(), strict=True))
             mapped = self.out[name](F.gelu(message.flatten(1)))
             # Under autocast the dtypes differ, which lerp does not allow.
             mixed = torch.lerp(x[name].to(mapped.dtype), mapped, gate.to(mapped.dtype))
@@ -109,46 +109,48 @@ class HGTLayer(nn.Module):
 
         def plain(linear: nn.Linear, given: Tensor) -> Tensor:
             if linear not in shared:
-                shared[linear] = linear(given).view(len(given), self.num_heads, -1)
+                heads = (self.num_heads, linear.out_features // self.num_heads)
+                shared[linear] = linear(given).view(len(given), *heads)
             return shared[linear]
 
         out = {}
         scale = self.prior / math.sqrt(self.attend.shape[-1])
         scaled = self.attend * scale[..., None, None]
-        for one, attend, send in zip(self.plan.edge_types, scaled, self.send, strict=True):
-            relation, source, target = relations[one], x[one.src], x[one.dst]
-            key, query, value = self.key[one.src], self.query[one.dst], self.value[one.src]
-            if self._maps_source(one, relation):
+        for edge_type, attend, send in zip(self.plan.edge_types, scaled, self.send, strict=True):
+            relation, source, target = relations[edge_type], x[edge_type.src], x[edge_type.dst]
+            key, value = self.key[edge_type.src], self.value[edge_type.src]
+            query = self.query[edge_type.dst]
+            if self._maps_source(edge_type, relation):
                 q, k = plain(query, target), _mapped(key, attend, source)
             else:
                 q, k = _mapped(query, attend.mT, target), plain(key, source)
-            if self._sent[one.src] == 1 or relation.num_cols < relation.num_rows:
+            if self._sent[edge_type.src] == 1 or relation.num_cols < relation.num_rows:
                 v = _mapped(value, send, source)
-                out[one] = edge_attention(relation, q, k, v, scale=1.0, return_logsumexp=True)
+                out[edge_type] = edge_attention(relation, q, k, v, scale=1.0, return_logsumexp=True)
             else:
                 v = plain(value, source)
                 mean, lse = edge_attention(relation, q, k, v, scale=1.0, return_logsumexp=True)
-                out[one] = torch.einsum("nhi,hio->nho", mean, send), lse
+                out[edge_type] = torch.einsum("nhi,hio->nho", mean, send), lse
         return out
 
-    def _maps_source(self, one: EdgeType, relation: CSR) -> bool:
-        """Whether ``A_r`` goes to the keys: where nothing else shares them, or nodes are fewer."""
-        if self._sent[one.src] == 1 or self._received[one.dst] == 1:
-            return self._sent[one.src] == 1
+    def _maps_source(self, edge_type: EdgeType, relation: CSR) -> bool:
+        """Whether ``A_r`` goes to the keys: where nothing else reads them, or nodes are fewer."""
+        if self._sent[edge_type.src] == 1 or self._received[edge_type.dst] == 1:
+            return self._sent[edge_type.src] == 1
         return relation.num_cols < relation.num_rows
 
 
 def _mapped(linear: nn.Linear, maps: Tensor, x: Tensor) -> Tensor:
-    """Returns ``linear(x)`` with each head multiplied by its matrix, ``[num_nodes, heads, width]``.
+    """Returns ``[num_nodes, heads, head_dim]``: ``linear(x)``, each head times its matrix.
 
     The matrices are multiplied into the weight, which is small, not into the result.
     """
-    heads, width, _ = maps.shape
-    weight = (maps.mT @ linear.weight.view(heads, width, -1)).flatten(0, 1)
+    heads, head_dim, _ = maps.shape
+    weight = (maps.mT @ linear.weight.view(heads, head_dim, -1)).flatten(0, 1)
     bias: Tensor | None = linear.bias
     if bias is not None:
-        bias = (maps.mT @ bias.view(heads, width, 1)).flatten()
-    return F.linear(x, weight, bias).view(len(x), heads, width)
+        bias = (maps.mT @ bias.view(heads, head_dim, 1)).flatten()
+    return F.linear(x, weight, bias).view(len(x), heads, head_dim)
 
 
 def _needs_bias(plan: LayerPlan, source: str) -> bool:
@@ -157,4 +159,4 @@ def _needs_bias(plan: LayerPlan, source: str) -> bool:
     It shifts all scores of a relation into a node alike, which the softmax removes unless edges
     of another relation arrive there too.
     """
-    return any(one.src == source and len(plan.into(one.dst)) > 1 for one in plan.edge_types)
+    return any(key.src == source and len(plan.into(key.dst)) > 1 for key in plan.edge_types)

@@ -1,4 +1,4 @@
-"""HGT for a whole graph: encoders, transformer layers, a linear head."""
+"""HGT for a whole graph: encoded features, transformer layers."""
 
 from __future__ import annotations
 
@@ -6,24 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
-from hetgraph.data import EdgeType, Schema
+from hetgraph.data import EdgeType, HeteroGraph, Schema
 from hetgraph.errors import ConfigError
-from hetgraph.methods import RelevanceRow
+from hetgraph.methods import GraphInputs, RelevanceRow, WholeGraphEncoder
 from hetgraph.models.hgt.layer import HGTLayer
 from hetgraph.models.hgt.relevance import relevance_rows
-from hetgraph.nn import (
-    FeatureEncoder,
-    FullGraphModel,
-    GraphInputs,
-    InputKind,
-    LinkModel,
-    Merge,
-    id_types,
-    layer_plans,
-)
+from hetgraph.nn import FeatureEncoder, InputKind, Merge, id_types, layer_plans
 from hetgraph.tasks import TaskSpec
 
 __all__ = ["HGT", "HGTConfig"]
@@ -34,15 +24,15 @@ class HGTConfig:
     """Settings of HGT.
 
     Args:
-        hidden_dim: Width of the encoded features and of every layer.
+        hidden_dim: Dimension of the encoded features and of every layer.
         num_layers: Transformer layers.
         num_heads: Attention heads, a divisor of ``hidden_dim``.
-        dropout: Share of the output of each layer that is dropped.
+        dropout: Fraction of the output of each layer that is dropped.
         norm: Whether the output of each layer is layer-normalised; worth it with several layers.
         merge: ``"softmax"``: one over the edges of all relations, as in the paper; ``"mean"``: the
-            mean of one softmax for each relation, as in HGB's program.
+            mean of one softmax for each relation, as in the official implementation of HGB.
         inputs: ``"features"`` takes what the types have; ``"target"`` the features of the target
-            and one learned vector a node for the other types; ``"ids"`` a learned vector for all.
+            and one learned vector per node for the other types; ``"ids"`` a learned vector for all.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -68,21 +58,21 @@ class HGTConfig:
             raise ConfigError(f"model.dropout is {self.dropout}, expected 0 or more, below 1.")
 
 
-class HGT(FullGraphModel):
+class HGT(WholeGraphEncoder):
     """Attends to all neighbours at once, with weights typed by node and relation.
 
     Args:
         schema: What the graph is made of.
-        spec: What is to be predicted.
+        spec: ``spec.ends`` are the types whose vectors are asked for.
         config: The hyper-parameters.
     """
 
     name: ClassVar[str] = "hgt"
     Config: ClassVar[type[Any]] = HGTConfig
+    uses: ClassVar[frozenset[str]] = frozenset({"features"})
     citation: ClassVar[str] = (
         "Hu, Dong, Wang, Sun. Heterogeneous Graph Transformer. WWW 2020. arXiv:2003.01332"
     )
-    tasks: ClassVar[tuple[str, ...]] = ("node-classification", "link-prediction")
     search_space: ClassVar[Mapping[str, Any]] = {
         "hidden_dim": [64, 128, 256],
         "num_layers": [1, 2, 3],
@@ -95,17 +85,22 @@ class HGT(FullGraphModel):
 
     config: HGTConfig
 
+    @classmethod
+    def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
+        """Returns all of ``uses``; ``inputs: ids`` leaves the features out."""
+        return cls.uses - {"features"} if config.inputs == "ids" else cls.uses
+
     def __init__(self, schema: Schema, spec: TaskSpec, config: HGTConfig) -> None:
         super().__init__(schema, spec, config)
-        width = config.hidden_dim
+        dim = config.hidden_dim
         self.plans = layer_plans(schema, spec.ends, config.num_layers)
         types = self.plans[0].inputs
         ids = id_types(config.inputs, types, spec.ends)
-        self.features = FeatureEncoder(schema, spec, types, width, ids=ids)
+        self.features = FeatureEncoder(schema, spec.num_nodes, types, dim, ids=ids)
         self.layers = nn.ModuleList(
             HGTLayer(
                 plan,
-                width,
+                dim,
                 config.num_heads,
                 dropout=config.dropout,
                 norm=config.norm,
@@ -113,11 +108,7 @@ class HGT(FullGraphModel):
             )
             for plan in self.plans
         )
-        self.make_head(width)
-
-    def encode(self, inputs: GraphInputs) -> Tensor:
-        """Returns the output of the last layer, ``[num_target_nodes, hidden_dim]``."""
-        return self.vectors(inputs)[self.spec.target]
+        self.dim = dim
 
     def vectors(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Returns the output of the last layer by type, ``[num_nodes, hidden_dim]``."""
@@ -126,37 +117,26 @@ class HGT(FullGraphModel):
     def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
         """Returns the attention that the nodes of a type give to each relation, by layer.
 
-        The shares of one node add up to one; a row holds the mean and the deviation, over the
+        The fractions of one node add up to one; a row holds the mean and the std, over the
         nodes that have a neighbour, of the mean over heads.
         """
-        shares: list[dict[EdgeType, Tensor]] = []
-        training = self.training
-        self.eval()
-        with torch.no_grad():
-            self._run(inputs, shares)
-        self.train(training)
+        fractions: list[dict[EdgeType, Tensor]] = []
+        self._run(inputs, fractions)
         labels = {} if classes is None else {self.spec.target: classes}
         return [
             row
             for order, plan in enumerate(self.plans)
             for node_type in plan.outputs
-            for row in relevance_rows(order, node_type, shares[order], labels.get(node_type))
+            for row in relevance_rows(order, node_type, fractions[order], labels.get(node_type))
         ]
 
     def _run(
-        self, inputs: GraphInputs, shares: list[dict[EdgeType, Tensor]] | None = None
+        self, inputs: GraphInputs, fractions: list[dict[EdgeType, Tensor]] | None = None
     ) -> dict[str, Tensor]:
         """Runs the layers; collects the attention to each relation if a list is given."""
         x = {name: value.tanh() for name, value in self.features(inputs.features).items()}
         for layer in self.layers:
-            if shares is not None:
-                shares.append({})
-            x = layer(x, inputs.relations, None if shares is None else shares[-1])
+            if fractions is not None:
+                fractions.append({})
+            x = layer(x, inputs.relations, None if fractions is None else fractions[-1])
         return x
-
-
-class HGTLinks(LinkModel, HGT):
-    """HGT whose vectors of two nodes are scored as a pair, by DistMult as in HGB's program."""
-
-
-HGT.families = {"link-prediction": HGTLinks}  # a subclass, so it cannot be named above

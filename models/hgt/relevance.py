@@ -14,17 +14,17 @@ __all__ = ["relevance_rows"]
 
 
 def relevance_rows(
-    order: int, node_type: str, shares: Mapping[EdgeType, Tensor], classes: Tensor | None = None
+    order: int, node_type: str, fractions: Mapping[EdgeType, Tensor], classes: Tensor | None = None
 ) -> list[RelevanceRow]:
     """Returns a row for each relation into a type, and one for each of its classes.
 
     Args:
         order: Number of the layer.
         node_type: Type that attends.
-        shares: ``[num_dst, heads]`` of each relation of the layer, as the layer collects them.
+        fractions: ``[num_dst, heads]`` of each relation of the layer, as the layer collects them.
         classes: ``[num_nodes]`` class of the nodes of the type, -1 for nodes to leave out.
     """
-    arriving = {one: part.mean(dim=1) for one, part in shares.items() if one.dst == node_type}
+    arriving = {key: heads.mean(dim=1) for key, heads in fractions.items() if key.dst == node_type}
     if not arriving:
         return []
     attends = torch.stack(list(arriving.values())).sum(0) > 0.5  # one, or zero without neighbours
@@ -34,11 +34,11 @@ def relevance_rows(
             groups[label] = attends & (classes == label)
     return [
         RelevanceRow(
-            node_type, str(one), order, float(part[nodes].mean()), _std(part[nodes]), label
+            node_type, str(key), order, float(mean[nodes].mean()), _std(mean[nodes]), label
         )
         for label, nodes in groups.items()
         if bool(nodes.any())
-        for one, part in arriving.items()
+        for key, mean in arriving.items()
     ]
 
 

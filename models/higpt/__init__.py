@@ -1,4 +1,4 @@
-"""HiGPT: tokens of any graph whose types are described, and a language model that reads them."""
+"""HiGPT: a tokenizer for any graph whose types are described, and a language model on top."""
 
 from __future__ import annotations
 

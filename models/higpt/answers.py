@@ -1,4 +1,4 @@
-"""Answers in words to all questions of a part, measured as the authors measure them."""
+"""Answers in words to the questions of a split, scored as in the official implementation."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import torch
 from hetgraph.errors import ConfigError
 from hetgraph.files import atomic_path
 from hetgraph.models.higpt.evaluation import free_text_metrics, true_classes
+from hetgraph.models.higpt.language_head import LanguageHead
 from hetgraph.models.higpt.model import HiGPT
-from hetgraph.models.higpt.talk import LanguageHead
 from hetgraph.runs.reopen import OpenRun
 from hetgraph.train.progress import make_progress
 
@@ -23,11 +23,11 @@ __all__ = ["FreeAnswers", "free_answers", "write_answers"]
 
 @dataclass(frozen=True)
 class FreeAnswers:
-    """What a language model said about some nodes.
+    """Answers of a language model about some nodes.
 
     Args:
-        said: Its words by node.
-        free: Metrics of the words.
+        said: Its text by node.
+        free: Metrics of the texts.
         scored: The same metrics of the likeliest label of the same nodes.
     """
 
@@ -40,12 +40,12 @@ class FreeAnswers:
 def free_answers(
     run: OpenRun, *, limit: int | None = None, max_new_tokens: int = 64, progress: bool = True
 ) -> FreeAnswers:
-    """Lets a run speak about its test nodes, and scores the labels of the same nodes.
+    """Lets the language model of a run answer about test nodes, and scores their labels, too.
 
     Args:
         run: A finished run of the stages ``"matching"`` and ``"instructions"``, on nodes of one
             class each.
-        limit: Most nodes, the first of the part; ``None``: all.
+        limit: Most nodes, the first of the split; ``None``: all.
         max_new_tokens: Most tokens of an answer.
         progress: Whether progress is shown.
 
@@ -63,17 +63,17 @@ def free_answers(
         )
     target = true_classes(run, "test")[:limit]
     nodes = run.task.index("test")[:limit].tolist()
-    talk, labels = run.inputs.extra, run.inputs.extra.builder.labels
+    source, labels = run.inputs.extra, run.inputs.extra.builder.labels
     model.eval()
     said, likeliest = {}, []
     shown = make_progress(progress)
     shown.begin("answers", len(nodes))
     for node in nodes:
-        one = head.ask(talk, node)
-        prompt = head.encode(talk, one)
-        vectors = head.read(model.tokenizer, talk, one, prompt)
-        said[node] = head.side.answer(vectors, max_new_tokens)
-        likeliest.append(labels[int(head.side.scores(vectors, labels).argmax())])
+        instruction = head.ask(source, node)
+        prompt = head.encode(source, instruction)
+        vectors = head.read(model.tokenizer, source, instruction, prompt)
+        said[node] = head.language.answer(vectors, max_new_tokens)
+        likeliest.append(labels[int(head.language.scores(vectors, labels).argmax())])
         shown.epoch(len(said), "")
     shown.close()
     return FreeAnswers(
@@ -84,7 +84,7 @@ def free_answers(
 
 
 def write_answers(path: Path, answers: FreeAnswers) -> None:
-    """Writes the answers as the authors' evaluation does: a list of ``id``, ``node_idx``, ``res``.
+    """Writes the answers in the official format: a list of ``id``, ``node_idx``, ``res``.
 
     Raises:
         OutputError: If the file cannot be written.

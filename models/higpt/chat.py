@@ -17,14 +17,14 @@ __all__ = ["Answer", "answer_about"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a run says about a node.
+    """Answer of a run about a node.
 
     Args:
         node_type: Type of the node.
         node: Its id.
         text: Its text, empty if it has none.
-        scores: Share of each class, adding up to one, the likeliest first.
-        said: What the language model says in words; empty if it was not asked.
+        scores: Probability of each class, the likeliest first.
+        said: Answer of the language model in words; empty if it was not asked.
     """
 
     node_type: str
@@ -38,12 +38,12 @@ class Answer:
 def answer_about(
     run: OpenRun, node: int, *, question: str | None = None, free: bool = False
 ) -> Answer:
-    """Scores the classes of a node, and lets the language model of the run speak if asked to.
+    """Scores the classes of a node and, if asked to, lets the language model of the run answer.
 
     Args:
         run: A finished run of HiGPT.
         node: Id of a node of the target type.
-        question: What is asked in place of the class; it needs a language model.
+        question: Question to ask instead of the class; it needs a language model.
         free: Whether the language model answers in words, too.
 
     Raises:
@@ -57,15 +57,15 @@ def answer_about(
     if not 0 <= node < count:
         raise ConfigError(f"there is no {target} {node}; expected a number from 0 to {count - 1}.")
     inputs: HiGPTInputs = run.inputs
-    names = inputs.class_names or [str(one) for one in range(model.spec.num_outputs)]
+    names = inputs.class_names or [str(label) for label in range(model.spec.num_outputs)]
     alone = replace(inputs, rows={"test": torch.tensor([node], device=model.device)})
-    logits = model.predict(alone, "test")[0].float()
+    logits = model.predict(alone, "test").values[0].float()
     if model.spec.multi_label and model.config.stage in ("matching", "instructions"):
-        share = logits.sigmoid()
+        probability = logits.sigmoid()
     else:
-        share = logits.softmax(0)
-    order = share.argsort(descending=True).tolist()
-    scores = {names[place]: float(share[place]) for place in order}
+        probability = logits.softmax(0)
+    order = probability.argsort(descending=True).tolist()
+    scores = {names[label]: float(probability[label]) for label in order}
     column = inputs.corpus.texts.get(target)
     text = str(column[node].as_py() or "") if column is not None else ""
     said = _speak(model, inputs, node, question) if free or question else ""
@@ -73,7 +73,7 @@ def answer_about(
 
 
 def _speak(model: HiGPT, inputs: HiGPTInputs, node: int, question: str | None) -> str:
-    from hetgraph.models.higpt.talk import LanguageHead
+    from hetgraph.models.higpt.language_head import LanguageHead
 
     head = model.head
     if not isinstance(head, LanguageHead):
@@ -81,10 +81,10 @@ def _speak(model: HiGPT, inputs: HiGPTInputs, node: int, question: str | None) -
             f"a run of the stage {model.config.stage!r} has no language model to speak; "
             "train with --set stage=instructions."
         )
-    one = head.ask(inputs.extra, node)
+    instruction = head.ask(inputs.extra, node)
     if question:
         words = model.config.language.text_words // 2
         asked = inputs.extra.builder.build(node, question=question, text_words=words)
-        one = replace(asked, examples=one.examples)
-    prompt = head.encode(inputs.extra, one)
-    return head.side.answer(head.read(model.tokenizer, inputs.extra, one, prompt))
+        instruction = replace(asked, examples=instruction.examples)
+    prompt = head.encode(inputs.extra, instruction)
+    return head.language.answer(head.read(model.tokenizer, inputs.extra, instruction, prompt))

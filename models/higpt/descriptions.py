@@ -1,4 +1,4 @@
-"""Node and edge types in language, and as vectors."""
+"""Node and edge types as sentences and as vectors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Sentences = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, eq=False)
 class TypeVectors:
-    """What the generator reads of a schema.
+    """Vectors of the types of a schema, which the generator reads.
 
     Args:
         nodes: ``[type_dim]`` by node type.
@@ -35,8 +35,8 @@ class TypeVectors:
     def to(self, device: torch.device | str) -> TypeVectors:
         """Returns the vectors on a device."""
         return TypeVectors(
-            {key: one.to(device) for key, one in self.nodes.items()},
-            {key: one.to(device) for key, one in self.edges.items()},
+            {key: vector.to(device) for key, vector in self.nodes.items()},
+            {key: vector.to(device) for key, vector in self.edges.items()},
         )
 
 
@@ -47,7 +47,7 @@ def words(name: str) -> str:
 
 
 def describe_types(schema: Schema, given: Sentences | None = None) -> dict[str, tuple[str, ...]]:
-    """Returns sentences for every type: those that are declared, else some made of its name.
+    """Returns sentences for every type: declared ones, else sentences made from its name.
 
     Args:
         schema: The types.
@@ -63,9 +63,9 @@ def describe_types(schema: Schema, given: Sentences | None = None) -> dict[str, 
     for name in schema.node_types:
         said = words(name)
         made[name] = (f"{said}", f"This node is a {said}.")
-    for one in schema.edge_types:
-        src, link, dst = words(one.src), words(one.name), words(one.dst)
-        made[str(one)] = (f"The {src} {link} the {dst}.", f"{link}: from {src} to {dst}")
+    for edge_type in schema.edge_types:
+        src, link, dst = words(edge_type.src), words(edge_type.name), words(edge_type.dst)
+        made[str(edge_type)] = (f"The {src} {link} the {dst}.", f"{link}: from {src} to {dst}")
     for key, sentences in (given or {}).items():
         if key not in made:
             raise ConfigError(f"a description is for the type {key!r}.{suggest(key, made)}")
@@ -78,28 +78,28 @@ def describe_types(schema: Schema, given: Sentences | None = None) -> dict[str, 
 def describe_vectors(
     schema: Schema, encoder: TextEncoder, given: Sentences | None = None
 ) -> TypeVectors:
-    """Returns the mean vector of the sentences of each type; its length is at most one.
+    """Returns the mean vector of the sentences of each type; its norm is at most 1.
 
-    The mean is not scaled to length one, as in the released vectors.
+    As in the released vectors, the mean is not normalised.
 
     Raises:
         ConfigError: As for :func:`describe_types`.
     """
     sentences = describe_types(schema, given)
-    flat = [one for group in sentences.values() for one in group]
+    flat = [sentence for group in sentences.values() for sentence in group]
     sizes = [len(group) for group in sentences.values()]
     vectors = torch.split(embed_texts(flat, encoder, progress=False), sizes)
     by_name = {key: own.mean(0) for key, own in zip(sentences, vectors, strict=True)}
     return TypeVectors(
         {name: by_name[name] for name in schema.node_types},
-        {one: by_name[str(one)] for one in schema.edge_types},
+        {edge_type: by_name[str(edge_type)] for edge_type in schema.edge_types},
     )
 
 
 def read_vectors(
     folder: Path, schema: Schema, renamed: Mapping[str, str] | None = None
 ) -> TypeVectors:
-    """Reads ``node_type.pt`` and ``edge_type.pt`` as the authors publish them, safely.
+    """Reads ``node_type.pt`` and ``edge_type.pt`` in the official format, safely.
 
     A relation is found by its triple, else by its two ends if only one relation has them, so that
     ``author -writes> paper`` finds ``author -to> paper``.
@@ -114,26 +114,28 @@ def read_vectors(
     """
     nodes, edges = _load(folder / "node_type.pt"), _load(folder / "edge_type.pt")
     other = dict(renamed or {})
-    found_nodes: dict[str, Tensor] = {}
+    node_vectors: dict[str, Tensor] = {}
     for name in schema.node_types:
         key = other.get(name, name)
         if key not in nodes:
             hint = suggest(key, map(str, nodes))
             raise FileFormatError(f"{folder} has no vector of the node type {key!r}.{hint}")
-        found_nodes[name] = nodes[key]
-    found_edges: dict[EdgeType, Tensor] = {}
-    for one in schema.edge_types:
-        src, dst = other.get(one.src, one.src), other.get(one.dst, one.dst)
+        node_vectors[name] = nodes[key]
+    edge_vectors: dict[EdgeType, Tensor] = {}
+    for edge_type in schema.edge_types:
+        src = other.get(edge_type.src, edge_type.src)
+        dst = other.get(edge_type.dst, edge_type.dst)
         ends = [key for key in edges if (key[0], key[2]) == (src, dst)]
-        exact = [key for key in ends if key[1] == one.name]
+        exact = [key for key in ends if key[1] == edge_type.name]
         chosen = exact or ends
         if len(chosen) != 1:
             known = ", ".join(" ".join(key) for key in (ends or edges))
             raise FileFormatError(
-                f"{folder} has {len(chosen)} vectors for {one}, expected one; it has: {known}."
+                f"{folder} has {len(chosen)} vectors for {edge_type}, expected one; it has: "
+                f"{known}."
             )
-        found_edges[one] = edges[chosen[0]]
-    return TypeVectors(found_nodes, found_edges)
+        edge_vectors[edge_type] = edges[chosen[0]]
+    return TypeVectors(node_vectors, edge_vectors)
 
 
 def _load(path: Path) -> dict[Any, Tensor]:

@@ -1,4 +1,4 @@
-"""What graph tokens are worth: one trained run, the same nodes, with and without them."""
+"""Effect of graph tokens: one trained run, the same nodes, with and without them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hetgraph.errors import ConfigError
 from hetgraph.metrics import accuracy, multi_label_f1
-from hetgraph.models.higpt.talk import LanguageHead
+from hetgraph.models.higpt.language_head import LanguageHead
 from hetgraph.runs.reopen import OpenRun
 from hetgraph.tasks.base import SplitName
 
@@ -33,15 +33,15 @@ Mode = Literal["all", "last", "shuffled", "none"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two ways to read the same nodes.
+    """Two modes, compared on the same nodes.
 
     Args:
-        accuracy: Of each way, by its name.
-        only_first: Nodes that the first alone gets right.
-        only_second: Nodes that the second alone gets right.
-        p_value: Of the exact test of McNemar, two-sided: the chance of such a difference if both
-            ways were equally good.
-        interval: 95 % bootstrap interval over nodes of the difference of the accuracies.
+        accuracy: Of each mode, by its name.
+        only_first: Number of nodes that only the first gets right.
+        only_second: Number of nodes that only the second gets right.
+        p_value: Of the exact McNemar test, two-sided: the probability of such a difference if both
+            modes were equally good.
+        interval: 95 % bootstrap interval, over nodes, of the difference in accuracy.
     """
 
     accuracy: Mapping[str, float]
@@ -68,12 +68,12 @@ def true_classes(run: OpenRun, split: SplitName) -> Tensor:
 def compare_modes(
     model: Any, inputs: Any, target: Tensor, *, modes: tuple[Mode, Mode] = ("all", "none")
 ) -> Comparison:
-    """Scores the test part twice with one model.
+    """Scores the test split twice with one model.
 
     Args:
         model: A trained HiGPT with a language model.
         inputs: What its ``prepare`` returned for the task.
-        target: ``[n]`` classes of the test part.
+        target: ``[n]`` classes of the test split.
         modes: Two settings of ``model.language.graph_tokens``.
 
     Raises:
@@ -92,7 +92,7 @@ def compare_modes(
             model.head.config = replace(model.config, language=changed)
             builder.config = changed
             with torch.no_grad():
-                right[mode] = model.eval().predict(inputs, "test").argmax(1) == target
+                right[mode] = model.eval().predict(inputs, "test").values.argmax(1) == target
     finally:
         model.head.config = model.config
         builder.config = given
@@ -100,18 +100,18 @@ def compare_modes(
 
 
 def paired(right: Mapping[str, Tensor], modes: tuple[str, str]) -> Comparison:
-    """Returns the comparison of two rows of right and wrong.
+    """Returns the paired comparison of two sets of predictions.
 
     Args:
-        right: ``[n]`` bool by name.
+        right: ``[n]`` bool by name: whether a prediction is right.
         modes: The two names, in the order of the result.
     """
     first, second = right[modes[0]].numpy(), right[modes[1]].numpy()
     only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
     differing = only_first + only_second
     p_value = binomtest(only_first, differing).pvalue if differing else 1.0
-    chance = np.random.default_rng(0)
-    drawn = chance.integers(len(first), size=(2000, len(first)))
+    generator = np.random.default_rng(0)
+    drawn = generator.integers(len(first), size=(2000, len(first)))
     gaps = (first[drawn].astype(float) - second[drawn]).mean(1)
     low, high = np.quantile(gaps, [0.025, 0.975])
     return Comparison(
@@ -133,19 +133,19 @@ def parse_answer(text: str, labels: Sequence[str]) -> int | None:
     said = text.lower()
     after = re.split(r"(?:final\s+)?answer\s*:", said)
     if len(after) > 1:
-        named = [(after[-1].find(one.lower()), -len(one), n) for n, one in enumerate(labels)]
-        first = min((one for one in named if one[0] >= 0), default=None)
+        named = [(after[-1].find(name.lower()), -len(name), n) for n, name in enumerate(labels)]
+        first = min((match for match in named if match[0] >= 0), default=None)
         if first is not None:
             return first[2]
-    named = [(said.rfind(one.lower()), len(one), n) for n, one in enumerate(labels)]
-    last = max((one for one in named if one[0] >= 0), default=None)
+    named = [(said.rfind(name.lower()), len(name), n) for n, name in enumerate(labels)]
+    last = max((match for match in named if match[0] >= 0), default=None)
     return None if last is None else last[2]
 
 
 def hard_auc(predicted: Tensor, target: Tensor, num_classes: int) -> float:
     """Returns the area under the curve of predictions without scores, one class against the rest.
 
-    It is the mean of true positive rate and true negative rate over classes, which the authors'
+    It is the mean of true positive rate and true negative rate over classes, which the official
     group reports as AUC; a constant prediction has 0.5. Classes that do not occur are left out.
 
     Args:
@@ -154,8 +154,8 @@ def hard_auc(predicted: Tensor, target: Tensor, num_classes: int) -> float:
         num_classes: Number of classes.
     """
     areas = []
-    for one in range(num_classes):
-        own, says = target == one, predicted == one
+    for label in range(num_classes):
+        own, says = target == label, predicted == label
         if bool(own.any()) and not bool(own.all()):
             areas.append((says[own].float().mean() + (~says[~own]).float().mean()) / 2)
     return float(torch.stack(areas).mean()) if areas else 0.5
@@ -174,15 +174,15 @@ def free_text_metrics(
     Returns:
         ``micro_f1 macro_f1 accuracy auc_hard parse_rate``.
     """
-    found = [parse_answer(one, labels) for one in answers]
-    predicted = torch.tensor([-1 if one is None else one for one in found])
+    parsed = [parse_answer(answer, labels) for answer in answers]
+    predicted = torch.tensor([-1 if label is None else label for label in parsed])
     classes = torch.arange(len(labels))
-    sets = (one.unsqueeze(1) == classes for one in (predicted, target))
-    share = accuracy(predicted, target)
+    sets = (labels_of.unsqueeze(1) == classes for labels_of in (predicted, target))
+    correct = accuracy(predicted, target)
     return {
-        "micro_f1": share,
+        "micro_f1": correct,
         "macro_f1": multi_label_f1(*sets)[1],
-        "accuracy": share,
+        "accuracy": correct,
         "auc_hard": hard_auc(predicted, target, len(labels)),
         "parse_rate": float((predicted >= 0).float().mean()),
     }

@@ -1,4 +1,4 @@
-"""The instructions of a run as files that the authors' programs read."""
+"""The instructions of a run as files that the official implementation reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hetgraph.models.higpt.instructions.build import Instruction, InstructionBui
 from hetgraph.models.higpt.instructions.graph_file import GraphFile, write_graph_file
 from hetgraph.models.higpt.instructions.records import GraphRef, Record, write_records
 from hetgraph.models.higpt.instructions.templates import read_templates
-from hetgraph.models.higpt.thoughts import STYLES, Provider, think
+from hetgraph.models.higpt.rationales import STYLES, Provider, write_rationale
 from hetgraph.runs.reopen import OpenRun
 from hetgraph.tasks.base import SplitName
 
@@ -29,15 +29,15 @@ def export_instructions(
     style: int | None = None,
     provider: Provider | None = None,
 ) -> int:
-    """Writes ``ann/NAME.json`` and a graph file for each node of a part.
+    """Writes ``ann/NAME.json`` and a graph file for each node of a split.
 
-    Answers are written for training nodes alone, so that no label of a held-out node gets out.
+    Answers are written for training nodes only, so that no held-out label leaks.
 
     Args:
         run: A finished run of HiGPT, of any stage: it gives graph, texts, classes and settings.
         split: Whose nodes are asked about.
         folder: New or empty.
-        style: Case of Mixture-of-Thought; ``None``: the direct answer.
+        style: Style of Mixture-of-Thought; ``None``: the direct answer.
         provider: The teacher, if there is a style.
 
     Returns:
@@ -52,8 +52,8 @@ def export_instructions(
         raise ConfigError(f"{run.folder} holds the model {run.model.name!r}, expected 'higpt'.")
     if style is not None and (split != "train" or provider is None):
         raise ConfigError(
-            f"rationales are written by a teacher that knows the answer, so they are for the part "
-            f"'train' alone, not for {split!r}; leave the style out."
+            f"rationales are written by a teacher that knows the answer, so they are only for the "
+            f"split 'train', not for {split!r}; leave the style out."
         )
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder} is not empty; name a new folder.")
@@ -69,7 +69,7 @@ def export_instructions(
         read_templates(path),
         config.language,
     )
-    name = "".join(one if one.isalnum() else "-" for one in run.record.dataset)
+    name = "".join(letter if letter.isalnum() else "-" for letter in run.record.dataset)
     records = []
     for place, node in enumerate(run.task.index(split).tolist()):
         label = inputs.labels[node]
@@ -78,14 +78,17 @@ def export_instructions(
         made = builder.build(node, classes)
         teacher = ""
         if style is not None and provider is not None:
-            thought = think(
+            rationale = write_rationale(
                 provider, STYLES[style], made.question, made.answer, _evidence(builder, made)
             )
-            made = builder.build(node, classes, cue=thought.cue, answer=thought.answer)
-            teacher = thought.teacher
+            made = builder.build(node, classes, cue=rationale.cue, answer=rationale.answer)
+            teacher = rationale.teacher
         file = f"graph_data/{split}/{node}.pt"
-        x = {key: corpus.x[key][ids] for key, ids in made.part.nodes.items()}
-        edges = {key: torch.stack(one.coo()[::-1]) for key, one in made.part.relations.items()}
+        x = {key: corpus.x[key][ids] for key, ids in made.subgraph.nodes.items()}
+        edges = {
+            key: torch.stack(relation.coo()[::-1])
+            for key, relation in made.subgraph.relations.items()
+        }
         write_graph_file(folder / file, GraphFile(x, edges))
         shown = made.label if known and made.label >= 0 else None
         ref = GraphRef(file, made.keys, node, shown)
@@ -98,10 +101,10 @@ def export_instructions(
 
 
 def _evidence(builder: InstructionBuilder, made: Instruction) -> list[str]:
-    """Texts of a few nodes around the one in question, not its own."""
-    found: list[str] = []
-    for name, ids in made.part.nodes.items():
-        others = [one for one in ids.tolist() if (name, one) != (builder.target, made.node)]
-        texts = (builder.text(name, one, 8) for one in others[:_EVIDENCE])
-        found += [text for text in texts if text]
-    return found[: 2 * _EVIDENCE]
+    """Returns texts of a few nodes around the node in question, without its own."""
+    evidence: list[str] = []
+    for name, ids in made.subgraph.nodes.items():
+        others = [node for node in ids.tolist() if (name, node) != (builder.target, made.node)]
+        texts = (builder.text(name, node, 8) for node in others[:_EVIDENCE])
+        evidence += [text for text in texts if text]
+    return evidence[: 2 * _EVIDENCE]

@@ -1,4 +1,4 @@
-"""Weights that are made from the description of a type."""
+"""Weights generated from the description of a type."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ GeneratorKind = Literal["low-rank", "full"]
 
 
 class FullGenerator(nn.Module):
-    """Two perceptrons, one for the entries of the matrix and one for the bias.
+    """Two multilayer perceptrons: one for the entries of the matrix, one for the bias.
 
     ``W = reshape(MLP(T))`` with ``Lin(m, m/2) ReLU Lin(m/2, m/2) ReLU Lin(m/2, in * out)``, in the
-    default initialisation. At width 768 the matrix of keys, queries and values alone takes 683
+    default initialisation. At dim 768 the matrix of keys, queries and values alone takes 683
     million parameters.
 
     Args:
-        type_dim: Width m of the vectors of types.
+        type_dim: Dim m of the vectors of types.
         in_dim: Rows of the matrix.
         out_dim: Its columns.
 
-    Source: HiGPT (Tang et al., KDD 2024), released program, ``ParameterGenerator``.
+    Source: HiGPT (Tang et al., KDD 2024), official implementation, ``ParameterGenerator``.
     """
 
     def __init__(self, type_dim: int, in_dim: int, out_dim: int) -> None:
@@ -46,17 +46,17 @@ class FullGenerator(nn.Module):
 
 
 class LowRankGenerator(nn.Module):
-    """A matrix that all types share, and one of low rank that depends on the type.
+    """The sum of a matrix that all types share and a low-rank matrix that depends on the type.
 
     ``W = W_0 + s U(T) V(T)``, ``b = b_0 + B(T)``, with U, V and B linear maps of one hidden layer.
-    At the start the second part has about half the size of the first, so that types differ from
-    the first step on; the published generator starts with nearly equal matrices for all types.
+    At initialisation the second term has about half the norm of the first, so that types differ
+    from the first step on; the published generator starts with nearly equal matrices.
 
     Args:
-        type_dim: Width of the vectors of types.
+        type_dim: Dim of the vectors of types.
         in_dim: Rows of the matrix.
         out_dim: Its columns.
-        rank: Rank of the part that depends on the type.
+        rank: Rank of the matrix that depends on the type.
     """
 
     def __init__(self, type_dim: int, in_dim: int, out_dim: int, rank: int = 16) -> None:
@@ -69,7 +69,7 @@ class LowRankGenerator(nn.Module):
         self.shift = nn.Linear(hidden, out_dim, bias=False)
         self.weight = nn.Parameter(torch.empty(in_dim, out_dim))
         self.bias = nn.Parameter(torch.zeros(out_dim))
-        self._stretch = math.sqrt(type_dim)  # unit vectors get entries of about one
+        self._stretch = math.sqrt(type_dim)  # entries of unit vectors become about 1
         self._scale = 8 / math.sqrt(rank * (in_dim + out_dim))
         nn.init.xavier_uniform_(self.weight)
 

@@ -1,4 +1,4 @@
-"""Grounding: the token of a node is brought to the text of the node, without labels."""
+"""Grounding: aligns the token of a node with the text of the node, without labels."""
 
 from __future__ import annotations
 
@@ -19,61 +19,60 @@ from hetgraph.models.higpt.corpus import Corpus, make_corpus
 from hetgraph.models.higpt.heads import HiGPTInputs, StageHead, tokens_of
 from hetgraph.models.higpt.tokenizer import Tokenizer
 from hetgraph.nn import info_nce
-from hetgraph.sampling import sample_neighbourhood
+from hetgraph.sampling import row_batches, sample_neighbourhood
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec
-from hetgraph.train import row_batches
 
 __all__ = ["GroundingBatch", "GroundingHead"]
 
 _TEMPERATURE = 0.07
-"""What cosines are divided by: CLIP's start, which the released program never trains."""
+"""Divisor of cosines: the initial value of CLIP, which the official implementation never trains."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Captions:
-    """The nodes of a corpus that have a text, numbered through its types."""
+    """The nodes of a corpus that have a text, with ids offset by type."""
 
     corpus: Corpus
     types: tuple[str, ...]
     start: Tensor  # [num_types + 1]
     ids: Tensor  # [n] node of its type
     vectors: Tensor  # [n, input_dim]
-    number: Tensor  # [n] equal for equal texts
+    group: Tensor  # [n] equal for equal texts
 
 
 @dataclass(frozen=True, eq=False)
 class GroundingBatch:
-    """A neighbourhood, and the nodes in it that are brought to their texts.
+    """A neighbourhood, and the nodes in it whose tokens are aligned with their texts.
 
     Args:
         corpus: Vectors by type, of the nodes of the neighbourhood.
-        counts: How many of the first nodes of each type count.
+        counts: Number of these nodes by type; they are the first of their type.
         texts: ``[n, input_dim]`` vectors of their texts, by type.
-        number: ``[n]`` equal for equal texts.
+        group: ``[n]`` equal for equal texts.
     """
 
     corpus: Corpus
     counts: dict[str, int]
     texts: Tensor
-    number: Tensor
+    group: Tensor
 
 
 class GroundingHead(StageHead):
     """A linear map from the space of texts to that of tokens, trained with the tokenizer.
 
-    The authors train a transformer of 81 million parameters from nothing on the captions and throw
-    it away; here the texts pass the frozen encoder and the map.
+    The official implementation trains a transformer with 81 million parameters from scratch on the
+    captions and discards it; here the texts pass the frozen encoder and the map.
     """
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: HiGPTConfig) -> None:
         super().__init__(schema, spec, config)
-        width = make_encoder(config.encoder).dim
-        self.given = config.num_layers == 0 and width == config.dim  # tokens are texts already
-        self.text = nn.Identity() if self.given else nn.Linear(width, config.dim, bias=False)
+        text_dim = make_encoder(config.encoder).dim
+        self.given = config.num_layers == 0 and text_dim == config.dim  # tokens are texts already
+        self.text = nn.Identity() if self.given else nn.Linear(text_dim, config.dim, bias=False)
 
     def stage(self) -> Stage | None:
-        """One stage; nothing is validated, since no label is read."""
+        """Returns one stage; nothing is validated, since no label is read."""
         if self.config.freeze or self.given:
             return None
         return Stage("tokenizer", validate=False)
@@ -93,8 +92,10 @@ class GroundingHead(StageHead):
         corpora = []
         for name, corpus in named:
             types = self._captioned(name, corpus)
-            vectors = {one: embed_texts(corpus.texts[one], encoder) for one in types}
-            corpora.append(_number(corpus, vectors))
+            vectors = {
+                node_type: embed_texts(corpus.texts[node_type], encoder) for node_type in types
+            }
+            corpora.append(_captions_of(corpus, vectors))
         return replace(inputs, extra=corpora)
 
     def batches(
@@ -107,25 +108,26 @@ class GroundingHead(StageHead):
         shard: tuple[int, int],
     ) -> Iterator[GroundingBatch]:
         """Yields neighbourhoods of nodes that have a text, of one graph each."""
-        chance = generator or torch.Generator().manual_seed(0)
+        rng = generator or torch.Generator().manual_seed(0)
         size = min(batch_size, self.config.grounding_batch)
         plans = [
-            (one, rows)
-            for one in inputs.extra
-            for rows in row_batches(len(one.ids), size, generator=generator, shard=shard)
+            (captions, rows)
+            for captions in inputs.extra
+            for rows in row_batches(len(captions.ids), size, generator=generator, shard=shard)
         ]
-        order = torch.randperm(len(plans), generator=chance).tolist() if generator else None
+        order = torch.randperm(len(plans), generator=rng).tolist() if generator else None
         for place in order if order is not None else range(len(plans)):
-            yield self._batch(*plans[place], chance)
+            yield self._batch(*plans[place], rng)
 
     def step(self, tokenizer: Tokenizer, batch: GroundingBatch) -> Loss:
-        """Returns the contrastive loss; a share of the nodes is told by its neighbours alone.
+        """Returns the contrastive loss; the own text of a fraction of the nodes is masked.
 
-        Source: HiGPT, section on contrastive alignment; released program, ``HeteroClipLoss``.
+        Source: HiGPT, contrastive alignment; official implementation, ``HeteroClipLoss``.
         """
         corpus = batch.corpus
-        if len(batch.number) < 2:
-            zero = sum(one.sum() * 0 for one in (*tokenizer.parameters(), *self.parameters()))
+        if len(batch.group) < 2:
+            parameters = (*tokenizer.parameters(), *self.parameters())
+            zero = sum(parameter.sum() * 0 for parameter in parameters)
             return Loss({"grounding": torch.as_tensor(zero)}, 0)
         x = dict(corpus.x)
         for name, count in batch.counts.items():
@@ -135,11 +137,11 @@ class GroundingHead(StageHead):
         weights = tokenizer.weights(corpus.types)
         out = tokenizer(x, corpus.relations, weights, outputs=tuple(batch.counts))
         tokens = torch.cat([out[name][:count] for name, count in batch.counts.items()])
-        loss = info_nce(tokens, self.text(batch.texts), _TEMPERATURE, group=batch.number)
+        loss = info_nce(tokens, self.text(batch.texts), _TEMPERATURE, group=batch.group)
         return Loss({"grounding": loss}, len(tokens))
 
     def predict(self, tokenizer: Tokenizer, inputs: HiGPTInputs, split: str) -> Tensor:
-        """Returns the likeness of tokens to the names of the classes: no label was read.
+        """Returns the similarity of tokens to the class names, for which no label is read.
 
         Raises:
             DataError: If the classes have no names.
@@ -155,42 +157,43 @@ class GroundingHead(StageHead):
 
     def _captioned(self, name: str, corpus: Corpus) -> tuple[str, ...]:
         wanted = self.config.captions if not self.config.sources else ()
-        for one in wanted:
-            if one not in corpus.texts:
+        for node_type in wanted:
+            if node_type not in corpus.texts:
                 raise ConfigError(
-                    f"model.captions names {one!r}, which has no texts.{suggest(one, corpus.texts)}"
+                    f"model.captions names {node_type!r}, which has no texts."
+                    f"{suggest(node_type, corpus.texts)}"
                 )
         types = wanted or tuple(corpus.texts)
         if not types:
             raise DataError(
-                f"{name or 'the graph'} has no node text, which the stage 'tokenizer' brings "
-                "tokens to; use a graph with texts, or model.stage=classify."
+                f"{name or 'the graph'} has no node text, which the stage 'tokenizer' "
+                "aligns tokens with; use a graph with texts, or model.stage=classify."
             )
         return types
 
-    def _batch(self, source: _Captions, rows: Tensor, chance: torch.Generator) -> GroundingBatch:
+    def _batch(self, source: _Captions, rows: Tensor, rng: torch.Generator) -> GroundingBatch:
         rows = rows.sort().values
-        kind = torch.searchsorted(source.start, rows, right=True) - 1
+        type_id = torch.searchsorted(source.start, rows, right=True) - 1
         seeds = {
-            name: source.ids[rows[kind == place]]
-            for place, name in enumerate(source.types)
-            if bool((kind == place).any())
+            name: source.ids[rows[type_id == number]]
+            for number, name in enumerate(source.types)
+            if bool((type_id == number).any())
         }
         corpus = source.corpus
-        hops = self.config.fanouts[: self.config.num_layers]  # no layer reads what is further
-        split = sample_neighbourhood(corpus.relations, corpus.num_nodes, seeds, hops, chance)
-        x = {name: corpus.x[name][split.nodes[name]] for name in corpus.x}
-        local = Corpus(x, corpus.fill, corpus.types, split.relations, {})
+        hops = self.config.fanouts[: self.config.num_layers]  # no layer reads further
+        sampled = sample_neighbourhood(corpus.relations, corpus.num_nodes, seeds, hops, rng)
+        x = {name: corpus.x[name][sampled.nodes[name]] for name in corpus.x}
+        local = Corpus(x, corpus.fill, corpus.types, sampled.relations, {})
         counts = {name: ids.numel() for name, ids in seeds.items()}
         device = next(self.parameters()).device
-        number, texts = source.number[rows], source.vectors[rows]
-        return GroundingBatch(local.to(device), counts, texts.to(device), number.to(device))
+        group, texts = source.group[rows], source.vectors[rows]
+        return GroundingBatch(local.to(device), counts, texts.to(device), group.to(device))
 
 
-def _number(corpus: Corpus, vectors: dict[str, Tensor]) -> _Captions:
+def _captions_of(corpus: Corpus, vectors: dict[str, Tensor]) -> _Captions:
     """Lists the nodes whose text has a vector; equal vectors count as equal texts."""
-    ids = {name: (one != 0).any(1).nonzero().squeeze(1) for name, one in vectors.items()}
+    ids = {name: (rows != 0).any(1).nonzero().squeeze(1) for name, rows in vectors.items()}
     stacked = torch.cat([vectors[name][rows] for name, rows in ids.items()])
     start = torch.tensor([0, *(len(rows) for rows in ids.values())]).cumsum(0)
-    number = torch.unique(stacked, dim=0, return_inverse=True)[1]
-    return _Captions(corpus, tuple(ids), start, torch.cat(list(ids.values())), stacked, number)
+    group = torch.unique(stacked, dim=0, return_inverse=True)[1]
+    return _Captions(corpus, tuple(ids), start, torch.cat(list(ids.values())), stacked, group)

@@ -1,4 +1,4 @@
-"""What a stage adds to the tokenizer: the interface, and the classifier."""
+"""Heads of the stages: the interface, and the classifier."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from hetgraph.models.higpt.config import HiGPTConfig
 from hetgraph.models.higpt.corpus import Corpus
 from hetgraph.models.higpt.tokenizer import Tokenizer
 from hetgraph.nn import Dropout, choose_loss
+from hetgraph.sampling import row_batches
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec
-from hetgraph.train import row_batches
 
 __all__ = ["ClassifierHead", "HiGPTInputs", "StageHead", "tokens_of"]
 
 
 @dataclass(frozen=True, eq=False)
 class HiGPTInputs:
-    """What the stages read.
+    """Inputs of the stages.
 
     Args:
         corpus: The graph as the tokenizer reads it.
         labels: Labels of all target nodes; hidden ones are -1.
-        rows: Node ids of each part.
+        rows: Node ids of each split.
         class_names: Classes in words; empty if unknown.
         class_vectors: ``[num_classes, input_dim]`` of these words; ``None`` if unknown.
         graph: The graph itself, for its texts.
         tokens: ``[num_nodes, dim]`` by type, where the tokenizer is frozen.
-        extra: What a stage made for itself.
+        extra: Additional inputs of one stage.
     """
 
     corpus: Corpus
@@ -51,7 +51,7 @@ class HiGPTInputs:
 def tokens_of(
     tokenizer: Tokenizer, inputs: HiGPTInputs, outputs: tuple[str, ...] | None = None
 ) -> Mapping[str, Tensor]:
-    """Returns the tokens of a whole graph, kept ones if there are some."""
+    """Returns the tokens of a whole graph, stored ones if there are any."""
     if inputs.tokens is not None:
         return inputs.tokens
     corpus = inputs.corpus
@@ -61,7 +61,7 @@ def tokens_of(
 
 
 class StageHead(nn.Module, ABC):
-    """The part of a model that belongs to one stage: batches, loss, predictions.
+    """The component of the model for one stage: batches, loss, predictions.
 
     Args:
         schema: What the graph is made of.
@@ -82,7 +82,7 @@ class StageHead(nn.Module, ABC):
     def prepare(
         self, inputs: HiGPTInputs, tokenizer: Tokenizer, task: Task, seeds: Seeds
     ) -> HiGPTInputs:
-        """Returns the inputs with what the stage needs besides."""
+        """Returns the inputs with the additional inputs of the stage."""
         return inputs
 
     @abstractmethod
@@ -114,16 +114,16 @@ class ClassifierHead(StageHead):
         self.trains_tokenizer = not config.freeze
         self.drop = Dropout(config.dropout)
         self.classify = nn.Linear(config.dim, spec.num_outputs)
-        self.loss = choose_loss("auto", spec)
+        self.loss = choose_loss("auto", multi_label=spec.multi_label)
 
     def stage(self) -> Stage:
-        """One stage, validated."""
+        """Returns one stage, with validation."""
         return Stage()
 
     def prepare(
         self, inputs: HiGPTInputs, tokenizer: Tokenizer, task: Task, seeds: Seeds
     ) -> HiGPTInputs:
-        """Makes the tokens once if the tokenizer is frozen."""
+        """Computes the tokens once if the tokenizer is frozen."""
         if self.trains_tokenizer:
             return inputs
         with torch.no_grad():

@@ -27,7 +27,7 @@ Pair = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, eq=False)
 class LayerWeights:
-    """All that a layer needs for a schema; it depends on no node, so it is made once.
+    """All weights of a layer for a schema; they depend on no node, so they are generated once.
 
     Args:
         kqv: ``[dim, 3 dim]`` and ``[3 dim]`` by node type: keys, queries, values.
@@ -47,25 +47,27 @@ class LayerWeights:
 
 
 class MetaLayer(nn.Module):
-    """Attention over all relations at once, with every matrix generated from a description.
+    """Attention over all relations jointly, with every matrix generated from a description.
 
     ``[k q v] = x W_t + b_t``; over a relation ``k' = k A_r + a_r`` and ``v' = v B_r + c_r``; score
     ``prior_r <q, k'> / sqrt(head_dim)``, softmax over all edges into a node;
-    ``y = norm(g_t (act(z) O_t + o_t) + (1 - g_t) x)``. Nothing is sized by the schema.
+    ``y = norm(g_t (act(z) O_t + o_t) + (1 - g_t) x)``. No parameter depends on the
+    size of the schema.
 
     Args:
-        type_dim: Width of the vectors of types.
-        dim: Width of inputs and outputs.
+        type_dim: Dim of the vectors of types.
+        dim: Dim of inputs and outputs.
         num_heads: Attention heads, a divisor of ``dim``.
         generator: Kind of the generators.
         rank: Rank of low-rank ones.
-        activation: What the attended values pass through.
+        activation: Activation of the attended values.
         norm: Whether the result is layer-normalised.
         gate: Whether old and new are mixed by a gate of the type; otherwise they are added.
-        compat: ``"released"`` transforms the first head alone and silences the others, the
-            deterministic stand-in for the memory that the published program leaves unset.
+        compat: ``"released"`` transforms only the first head and sets the others to zero, a
+            deterministic stand-in for memory that the official implementation leaves
+            uninitialised.
 
-    Source: HiGPT, released program, ``MetaHGTConv``.
+    Source: HiGPT, official implementation, ``MetaHGTConv``.
     """
 
     def __init__(
@@ -83,23 +85,23 @@ class MetaLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.num_heads, self.activation, self.compat = num_heads, activation, compat
-        width = dim // num_heads
+        head_dim = dim // num_heads
         self.kqv = make_generator(generator, type_dim, dim, 3 * dim, rank)
         self.out = make_generator(generator, type_dim, dim, dim, rank)
-        self.key = make_generator(generator, type_dim, width, width, min(rank, width))
-        self.value = make_generator(generator, type_dim, width, width, min(rank, width))
+        self.key = make_generator(generator, type_dim, head_dim, head_dim, min(rank, head_dim))
+        self.value = make_generator(generator, type_dim, head_dim, head_dim, min(rank, head_dim))
         self.prior = nn.Linear(type_dim, num_heads)
         self.gate = nn.Linear(type_dim, 1) if gate else None
         self.norm = nn.LayerNorm(dim, eps=1e-6) if norm else None
         if generator == "low-rank":
-            nn.init.ones_(self.prior.bias)  # as HGT starts; the published program starts near 0
+            nn.init.ones_(self.prior.bias)  # as in HGT; the official implementation starts near 0
 
     def weights(self, types: TypeVectors) -> LayerWeights:
         """Generates the weights of a schema."""
         nodes, edges = list(types.nodes), list(types.edges)
         node = torch.stack(list(types.nodes.values()))
-        width = node.shape[1]
-        edge = torch.stack(list(types.edges.values())) if edges else node.new_zeros(0, width)
+        type_dim = node.shape[1]
+        edge = torch.stack(list(types.edges.values())) if edges else node.new_zeros(0, type_dim)
         gate = torch.ones(len(nodes)) if self.gate is None else self.gate(node).sigmoid()[:, 0]
         return LayerWeights(
             kqv=_pairs(nodes, self.kqv(node)),
@@ -117,57 +119,57 @@ class MetaLayer(nn.Module):
         weights: LayerWeights,
         *,
         outputs: Collection[str] | None = None,
-        shares: dict[EdgeType, Tensor] | None = None,
+        fractions: dict[EdgeType, Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Returns ``[num_nodes, dim]`` by type.
 
-        O(nodes dim^2 + edges dim); no tensor has a row an edge and more than ``heads`` columns.
+        O(nodes dim^2 + edges dim); no tensor with one row per edge has more than ``heads`` columns.
 
         Args:
             x: ``[num_nodes, dim]`` by type.
             relations: ``[num_dst, num_src]`` by edge type.
             weights: Of the schema.
             outputs: Types to compute; ``None``: all.
-            shares: Filled, if given, with the part of a node's attention that goes to each
-                relation, ``[num_dst, heads]``.
+            fractions: If given, gets the fraction of a node's attention that each relation
+                receives, ``[num_dst, heads]``.
         """
         wanted = [name for name in x if outputs is None or name in outputs]
         live = [key for key in relations if key.dst in wanted and relations[key].nnz]
         read = {name for key in live for name in key[::2]}
-        parts = {name: self._split(x[name], weights.kqv[name]) for name in x if name in read}
+        projected = {name: self._split(x[name], weights.kqv[name]) for name in x if name in read}
         result = {}
         for name in wanted:
             arriving = [key for key in live if key.dst == name]
-            found = [self._attend(key, relations[key], parts, weights) for key in arriving]
-            if found:
-                message, split = merge_attention(found)
+            attended = [self._attend(key, relations[key], projected, weights) for key in arriving]
+            if attended:
+                message, split = merge_attention(attended)
                 message = message.flatten(1)
-                if shares is not None:
-                    shares.update(zip(arriving, split.unbind(), strict=True))
+                if fractions is not None:
+                    fractions.update(zip(arriving, split.unbind(), strict=True))
             else:
                 message = torch.zeros_like(x[name])
             result[name] = self._update(x[name], message, weights.out[name], weights.gate[name])
         return result
 
     def _split(self, x: Tensor, maps: Pair) -> tuple[Tensor, Tensor, Tensor]:
-        """Keys, queries and values, ``[num_nodes, heads, head_dim]`` each."""
+        """Returns keys, queries and values, ``[num_nodes, heads, head_dim]`` each."""
         joint = torch.addmm(maps[1], x, maps[0]).view(len(x), 3, self.num_heads, -1)
         key, query, value = joint.unbind(1)
         return key, query, value
 
     def _attend(
         self,
-        one: EdgeType,
+        edge_type: EdgeType,
         relation: CSR,
-        parts: Mapping[str, tuple[Tensor, Tensor, Tensor]],
+        projected: Mapping[str, tuple[Tensor, Tensor, Tensor]],
         weights: LayerWeights,
     ) -> Pair:
-        """The attention over one relation alone and its log-sum-exp."""
-        key, _, value = parts[one.src]
-        _, query, _ = parts[one.dst]
-        factor = weights.prior[one].unsqueeze(1) / math.sqrt(query.shape[2])
-        key = self._mapped(key, weights.key[one]) * factor
-        value = self._mapped(value, weights.value[one])
+        """Returns the attention over a single relation and its log-sum-exp."""
+        key, _, value = projected[edge_type.src]
+        _, query, _ = projected[edge_type.dst]
+        factor = weights.prior[edge_type].unsqueeze(1) / math.sqrt(query.shape[2])
+        key = self._mapped(key, weights.key[edge_type]) * factor
+        value = self._mapped(value, weights.value[edge_type])
         return edge_attention(
             relation,
             query.contiguous(),

@@ -1,4 +1,4 @@
-"""HiGPT under the common contract: a tokenizer, and the head of the stage that is trained."""
+"""HiGPT as a method: a tokenizer, and the head of the stage that is trained."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from hetgraph.data import EdgeType, Schema
+from hetgraph.data import EdgeType, HeteroGraph, Schema
 from hetgraph.features import embed_texts, make_encoder
-from hetgraph.methods import Loss, Method, RelevanceRow, Stage
+from hetgraph.methods import Loss, Method, NodePredictions, RelevanceRow, Stage
 from hetgraph.models.higpt.config import HiGPTConfig
 from hetgraph.models.higpt.corpus import make_corpus
 from hetgraph.models.higpt.descriptions import words
@@ -26,20 +26,22 @@ from hetgraph.tasks import Task, TaskSpec
 __all__ = ["HiGPT"]
 
 _RELEASED_DIM = 768
-"""Width of the vectors of types that the authors publish."""
+"""Dim of the published vectors of types."""
 
 
 class HiGPT(Method):
-    """Tokens of nodes from weights that descriptions of their types generate.
+    """Tokens of nodes, computed with weights generated from descriptions of their types.
 
     Args:
         schema: What the graph is made of.
-        spec: What is to be predicted.
+        spec: The prediction task.
         config: The hyper-parameters.
     """
 
     name: ClassVar[str] = "higpt"
     Config: ClassVar[type[Any]] = HiGPTConfig
+    purpose: ClassVar[str] = "it scores the classes of nodes by their texts and tokens."
+    uses: ClassVar[frozenset[str]] = frozenset({"features", "text"})
     citation: ClassVar[str] = (
         "Tang, Yang, Wei, Shi, Xia, Yin, Huang. HiGPT: Heterogeneous Graph Language Model. "
         "KDD 2024. arXiv:2402.16024"
@@ -53,12 +55,17 @@ class HiGPT(Method):
 
     config: HiGPTConfig
 
+    @classmethod
+    def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
+        """Returns all of ``uses``; ``inputs: features`` leaves the texts out."""
+        return cls.uses if config.inputs == "text" else cls.uses - {"text"}
+
     def __init__(self, schema: Schema, spec: TaskSpec, config: HiGPTConfig) -> None:
         super().__init__(schema, spec, config)
-        width = make_encoder(config.encoder).dim
+        text_dim = make_encoder(config.encoder).dim
         shape = TokenizerShape(
-            type_dim=_RELEASED_DIM if config.type_vectors else width,
-            input_dim=width,
+            type_dim=_RELEASED_DIM if config.type_vectors else text_dim,
+            input_dim=text_dim,
             dim=config.dim,
             num_heads=config.num_heads,
             num_layers=config.num_layers,
@@ -75,7 +82,7 @@ class HiGPT(Method):
 
     @classmethod
     def for_task(cls, task: Task, config: Any) -> Method:
-        """Builds the model, and takes the weights of the run or the sources that it begins with.
+        """Builds the model and copies the weights of the run or of the sources that it starts from.
 
         Raises:
             ConfigError: If the model is for other families of tasks, or the run does not fit.
@@ -88,19 +95,19 @@ class HiGPT(Method):
         return model
 
     def stages(self) -> tuple[Stage, ...]:
-        """Returns the one stage of the configuration; none if all is frozen."""
+        """Returns the stage of the configuration; none if everything is frozen."""
         stage = self.head.stage()
         return () if stage is None else (stage,)
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> HiGPTInputs:
-        """Encodes texts, types and classes, once and for all runs."""
+        """Encodes texts, types and classes; the vectors are cached across runs."""
         self.check(task)
         encoder, device = make_encoder(self.config.encoder), self.device
         names = self.config.class_names or tuple(getattr(task, "class_names", ()))
         vectors = None
         if names:
-            said = [words(one) for one in names]
-            vectors = embed_texts(said, encoder, progress=False).to(device)
+            texts = [words(name) for name in names]
+            vectors = embed_texts(texts, encoder, progress=False).to(device)
         inputs = HiGPTInputs(
             corpus=make_corpus(task.graph, encoder, self.config).to(device),
             labels=task.labels.to(device),
@@ -121,7 +128,7 @@ class HiGPT(Method):
         generator: torch.Generator | None = None,
         shard: tuple[int, int] = (0, 1),
     ) -> Iterator[Any]:
-        """Yields what the stage trains on."""
+        """Yields the batches of the stage."""
         yield from self.head.batches(
             inputs, split, batch_size=batch_size, generator=generator, shard=shard
         )
@@ -130,9 +137,9 @@ class HiGPT(Method):
         """Returns the loss of the stage."""
         return self.head.step(self.tokenizer, batch)
 
-    def predict(self, inputs: HiGPTInputs, split: str) -> Tensor:
-        """Returns ``[num_nodes of the split, num_outputs]`` logits of the stage's own kind."""
-        return self.head.predict(self.tokenizer, inputs, split)
+    def predict(self, inputs: HiGPTInputs, split: str) -> NodePredictions:
+        """Returns ``[num_nodes of the split, num_outputs]`` logits of the stage."""
+        return NodePredictions(self.head.predict(self.tokenizer, inputs, split))
 
     def embed(self, inputs: HiGPTInputs, split: str) -> Tensor:
         """Returns the tokens ``[num_nodes of the split, dim]`` of the target."""
@@ -140,26 +147,27 @@ class HiGPT(Method):
         return tokens_of(self.tokenizer, inputs, (target,))[target][inputs.rows[split]]
 
     def relevance(self, inputs: HiGPTInputs, classes: Tensor | None = None) -> list[RelevanceRow]:
-        """Returns the attention that the nodes of a type give to each relation, by layer."""
-        shares: list[dict[EdgeType, Tensor]] = []
+        """Returns the attention of each node type to each relation, per layer."""
+        fractions: list[dict[EdgeType, Tensor]] = []
         corpus = inputs.corpus
         with torch.no_grad():
             weights = self.tokenizer.weights(corpus.types)
-            self.tokenizer(corpus.x, corpus.relations, weights, shares=shares)
+            self.tokenizer(corpus.x, corpus.relations, weights, fractions=fractions)
         rows = []
-        for order, table in enumerate(shares):
-            for one, split in table.items():
-                total = torch.stack([v for k, v in table.items() if k.dst == one.dst]).sum(0)
-                attends = total.mean(1) > 0.5  # one, or zero without neighbours
+        for order, table in enumerate(fractions):
+            for relation, attention in table.items():
+                target = relation.dst
+                total = torch.stack([v for key, v in table.items() if key.dst == target]).sum(0)
+                attends = total.mean(1) > 0.5  # it is 1, or 0 without neighbours
                 groups: dict[int | None, Tensor] = {None: attends}
-                if classes is not None and one.dst == self.spec.target:
+                if classes is not None and target == self.spec.target:
                     for label in sorted(set(classes[classes >= 0].tolist())):
                         groups[label] = attends & (classes == label)
                 for group, nodes in groups.items():
                     if bool(nodes.any()):
-                        own = split[nodes].mean(1)
+                        own = attention[nodes].mean(1)
                         mean, std = float(own.mean()), float(own.std(correction=0))
-                        rows.append(RelevanceRow(one.dst, str(one), order, mean, std, group))
+                        rows.append(RelevanceRow(target, str(relation), order, mean, std, group))
         return rows
 
 
@@ -168,6 +176,7 @@ def _head(schema: Schema, spec: TaskSpec, config: HiGPTConfig) -> StageHead:
         return ClassifierHead(schema, spec, config)
     if config.stage == "tokenizer":
         return GroundingHead(schema, spec, config)
-    from hetgraph.models.higpt.talk import LanguageHead  # the extra `llm` is asked for there
+    # Imported here, because it needs the extra `llm`.
+    from hetgraph.models.higpt.language_head import LanguageHead
 
     return LanguageHead(schema, spec, config)

@@ -1,4 +1,4 @@
-"""The tokenizer of other graphs: taken from the cache folder, or trained once and kept there."""
+"""The tokenizer of other graphs: read from the cache folder, or trained once and stored there."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from hetgraph.catalog.fetch import cache_folder
 from hetgraph.catalog.loading import load_dataset
 from hetgraph.features.store import content_digest
+from hetgraph.files import cache_folder
 from hetgraph.methods import Method
 from hetgraph.models.higpt.config import HiGPTConfig, LanguageConfig
 from hetgraph.seeds import Seeds
@@ -23,13 +23,13 @@ _LR = 1e-3
 
 
 def pretrained_tokenizer(cls: type[Method], config: HiGPTConfig, *, progress: bool = True) -> Path:
-    """Returns the folder of the tokenizer that was brought to the texts of ``config.sources``.
+    """Returns the folder of the tokenizer that was aligned with the texts of ``config.sources``.
 
-    No label is read, and its seed is always the same, so that all runs share it.
+    No label is read, and the seed is fixed, so that all runs share it.
 
     Args:
         cls: HiGPT.
-        config: Sources, widths, and settings of the stage ``"tokenizer"``.
+        config: Sources, dims, and settings of the stage ``"tokenizer"``.
         progress: Whether to show progress on stderr.
     """
     plain = replace(
@@ -43,13 +43,13 @@ def pretrained_tokenizer(cls: type[Method], config: HiGPTConfig, *, progress: bo
         dropout=0.0,
         language=LanguageConfig(),
     )
-    found = [load_dataset(name) for name in plain.sources]
-    key = (_VERSION, [one.graph.content_hash for one in found], asdict(plain))
-    name = "+".join(one.name for one in found)
+    datasets = [load_dataset(name) for name in plain.sources]
+    key = (_VERSION, [dataset.graph.content_hash for dataset in datasets], asdict(plain))
+    name = "+".join(dataset.name for dataset in datasets)
     folder = cache_folder("tokenizers", name, content_digest(*key))
     if not folder.is_dir():
         seeds = Seeds.from_seed(0)
-        task = make_task(found[0], seeds=seeds)
+        task = make_task(datasets[0], seeds=seeds)
         train = TrainConfig(
             optimizer="adamw",
             lr=_LR,
@@ -60,6 +60,6 @@ def pretrained_tokenizer(cls: type[Method], config: HiGPTConfig, *, progress: bo
         )
         with rng.isolated(torch.device("cpu"), seeds.key("init", "tokenizer")):
             model = cls.for_task(task, plain)
-            Trainer(train, seeds=seeds, progress=progress).fit(model, task, parts=())
+            Trainer(train, seeds=seeds, progress=progress).fit(model, task, splits=())
         model.to("cpu").save(folder)
     return folder

@@ -1,4 +1,4 @@
-"""The authors' tokenizer checkpoint, read into ours."""
+"""Reads the tokenizer checkpoint of the official implementation."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _PLACES: Mapping[str, str] = {
     "p_relTrans.": "layers.0.prior.",
     "norm.": "layers.0.norm.",
 }
-"""Beginnings of the names of parameters there, and here."""
+"""Prefixes of parameter names there, and here."""
 
 
 def load_released(path: Path, tokenizer: Tokenizer) -> None:
     """Fills a tokenizer of one layer and the full generator from a Lightning checkpoint.
 
-    The file is read without the power to run code. What is beside the tokenizer in it, such as the
-    transformer for captions, is passed over.
+    The file is read safely: nothing in it can run code. Everything but the tokenizer, such as the
+    transformer for captions, is ignored.
 
     Args:
         path: The ``.ckpt`` file.
-        tokenizer: Of the published shape: width 768, 12 heads, ``generator="full"``.
+        tokenizer: Of the published shape: dim 768, 12 heads, ``generator="full"``.
 
     Raises:
         FileFormatError: If it cannot be read, or its parameters are not those of the tokenizer.
@@ -52,17 +52,17 @@ def load_released(path: Path, tokenizer: Tokenizer) -> None:
         if there != here:
             raise FileFormatError(
                 f"{path} has {there} for {name}, this tokenizer {here}; make it with the shape of "
-                "the checkpoint: num_layers=1, generator='full' and its width and heads."
+                "the checkpoint: num_layers=1, generator='full' and its dim and heads."
             )
     tokenizer.load_state_dict(ours)
 
 
 def our_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Returns the parameters of the authors' tokenizer by the names they have here."""
-    found = {}
+    """Returns the parameters of the official tokenizer by their names here."""
+    ours = {}
     for name, value in state.items():
         inner = name.removeprefix(_PREFIX)
-        place = next((one for one in _PLACES if inner.startswith(one)), None)
-        if name.startswith(_PREFIX) and place is not None:
-            found[_PLACES[place] + inner.removeprefix(place)] = value
-    return found
+        prefix = next((known for known in _PLACES if inner.startswith(known)), None)
+        if name.startswith(_PREFIX) and prefix is not None:
+            ours[_PLACES[prefix] + inner.removeprefix(prefix)] = value
+    return ours

@@ -1,4 +1,4 @@
-"""Weights of an earlier run as the start of another, on another graph if need be."""
+"""Initialises a model with the weights of an earlier run, also of a run on another graph."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _SHARED = (
     *("encoder", "dim", "num_heads", "num_layers", "generator", "rank"),
     *("activation", "norm", "gate", "compat"),
 )
-"""Settings that give the weights of a tokenizer their shape or their meaning."""
+"""Settings that determine the shape or the meaning of the weights of a tokenizer."""
 
 
 def load_start(model: Method, folder: Path) -> None:
-    """Copies the tokenizer of a finished run, and the head of its stage where both have one.
+    """Copies the tokenizer of a finished run, and the head of its stage if both have the same.
 
-    The graph, its types and its classes may be others: no parameter of these belongs to them.
+    Graph, types and classes may differ: none of these parameters depends on them.
 
     Args:
         model: The model to be filled.
@@ -48,12 +48,12 @@ def load_start(model: Method, folder: Path) -> None:
         raise ConfigError(
             f"model.start: {folder} and this run must both read model.type_vectors, or neither."
         )
-    parts = ["tokenizer."]
+    prefixes = ["tokenizer."]
     stages = {config.stage, model.config.stage}
     if stages == {"tokenizer"} or stages <= {"matching", "instructions"}:
-        parts.append("head.")
+        prefixes.append("head.")
     own = model.state_dict()
-    taken = {key: value for key, value in tensors.items() if key.startswith(tuple(parts))}
+    taken = {key: value for key, value in tensors.items() if key.startswith(tuple(prefixes))}
     for key, value in taken.items():
         if key not in own or own[key].shape != value.shape:
             raise ConfigError(
@@ -67,9 +67,9 @@ def _read(place: Path, model: Method) -> tuple[Any, dict[str, Tensor]]:
     """Returns settings and weights without building the model, which may be large."""
     try:
         meta = json.loads((place / "model.json").read_text(encoding="utf-8"))
-        found = meta["model"]
-        if found != model.name:
-            raise ConfigError(f"model.start: {place} holds a {found!r}, not a {model.name!r}.")
+        method = meta["model"]
+        if method != model.name:
+            raise ConfigError(f"model.start: {place} holds a {method!r}, not a {model.name!r}.")
         config = config_from_dict(type(model.config), meta["config"])
     except (OSError, KeyError, json.JSONDecodeError) as error:
         raise FileFormatError(f"model.start: {place} holds no complete model: {error}") from error

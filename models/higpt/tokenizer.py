@@ -1,4 +1,4 @@
-"""The tokenizer: one vector for every node of any graph whose types are described."""
+"""The tokenizer: one vector per node of any graph whose types are described."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ __all__ = ["Tokenizer", "TokenizerShape"]
 
 @dataclass(frozen=True)
 class TokenizerShape:
-    """All that the parameters depend on, and what the layers do with them.
+    """Sizes of the parameters, and options of the layers.
 
     Args:
-        type_dim: Width of the vectors of types.
-        input_dim: Width of the vectors of nodes.
-        dim: Width of tokens.
+        type_dim: Dim of the vectors of types.
+        input_dim: Dim of the vectors of nodes.
+        dim: Dim of tokens.
         num_heads: Attention heads, a divisor of ``dim``.
-        num_layers: Layers; the released tokenizer has one, and without any a token is the vector of
-            its node, mapped if widths differ.
+        num_layers: Layers; the released tokenizer has one. Without any, a token is the vector of
+            its node, mapped if dims differ.
         generator: ``"low-rank"``, or ``"full"`` as published.
         rank: Rank of low-rank generators.
-        activation: ``"gelu"``, or ``"identity"`` as the released program tokenizes.
+        activation: ``"gelu"``, or ``"identity"`` as in the official implementation.
         norm: Whether layers end with a layer normalisation.
         gate: Whether old and new are mixed by a gate, or added.
-        compat: ``"released"`` leaves one head of all, see :class:`MetaLayer`.
+        compat: ``"released"`` transforms only one head, see :class:`MetaLayer`.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -64,13 +64,13 @@ class TokenizerShape:
 
 
 class Tokenizer(nn.Module):
-    """Layers of generated weights over vectors of nodes; no parameter belongs to a type.
+    """Layers with generated weights over vectors of nodes; no parameter belongs to a type.
 
-    Where the vectors of nodes are not as wide as tokens, a linear map that all types share stands
-    before the first layer; it is made for vectors of length one.
+    If node vectors and tokens differ in dim, a linear map that all types share precedes the first
+    layer; it expects vectors of norm 1.
 
     Args:
-        shape: Widths and options.
+        shape: Dims and options.
     """
 
     def __init__(self, shape: TokenizerShape) -> None:
@@ -78,7 +78,7 @@ class Tokenizer(nn.Module):
         self.shape = shape
         same = shape.input_dim == shape.dim
         self.input = None if same else nn.Linear(shape.input_dim, shape.dim)
-        self._stretch = math.sqrt(shape.input_dim)  # rows of length one get entries of about one
+        self._stretch = math.sqrt(shape.input_dim)  # entries of unit rows become about 1
         self.layers = nn.ModuleList(
             MetaLayer(
                 shape.type_dim,
@@ -105,7 +105,7 @@ class Tokenizer(nn.Module):
         weights: list[LayerWeights],
         *,
         outputs: Collection[str] | None = None,
-        shares: list[dict[EdgeType, Tensor]] | None = None,
+        fractions: list[dict[EdgeType, Tensor]] | None = None,
     ) -> dict[str, Tensor]:
         """Returns tokens ``[num_nodes, dim]`` by type.
 
@@ -114,18 +114,18 @@ class Tokenizer(nn.Module):
             relations: ``[num_dst, num_src]`` by edge type.
             weights: What :meth:`weights` returned for the schema.
             outputs: Types to compute in the last layer; ``None``: all.
-            shares: Gets one table a layer, see :meth:`MetaLayer.forward`.
+            fractions: Gets one table per layer, see :meth:`MetaLayer.forward`.
         """
         out = dict(x)
         if self.input is not None:
-            out = {key: self.input(one * self._stretch) for key, one in x.items()}
+            out = {name: self.input(vectors * self._stretch) for name, vectors in x.items()}
         last = len(self.layers) - 1
         for place, (layer, made) in enumerate(zip(self._meta_layers(), weights, strict=True)):
             wanted = outputs if place == last else None
             table: dict[EdgeType, Tensor] | None = None
-            if shares is not None:
-                shares.append(table := {})
-            out = layer(out, relations, made, outputs=wanted, shares=table)
+            if fractions is not None:
+                fractions.append(table := {})
+            out = layer(out, relations, made, outputs=wanted, fractions=table)
         return out
 
     def _meta_layers(self) -> list[MetaLayer]:

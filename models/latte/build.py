@@ -35,7 +35,9 @@ def build_links(
     orders: list[Links] = []
     for plan in plans:
         fixed = plan.order == 1 or config.carry == "value"
-        orders.append({one: builder.link(one) for one in plan.relations} if fixed else {})
+        orders.append(
+            {relation: builder.link(relation) for relation in plan.relations} if fixed else {}
+        )
     return tuple(orders)
 
 
@@ -74,7 +76,7 @@ class _Builder:
 
     def link(self, relation: MetaRelation) -> Link:
         """Returns the link of a meta relation, as a chain where the settings allow one."""
-        factors = tuple(self.relations[one] for one in relation.steps)
+        factors = tuple(self.relations[step] for step in relation.steps)
         if len(factors) == 1:
             return Link(factors)
         if self.config.weighting == "walks":

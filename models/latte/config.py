@@ -27,15 +27,15 @@ _PRESETS = Path(__file__).parent / "presets"
 
 @dataclass(frozen=True)
 class LATTEConfig:
-    """All settings; the files in ``presets`` hold those of the two published programs.
+    """All settings; the files in ``presets`` hold those of the two official implementations.
 
     The first block is the representation, the second the composed edges, the third the loss and
     the protocol.
 
     Args:
         num_orders: T: meta relations of 1, 2, ..., T steps are attended over.
-        hidden_dim: F: width of a representation, of each order.
-        num_heads: Heads of the neighbour attention; they share ``hidden_dim``.
+        hidden_dim: F: dimension of a representation, of each order.
+        num_heads: Heads of the neighbour attention; they split ``hidden_dim``.
         shared_input: Project the features once, for all orders, instead of in every order anew.
         context: What an order reads of the tails: ``"input"``, or what the ``"previous"`` order
             made of them.
@@ -50,9 +50,9 @@ class LATTEConfig:
         mask: Leave no weight to meta relations that have no edge at all (``"empty"``), or none at
             the node (``"node"``).
         pooling: How the orders become one representation.
-        dropout: Share of values dropped from the projected features and from every order.
-        attention_dropout: Share of attention weights dropped.
-        head_dropout: Share of values dropped in front of the classifier.
+        dropout: Fraction of values dropped from the projected features and from every order.
+        attention_dropout: Fraction of attention weights dropped.
+        head_dropout: Fraction of values dropped in front of the classifier.
         init: ``"uniform"`` Xavier, or ``"normal"`` Xavier with gains for the activations.
 
         weighting: Composed neighbours count once each (``"pattern"``), or as often as there are
@@ -65,7 +65,7 @@ class LATTEConfig:
             ``"attention"`` it got in the order before.
         edge_threshold: With ``carry="attention"``: edges of less attention are not lengthened.
 
-        proximity: Weight of the proximity loss, which scores edges above other pairs.
+        proximity: Weight of the proximity loss, which scores edges above negative pairs.
         proximity_value: What weighs an edge in it: its composed ``"value"`` or its
             ``"attention"``.
         negative_ratio: Other pairs for each edge.

@@ -63,7 +63,7 @@ class Link:
     def has_single_walks(self) -> bool:
         """Whether no two walks join the same head and tail: a fact of the degrees alone.
 
-        A walk is determined by its ends if, cut anywhere, either the part before the cut leads
+        A walk is determined by its ends if, cut anywhere, either what is before the cut leads
         each head to one node at most, or the step behind it each tail.
         """
         for cut in range(1, len(self.factors)):
@@ -88,7 +88,7 @@ class Link:
     def to(self, device: torch.device) -> Link:
         """Returns the link on ``device``."""
         value = None if self.value is None else self.value.to(device)
-        return Link(tuple(one.to(device) for one in self.factors), value, self.cap)
+        return Link(tuple(factor.to(device) for factor in self.factors), value, self.cap)
 
 
 def pattern_of(relation: CSR) -> CSR:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hetgraph.data import CSR, Schema
-from hetgraph.methods import Loss, RelevanceRow, Stage
+from hetgraph.methods import Batch, Encoded, RelevanceRow, WholeGraphEncoder, seed_rows
 from hetgraph.models.latte.attention import RelationAttention
 from hetgraph.models.latte.build import Links
 from hetgraph.models.latte.config import LATTEConfig
@@ -21,25 +21,26 @@ from hetgraph.models.latte.order import Features, Order, OrderOutput
 from hetgraph.models.latte.proximity import proximity_loss
 from hetgraph.models.latte.relations import OrderPlan, plan_orders
 from hetgraph.models.latte.relevance import choice_rows
-from hetgraph.nn import FeatureEncoder, FullGraphModel, GraphBatch, GraphInputs
+from hetgraph.nn import FeatureEncoder
 from hetgraph.ops import dropout
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import Task, TaskSpec
+from hetgraph.tasks import Head, Task, TaskSpec
 
 __all__ = ["LATTE"]
 
 
-class LATTE(FullGraphModel):
+class LATTE(WholeGraphEncoder):
     """Order t attends over the ends of t-step walks; the orders are stacked side by side.
 
     Args:
         schema: What the graph is made of.
-        spec: What is to be predicted.
+        spec: ``spec.target`` is the type whose vectors are asked for.
         config: The hyper-parameters.
     """
 
     name: ClassVar[str] = "latte"
     Config: ClassVar[type[Any]] = LATTEConfig
+    uses: ClassVar[frozenset[str]] = frozenset({"features"})
     citation: ClassVar[str] = (
         "Tran, Gao. Layer-stacked attention for heterogeneous network embedding. 2020. "
         "arXiv:2009.08072"
@@ -52,7 +53,12 @@ class LATTE(FullGraphModel):
         "attention_dropout": {"low": 0.0, "high": 0.5},
         "weighting": ["walks", "pattern"],
     }
-    no_decay: ClassVar[tuple[str, ...]] = ("bias", "gamma", "embedding")
+    no_decay: ClassVar[tuple[str, ...]] = (
+        *("bias", "head_bias", "tail_bias"),
+        *("gamma", "embedding"),
+    )
+
+    one_type: ClassVar[bool] = True
 
     config: LATTEConfig
 
@@ -66,20 +72,21 @@ class LATTE(FullGraphModel):
             scope=config.scope,
         )
         names = self._input_types()
-        embedded = [one for one in names if not _has_vectors(schema, one)]
-        given = [one for one in names if one not in embedded]
-        width = config.hidden_dim
-        self.features = FeatureEncoder(schema, spec, given if config.shared_input else [], width)
-        self.embedding = FeatureEncoder(schema, spec, embedded, width)
-        widths = dict.fromkeys(names, width)
+        embedded = [name for name in names if not _has_vectors(schema, name)]
+        given = [name for name in names if name not in embedded]
+        dim = config.hidden_dim
+        self.features = FeatureEncoder(
+            schema, spec.num_nodes, given if config.shared_input else [], dim
+        )
+        self.embedding = FeatureEncoder(schema, spec.num_nodes, embedded, dim)
+        dims = dict.fromkeys(names, dim)
         if not config.shared_input:
-            widths |= {name: schema.node_types[name].dim for name in given}
+            dims |= {name: schema.node_types[name].dim for name in given}
         self.orders = nn.ModuleList(
-            Order(plan, widths, frozenset(embedded), config) for plan in self.plans
+            Order(plan, dims, frozenset(embedded), config) for plan in self.plans
         )
         stacked = config.num_orders if config.pooling == "concat" else 1
-        self.make_head(stacked * width, config.head_dropout)
-        self.reset_parameters()
+        self.dim, self.decoder_dropout = stacked * dim, config.head_dropout
 
     def _input_types(self) -> tuple[str, ...]:
         """Returns the types whose input is read, in schema order."""
@@ -87,13 +94,14 @@ class LATTE(FullGraphModel):
         read = {*self.plans[0].outputs, *(name for plan in reading for name in plan.tails)}
         return tuple(name for name in self.schema.node_types if name in read)
 
-    def reset_parameters(self) -> None:
+    def initialise(self, head: Head[Any, Any]) -> None:
         """Draws embeddings and the classifier, and with ``init="normal"`` all else anew."""
         for _, encoder in self.embedding.items():  # noqa: PERF102 - a TypeDict has no values()
             nn.init.normal_(encoder.weight)
-        (classifier,) = (one for one in self.head.modules() if isinstance(one, nn.Linear))
-        nn.init.xavier_uniform_(classifier.weight)
-        nn.init.zeros_(classifier.bias)
+        if not self.spec.edge_types:  # a head of pairs draws its own
+            (classifier,) = (layer for layer in head.modules() if isinstance(layer, nn.Linear))
+            nn.init.xavier_uniform_(classifier.weight)
+            nn.init.zeros_(classifier.bias)
         if self.config.init == "normal":
             self._draw_normal()
 
@@ -112,55 +120,29 @@ class LATTE(FullGraphModel):
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> LATTEInputs:
         """Composes the edges of all meta relations; see :func:`make_views`."""
         inputs = super().prepare(task, seeds=seeds, workdir=workdir)
-        views = make_views(task, self.plans, self.config)
-        moved: dict[int, View] = {id(one): one.to(self.device) for one in views.values()}
-        return LATTEInputs.of(inputs, {split: moved[id(one)] for split, one in views.items()})
+        views = make_views(task, self.spec.target, self.plans, self.config)
+        moved: dict[int, View] = {id(view): view.to(self.device) for view in views.values()}
+        return LATTEInputs.of(inputs, {split: moved[id(view)] for split, view in views.items()})
 
-    def batches(
-        self,
-        inputs: GraphInputs,
-        split: str,
-        *,
-        stage: Stage,
-        batch_size: int,
-        generator: torch.Generator | None = None,
-        shard: tuple[int, int] = (0, 1),
-    ) -> Iterator[GraphBatch]:
-        """Yields target nodes in batches, with the edges that the part may see."""
-        return super().batches(
-            _with_views(inputs).seen_by(split),
-            split,
-            stage=stage,
-            batch_size=batch_size,
-            generator=generator,
-            shard=shard,
-        )
+    def forward(self, batch: Batch) -> Encoded:
+        """Returns the orders side by side at the seeds, from the edges their split may see."""
+        inputs: LATTEInputs = batch.inputs
+        seen = inputs.seen_by(batch.split)
+        orders = self.compute(seen)
+        pooled = {self.spec.target: self.pool(orders)}
+        return Encoded(seed_rows(pooled, batch.seeds), (orders, seen))
 
-    def training_step(self, batch: GraphBatch, *, stage: Stage) -> Loss:
-        """Returns the loss on the nodes of the batch, and the proximity loss of the whole graph."""
-        inputs = _with_views(batch.inputs)
-        orders = self.compute(inputs)
-        logits = self.head(self.pool(orders)[batch.rows]).float()
-        count = batch.rows.numel()
-        if not count:
-            return Loss({"task": logits.sum() * 0}, 0)
-        terms = {"task": self.loss(logits, inputs.labels[batch.rows])}
-        if self.config.proximity:
-            loss = proximity_loss(orders, self.config, visible=inputs.view.visible)
-            terms["proximity"] = self.config.proximity * loss
-        return Loss(terms, count)
+    def losses(self, batch: Batch, encoded: Encoded) -> dict[str, Tensor]:
+        """Returns the proximity loss of the whole graph."""
+        if not self.config.proximity:
+            return {}
+        orders, seen = encoded.kept
+        loss = proximity_loss(orders, self.config, visible=seen.view.visible)
+        return {"proximity": self.config.proximity * loss}
 
-    def predict(self, inputs: GraphInputs, split: str) -> Tensor:
-        """Returns ``[num_nodes of the split, num_outputs]`` logits, from the edges it may see."""
-        return super().predict(_with_views(inputs).seen_by(split), split)
-
-    def embed(self, inputs: GraphInputs, split: str) -> Tensor:
-        """Returns ``[num_nodes of the split, embed_dim]``, from the edges it may see."""
-        return super().embed(_with_views(inputs).seen_by(split), split)
-
-    def encode(self, inputs: GraphInputs) -> Tensor:
-        """Returns ``[num_target_nodes, embed_dim]``: the orders side by side."""
-        return self.pool(self.compute(_with_views(inputs)))
+    def vectors(self, inputs: LATTEInputs) -> dict[str, Tensor]:
+        """Returns ``[num_target_nodes, dim]``: the orders side by side."""
+        return {self.spec.target: self.pool(self.compute(inputs))}
 
     def compute(self, inputs: LATTEInputs) -> list[OrderOutput]:
         """Returns what every order computes, the first order first."""
@@ -174,7 +156,7 @@ class LATTE(FullGraphModel):
 
     def pool(self, orders: list[OrderOutput]) -> Tensor:
         """Returns the representation of the target nodes from those of all orders."""
-        hidden = [one.hidden[self.spec.target] for one in orders]
+        hidden = [order.hidden[self.spec.target] for order in orders]
         if self.config.pooling == "concat":
             return torch.cat(hidden, 1)
         if self.config.pooling == "last":
@@ -182,7 +164,7 @@ class LATTE(FullGraphModel):
         stacked = torch.stack(hidden)
         return stacked.mean(0) if self.config.pooling == "mean" else stacked.amax(0)
 
-    def relevance(self, inputs: GraphInputs, classes: Tensor | None = None) -> list[RelevanceRow]:
+    def relevance(self, inputs: LATTEInputs, classes: Tensor | None = None) -> list[RelevanceRow]:
         """Returns the weight of each meta relation in the choice of the nodes, order by order.
 
         The weights of an order sum to one, with that of the node itself, ``"(self)"``; they are
@@ -192,17 +174,11 @@ class LATTE(FullGraphModel):
             inputs: What :meth:`prepare` returned.
             classes: ``[num_target_nodes]`` classes, -1 for nodes to leave out.
         """
-        views = _with_views(inputs)
-        seen = views.seen_by(tuple(views.by_split)[-1])
-        training = self.training
-        self.eval()
-        with torch.no_grad():
-            orders = self.compute(seen)
-        self.train(training)
+        orders = self.compute(inputs.seen_by(tuple(inputs.by_split)[-1]))
         rows: list[RelevanceRow] = []
         for plan, done in zip(self.plans, orders, strict=True):
             for name, weights in done.choice.items():
-                names = [one.text(self.schema) for one in plan.into(name)]
+                names = [relation.text(self.schema) for relation in plan.into(name)]
                 own = classes if name == self.spec.target else None
                 rows += choice_rows(name, plan.order - 1, names, weights, own)
         return rows
@@ -220,22 +196,19 @@ class LATTE(FullGraphModel):
     def _lengthen(self, plan: OrderPlan, before: OrderOutput, view: View) -> Links:
         """Returns the links of an order, composed of the edges that the one before attended to."""
         links = {}
-        for one in plan.relations:
-            done, last = before.edges[one.prefix], view.relations[one.steps[-1]]
+        for relation in plan.relations:
+            done, last = before.edges[relation.prefix], view.relations[relation.steps[-1]]
             assert done.weights is not None  # config.needs_weights
             strength = done.weights.detach().amax(1)
             kept = keep_attended(done.csr, strength, self.config.edge_threshold)
-            cap = min(done.csr.nnz, last.nnz) if self.config.sample_edges else None
+            # The cap counts what is left to be lengthened, not what was attended to.
+            cap = min(kept.nnz, last.nnz) if self.config.sample_edges else None
             product = compose(kept, last, "value")
             edges = CSR(product.indptr, product.indices, product.num_cols)
-            links[one] = Link((edges,), product.weight, cap)
+            links[relation] = Link((edges,), product.weight, cap)
         return links
 
 
 def _has_vectors(schema: Schema, node_type: str) -> bool:
-    return schema.node_types[node_type].kind in ("dense", "sparse")
-
-
-def _with_views(inputs: GraphInputs) -> LATTEInputs:
-    assert isinstance(inputs, LATTEInputs)  # made by LATTE.prepare
-    return inputs
+    given = schema.node_types[node_type]
+    return given.dim > 0 and given.kind in ("dense", "sparse")

@@ -63,7 +63,7 @@ class Order(nn.Module):
 
     Args:
         plan: What it computes.
-        widths: Width of the input of each node type.
+        dims: Dimension of the input of each node type.
         embedded: Types whose input is a learned vector; without a shared projection it stands for
             the projected one.
         config: The settings.
@@ -72,7 +72,7 @@ class Order(nn.Module):
     def __init__(
         self,
         plan: OrderPlan,
-        widths: Mapping[str, int],
+        dims: Mapping[str, int],
         embedded: frozenset[str],
         config: LATTEConfig,
     ) -> None:
@@ -80,11 +80,11 @@ class Order(nn.Module):
         self.plan, self.config = plan, config
         first = plan.order == 1
         learned = frozenset() if config.shared_input else embedded
-        hidden = dict.fromkeys(widths, config.hidden_dim)
-        near = widths if first else hidden
+        hidden = dict.fromkeys(dims, config.hidden_dim)
+        near = dims if first else hidden
         self.left = _projections(plan.outputs, near, learned if first else (), config)
         fresh = first or config.context == "input"
-        far = widths if fresh else hidden
+        far = dims if fresh else hidden
         self.right = _projections(plan.tails, far, learned if fresh else (), config)
         self.attention = nn.ModuleList(RelationAttention(config) for _ in plan.relations)
         self.choice = TypeDict(
@@ -94,7 +94,7 @@ class Order(nn.Module):
                 if plan.into(name) and config.choose
             }
         )
-        self._slots = {one: slot for slot, one in enumerate(plan.relations)}
+        self._slots = {relation: slot for slot, relation in enumerate(plan.relations)}
 
     def forward(
         self, x: Mapping[str, Features], previous: Mapping[str, Tensor], links: Links
@@ -114,10 +114,12 @@ class Order(nn.Module):
         for name in self.plan.outputs:
             relations = self.plan.into(name)
             read = left[name] if self._reads_projection else near[name]
-            choice = self._choose(name, read, [links[one] for one in relations], left[name])
+            choice = self._choose(
+                name, read, [links[relation] for relation in relations], left[name]
+            )
             mixed = choice[:, -1:] * left[name]
-            for slot, one in enumerate(relations):
-                z = self._attend(one, links[one], left[name], right[one.tail], out)
+            for slot, relation in enumerate(relations):
+                z = self._attend(relation, links[relation], left[name], right[relation.tail], out)
                 mixed.addcmul_(choice[:, slot : slot + 1], z)  # never [num_nodes, slots, dim]
             hidden = dropout(F.relu(mixed), self.config.dropout, self.training)
             out.hidden[name], out.choice[name] = hidden, choice
@@ -128,7 +130,8 @@ class Order(nn.Module):
         return self.plan.order > 1 and self.config.choice_input == "projection"
 
     def _by_head(self, x: Tensor) -> Tensor:
-        return x.view(x.shape[0], self.config.num_heads, -1)
+        heads = self.config.num_heads
+        return x.view(x.shape[0], heads, x.shape[1] // heads)  # -1 fails without nodes
 
     def _attend(
         self, relation: MetaRelation, link: Link, left: Tensor, right: Tensor, out: OrderOutput
@@ -169,16 +172,14 @@ class Order(nn.Module):
 
 def _projections(
     names: Collection[str],
-    widths: Mapping[str, int],
+    dims: Mapping[str, int],
     projected: Collection[str],
     config: LATTEConfig,
 ) -> TypeDict[nn.Module]:
     """Returns an affine map for each type, and none for those whose input is projected already."""
     return TypeDict(
         {
-            name: nn.Identity()
-            if name in projected
-            else TypeEncoder(widths[name], config.hidden_dim)
+            name: nn.Identity() if name in projected else TypeEncoder(dims[name], config.hidden_dim)
             for name in names
         }
     )

@@ -1,4 +1,4 @@
-"""The proximity loss: edges score above pairs that are none."""
+"""The proximity loss: edges score above negative pairs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def proximity_loss(
 ) -> Tensor:
     """Returns the mean over meta relations of half the two mean log losses, summed over orders.
 
-    ``[mean w_ij softplus(-e_ij) + mean softplus(e_ik)] / 2`` with edges (i, j) and other pairs
+    ``[mean w_ij softplus(-e_ij) + mean softplus(e_ik)] / 2`` with edges (i, j) and negative pairs
     (i, k); meta relations without edges are left out, and so is the second mean where fewer than
     two pairs are no edges.
 
@@ -41,8 +41,8 @@ def proximity_loss(
     total = torch.zeros(())
     for order in orders:
         terms = [
-            _relation_loss(edges, config, _pools(visible, one.head, one.tail), generator)
-            for one, edges in order.edges.items()
+            _relation_loss(edges, config, _pools(visible, relation.head, relation.tail), generator)
+            for relation, edges in order.edges.items()
             if edges.csr.nnz
         ]
         if terms:

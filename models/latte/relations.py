@@ -8,7 +8,8 @@ from typing import Literal
 
 from hetgraph.data.schema import EdgeType, Schema
 from hetgraph.errors import ConfigError, SchemaError
-from hetgraph.metapaths.metapath import MetaPath, Step
+from hetgraph.metapaths.metapath import MetaPath
+from hetgraph.metapaths.step import Step
 
 __all__ = ["Context", "MetaRelation", "OrderPlan", "Scope", "join_relations", "plan_orders"]
 
@@ -44,7 +45,7 @@ class MetaRelation:
 
     def text(self, schema: Schema) -> str:
         """Returns the meta-path of the messages, from the tail to the head."""
-        return str(MetaPath(tuple(Step(one) for one in reversed(self.steps)), schema))
+        return str(MetaPath(tuple(Step(step) for step in reversed(self.steps)), schema))
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,12 @@ class OrderPlan:
 
     def into(self, node_type: str) -> tuple[MetaRelation, ...]:
         """Returns the meta relations a node type chooses from, in the order of its slots."""
-        return tuple(one for one in self.relations if one.head == node_type)
+        return tuple(relation for relation in self.relations if relation.head == node_type)
 
     @property
     def tails(self) -> tuple[str, ...]:
         """Node types that are read, each once."""
-        return tuple(dict.fromkeys(one.tail for one in self.relations))
+        return tuple(dict.fromkeys(relation.tail for relation in self.relations))
 
 
 def join_relations(
@@ -79,10 +80,10 @@ def join_relations(
     Walks that turn back at once are kept: author-paper-author is one of them.
     """
     return tuple(
-        MetaRelation(one.steps + step.steps)
-        for one in longer
+        MetaRelation(walk.steps + step.steps)
+        for walk in longer
         for step in single
-        if one.tail == step.head
+        if walk.tail == step.head
     )
 
 
@@ -108,7 +109,7 @@ def plan_orders(
         SchemaError: If the target is unknown or no relation arrives at it.
         ConfigError: If no walk of the greatest length does.
     """
-    single = tuple(MetaRelation((one,)) for one in schema.edge_types)
+    single = tuple(MetaRelation((edge_type,)) for edge_type in schema.edge_types)
     by_order = [single]
     for _ in range(num_orders - 1):
         by_order.append(join_relations(by_order[-1], single))
@@ -117,20 +118,20 @@ def plan_orders(
     plans: list[OrderPlan] = []
     for order in range(num_orders, 0, -1):
         outputs = tuple(name for name in schema.node_types if name in wanted)
-        relations = tuple(one for one in by_order[order - 1] if one.head in wanted)
+        relations = tuple(walk for walk in by_order[order - 1] if walk.head in wanted)
         plans.append(OrderPlan(order, outputs, relations))
         if context == "previous":
-            wanted = wanted | {one.tail for one in relations}
+            wanted = wanted | {relation.tail for relation in relations}
     return tuple(reversed(plans))
 
 
 def _check_reached(by_order: Sequence[Sequence[MetaRelation]], target: str) -> None:
-    if not any(one.head == target for one in by_order[0]):
+    if not any(relation.head == target for relation in by_order[0]):
         raise SchemaError(
             f"no relation arrives at {target!r}; add reverses with graph.with_reverses()."
         )
     for order, relations in enumerate(by_order, start=1):
-        if not any(one.head == target for one in relations):
+        if not any(relation.head == target for relation in relations):
             raise ConfigError(
                 f"model.num_orders is {len(by_order)}, but no walk of {order} steps arrives at "
                 f"{target!r}; set it to {order - 1}, or add reverses with graph.with_reverses()."

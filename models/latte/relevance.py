@@ -31,8 +31,8 @@ def choice_rows(
     """
     rows: list[RelevanceRow] = []
     for label, group in _groups(weights.double().cpu(), classes):
-        means, spreads = group.mean(0).tolist(), group.std(0, unbiased=False).tolist()
-        for name, mean, std in zip((*relations, SELF), means, spreads, strict=True):
+        means, stds = group.mean(0).tolist(), group.std(0, unbiased=False).tolist()
+        for name, mean, std in zip((*relations, SELF), means, stds, strict=True):
             rows.append(RelevanceRow(node_type, name, order, mean, std, label))
     return rows
 

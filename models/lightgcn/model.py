@@ -1,4 +1,4 @@
-"""LightGCN: the network and its contract with the trainer."""
+"""LightGCN as an encoder of the two ends of a relation."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor
 
 from hetgraph.data import CSR, Schema
 from hetgraph.errors import ConfigError
-from hetgraph.methods import Loss, Stage
-from hetgraph.nn import PairBatch, PairInputs, PairwiseModel, bipartite_propagator, pair_table
+from hetgraph.methods import Batch, Encoded, WholeGraphEncoder
+from hetgraph.nn import bipartite_propagator, pair_table
 from hetgraph.ops import spmm
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import Task, TaskSpec
+from hetgraph.tasks import PairSamples, Task, TaskSpec
 
 __all__ = ["LightGCN", "LightGCNConfig"]
 
@@ -26,7 +26,7 @@ class LightGCNConfig:
     """Settings of LightGCN.
 
     Args:
-        hidden_dim: Width of the vectors.
+        hidden_dim: Dimension of the vectors.
         num_layers: Steps of propagation; 0 is matrix factorisation.
         all_behaviours: Whether every behaviour is propagated over, all edges alike, or only the
             one to be predicted, as published.
@@ -48,19 +48,20 @@ class LightGCNConfig:
             )
 
 
-class LightGCN(PairwiseModel):
+class LightGCN(WholeGraphEncoder):
     """The mean of a node's own vector and its smoothed ones.
 
     ``E = mean_k P^k E_0`` with the symmetrically normalised user-item graph ``P``.
 
     Args:
         schema: What the graph is made of.
-        spec: What is to be predicted.
+        spec: ``spec.edge_types`` holds the relation whose ends get vectors.
         config: The hyper-parameters.
     """
 
     name: ClassVar[str] = "lightgcn"
     Config: ClassVar[type[Any]] = LightGCNConfig
+    uses: ClassVar[frozenset[str]] = frozenset()
     citation: ClassVar[str] = (
         "He, Deng, Wang, Li, Zhang, Wang. LightGCN: Simplifying and Powering Graph Convolution "
         "Network for Recommendation. SIGIR 2020. arXiv:2002.02126"
@@ -72,39 +73,59 @@ class LightGCN(PairwiseModel):
         "all_behaviours": [False, True],
     }
 
+    unfit: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("node-classification", "few-shot", "node-regression", "node-importance"),
+        "it learns one vector per end of a relation and reads no features.",
+    )
+    pair_decoder: str = "dot"
+
     config: LightGCNConfig
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: LightGCNConfig) -> None:
         super().__init__(schema, spec, config)
-        self.table = pair_table(self.num_users, self.num_items, config.hidden_dim)
+        keys = spec.edge_types
+        if len(keys) != 1 or keys[0].src == keys[0].dst:
+            raise ConfigError(
+                f"LightGCN needs one relation between two node types, not "
+                f"{', '.join(map(str, keys))}; choose another model."
+            )
+        self.key, self.dim = keys[0], config.hidden_dim
+        self.num_users = spec.num_nodes[self.key.src]
+        self.table = pair_table(self.num_users, spec.num_nodes[self.key.dst], config.hidden_dim)
 
-    def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> PairInputs:
+    def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> CSR:
         """Normalises the graph of users and items."""
-        inputs = super().prepare(task, seeds=seeds, workdir=workdir)
-        chosen = inputs.chosen(self.key, every=self.config.all_behaviours)
-        inputs.propagators = [bipartite_propagator(_union(chosen))]
-        return inputs
+        ends = (self.key.src, self.key.dst)
+        behaviours: list[CSR] = [
+            task.graph.relations[key].transpose.with_weight(None)
+            for key in task.graph.edge_types
+            if (key.src, key.dst) == ends and (self.config.all_behaviours or key == self.key)
+        ]
+        return bipartite_propagator(_union(behaviours)).to(self.device)
 
-    def vectors(self, inputs: PairInputs) -> Tensor:
-        """Returns ``[num_users + num_items, hidden_dim]``; O(num_layers * entries * hidden_dim)."""
+    def vectors(self, inputs: CSR) -> dict[str, Tensor]:
+        """Returns ``[num_nodes, hidden_dim]``; O(num_layers * entries * hidden_dim)."""
         total: Tensor = self.table
         x: Tensor = self.table
         for _ in range(self.config.num_layers):
-            x = spmm(inputs.propagators[0], x)
+            x = spmm(inputs, x)
             total = total + x
-        return total / (self.config.num_layers + 1)
+        mean = total / (self.config.num_layers + 1)
+        return {self.key.src: mean[: self.num_users], self.key.dst: mean[self.num_users :]}
 
-    def training_step(self, batch: PairBatch, *, stage: Stage) -> Loss:
-        """Returns the BPR loss and the penalty on the batch's own vectors."""
-        own = torch.cat(self.triples(self.table, batch)).square().sum()
-        count = batch.users.numel()
-        terms = {"bpr": self.bpr(self.vectors(batch.inputs), batch)}
-        terms["l2"] = self.config.l2 * own / (2 * max(count, 1))
-        return Loss(terms, count)
+    def losses(self, batch: Batch, encoded: Encoded) -> dict[str, Tensor]:
+        """Returns the penalty on the own vectors of the batch's nodes."""
+        samples = batch.samples
+        if not isinstance(samples, PairSamples) or samples.negatives is None:
+            return {}
+        start = self.num_users
+        users, items, negatives = samples.positions()
+        own = torch.cat([self.table[nodes] for nodes in (users, start + items, start + negatives)])
+        return {"l2": self.config.l2 * own.square().sum() / (2 * max(samples.count, 1))}
 
 
 def _union(behaviours: list[CSR]) -> CSR:
     """All entries of patterns of one shape; the same pair twice counts once."""
-    rows = torch.cat([one.row_ids for one in behaviours])
-    cols = torch.cat([one.indices.long() for one in behaviours])
+    rows = torch.cat([behaviour.row_ids for behaviour in behaviours])
+    cols = torch.cat([behaviour.indices.long() for behaviour in behaviours])
     return CSR.from_coo(rows, cols, behaviours[0].shape).coalesced("binary")

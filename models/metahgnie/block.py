@@ -1,4 +1,4 @@
-"""The part of a hypergraph that a layer needs to reach the wanted nodes."""
+"""The part of a hypergraph that a layer needs for the requested nodes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["Block", "make_blocks"]
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Hyperedges around the wanted nodes and the members of these hyperedges.
+    """Hyperedges of the requested nodes and the members of these hyperedges.
 
     Args:
-        members: ``[num_edges, num_in]`` the members of each hyperedge.
-        incidence: ``[num_out, num_edges]`` the hyperedges of each wanted node.
-        edge_type: ``[num_edges]`` types.
-        kept: ``[num_out]`` where the wanted nodes stand among the members.
+        members: ``[num_edges, num_in]`` members of each hyperedge.
+        incidence: ``[num_out, num_edges]`` hyperedges of each requested node.
+        edge_type: ``[num_edges]`` hyperedge types.
+        kept: ``[num_out]`` positions of the requested nodes among the members.
     """
 
     members: CSR
@@ -30,11 +30,11 @@ class Block:
 
     @property
     def edge_of(self) -> Tensor | None:
-        """``[num_out]`` the one hyperedge of each wanted node, if each has one."""
-        one_each = self.incidence.nnz == self.incidence.num_rows and bool(
+        """``[num_out]`` hyperedge of each requested node, if each has exactly one."""
+        unique = self.incidence.nnz == self.incidence.num_rows and bool(
             (self.incidence.degree == 1).all()
         )
-        return self.incidence.indices.long() if one_each else None
+        return self.incidence.indices.long() if unique else None
 
     def to(self, device: torch.device | str) -> Block:
         """Returns it on ``device``."""
@@ -47,38 +47,38 @@ class Block:
 
 
 def make_blocks(
-    hypergraph: Hypergraph, wanted: Tensor, num_layers: int
+    hypergraph: Hypergraph, nodes: Tensor, num_layers: int
 ) -> tuple[list[Block], Tensor]:
-    """Returns the block of every layer, the first one first, and the nodes it reads.
+    """Returns the block of every layer, first layer first, and the nodes that layer reads.
 
-    From the wanted nodes back, a layer needs their hyperedges and the members of these. Exact;
-    O(num_layers * memberships).
+    Backwards from the requested nodes, a layer needs their hyperedges and the members of these.
+    The blocks are exact, not sampled. O(num_layers * memberships).
 
     Args:
-        hypergraph: On the CPU.
-        wanted: ``[num_out]`` int64 nodes, ascending, for the last layer.
+        hypergraph: The whole hypergraph, on the CPU.
+        nodes: ``[num_out]`` int64 outputs of the last layer, ascending.
         num_layers: Number of layers.
 
     Returns:
-        The blocks and ``[num_in]`` int64 nodes, ascending.
+        The blocks, and ``[num_in]`` int64 inputs of the first layer, ascending.
     """
     blocks: list[Block] = []
     for _ in range(num_layers):
-        around = hypergraph.incidence.rows(wanted)
+        around = hypergraph.incidence.rows(nodes)
         edges = torch.unique(around.indices.long())
         sets = hypergraph.members.rows(edges)
-        nodes = torch.unique(torch.cat([wanted, sets.indices.long()]))
+        sources = torch.unique(torch.cat([nodes, sets.indices.long()]))
         members = CSR.from_coo(
             sets.row_ids,
-            torch.searchsorted(nodes, sets.indices.long()),
-            (edges.numel(), nodes.numel()),
+            torch.searchsorted(sources, sets.indices.long()),
+            (edges.numel(), sources.numel()),
         )
         incidence = CSR.from_coo(
             around.row_ids,
             torch.searchsorted(edges, around.indices.long()),
-            (wanted.numel(), edges.numel()),
+            (nodes.numel(), edges.numel()),
         )
-        kept = torch.searchsorted(nodes, wanted)
+        kept = torch.searchsorted(sources, nodes)
         blocks.insert(0, Block(members, incidence, hypergraph.edge_type[edges], kept))
-        wanted = nodes
-    return blocks, wanted
+        nodes = sources
+    return blocks, nodes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from hetgraph.errors import ConfigError
@@ -29,46 +29,49 @@ class MetaHGNIEConfig:
 
     Args:
         hypergraph: ``"default"`` is the first hypergraph of the data set, else the signatures of
-            its graph; the others are built from the graph. ``"signature"``: nodes that take part
-            in the same relations, which is the authors' partition; ``"relation"``: all nodes of a
+            its graph; the others are built from the graph. ``"signature"``: nodes with the same
+            set of relations, which is the authors' partition; ``"relation"``: all nodes of a
             relation; ``"star"``: the sources that share a destination; ``"metapath"``: a node and
-            those a meta-path leads it to.
+            all nodes that a meta-path reaches from it.
         metapaths: Meta-paths of ``hypergraph: metapath``.
-        max_size: Larger hyperedges of stars and meta-paths are sampled down to so many members.
-        channels: ``"both"``; one alone; ``"concat"``, both inputs in the structural channel.
-        walk_dim: Width of the walk vectors that the structural channel reads. Without an edge in
-            the graph it reads what hyperedges a node is in.
+        max_size: Maximum number of members of the hyperedges of stars and meta-paths; the members
+            of larger ones are sampled.
+        channels: ``"both"``; one of them alone; ``"concat"``, both inputs in the structural
+            channel.
+        walk_dim: Dim of the walk vectors that the structural channel reads. If the graph has no
+            edges, it reads in which hyperedges a node is instead.
         text: Encoder of the texts that the semantic channel reads; see
-            :func:`hetgraph.features.make_encoder`. Without a text in the graph it reads the
-            features of the nodes, without these what the structural channel reads.
-        standardize: Whether each input column is brought to mean 0 and deviation 1.
+            :func:`hetgraph.features.make_encoder`. If the graph has no texts, it reads the
+            features of the nodes; without these, the input of the structural channel.
+        standardize: Whether each input column is shifted and scaled to mean 0 and std 1.
         num_heads: Number of heads.
-        hidden_dim: Width of a head.
+        hidden_dim: Dim of a head.
         num_layers: Layers of each channel.
-        type_dim: Width of the vector of a type of hyperedges.
-        dropout: Of inputs of layers.
-        attention_dropout: Of the weights of the structural channel.
-        negative_slope: Of the leaky ReLU on the scores of the structural channel.
-        collect: How the structural channel adds up the hyperedges of a node.
-        fusion: How the two predictions are joined.
-        structure_share: Share of the structural prediction, fixed or at the start.
-        contrastive_weight: Factor on the loss that aligns the channels.
-        contrastive_size: Training nodes drawn for it in a step; ``None`` takes all.
-        temperature: Of that loss.
-        unimodal_weight: Factor on the mean of the two channels' own losses.
-        all_nodes: Whether the last layer and its batch norms run over all nodes, as the authors'
-            program does, instead of those of the target type.
-        num_edge_types: Types of hyperedges; like the next two found when the model is built for a
-            task.
-        structural_dim: Width of the structural input.
-        semantic_dim: Width of the semantic input.
+        type_dim: Dim of the embedding of a hyperedge type.
+        dropout: Dropout probability of the inputs of layers.
+        attention_dropout: Dropout probability of the attention weights of the structural channel.
+        negative_slope: Slope of the leaky ReLU on the scores of the structural channel.
+        collect: Whether the structural channel takes the sum or the mean of a node's hyperedges.
+        fusion: How the two predictions are combined; see
+            :class:`~hetgraph.models.metahgnie.fusion.ScoreFusion`.
+        structure_share: Weight of the structural prediction, fixed or at the start.
+        contrastive_weight: Weight of the loss that aligns the channels.
+        contrastive_size: Training nodes drawn for this loss in a step; ``None`` takes all.
+        temperature: Temperature of this loss.
+        unimodal_weight: Weight of the mean of the two channels' own losses.
+        all_nodes: Whether the last layer and its batch norms run over all nodes, as in the
+            official implementation, instead of those of the target type.
+        num_edge_types: Number of hyperedge types; this and the next two are determined when the
+            model is built for a task.
+        structural_dim: Dim of the structural input.
+        semantic_dim: Dim of the semantic input.
 
     Raises:
         ConfigError: If a value is out of its range.
     """
 
     hypergraph: HypergraphKind = "default"
-    metapaths: tuple[str, ...] = ()
+    metapaths: tuple[str, ...] = field(default=(), metadata={"use_defaults": False})
     max_size: int | None = None
     channels: Channels = "both"
     walk_dim: int = 64
@@ -114,6 +117,6 @@ class MetaHGNIEConfig:
             )
 
     @property
-    def width(self) -> int:
-        """Width of the representations: heads times their width."""
+    def out_dim(self) -> int:
+        """Dim of the representations: number of heads times their dim."""
         return self.num_heads * self.hidden_dim

@@ -1,4 +1,4 @@
-"""One prediction from those of the two channels."""
+"""Combines the predictions of the two channels."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ __all__ = ["ScoreFusion"]
 
 
 class ScoreFusion(nn.Module):
-    """Joins two numbers a node.
+    """Combines two predictions per node.
 
-    ``adaptive`` and ``fixed`` weigh them by a share, learned or not; ``attention`` by a softmax of
-    two maps of both; ``gate`` by a sigmoid, each mapped; ``concat`` maps both to one.
+    ``adaptive`` is a weighted mean with a learned weight, ``fixed`` with a constant one;
+    ``attention`` computes the weights per node as the softmax of a linear map of both predictions;
+    ``gate`` maps each prediction and weights the results by a sigmoid; ``concat`` is a linear map
+    of both.
 
     Args:
         config: ``fusion`` and ``structure_share``.
@@ -23,11 +25,11 @@ class ScoreFusion(nn.Module):
     def __init__(self, config: MetaHGNIEConfig) -> None:
         super().__init__()
         self.kind = config.fusion
-        share = torch.tensor(config.structure_share)
+        weight = torch.tensor(config.structure_share)
         if self.kind == "adaptive":
-            self.share = nn.Parameter(share)
+            self.share = nn.Parameter(weight)
         elif self.kind == "fixed":
-            self.register_buffer("share", share)
+            self.register_buffer("share", weight)
         elif self.kind == "attention":
             self.weigh = nn.Linear(2, 2)
         elif self.kind == "gate":
@@ -37,28 +39,28 @@ class ScoreFusion(nn.Module):
             self.join = nn.Linear(2, 1)
 
     def forward(self, structure: Tensor, semantics: Tensor) -> Tensor:
-        """Returns ``[num_nodes]`` from two of that shape."""
+        """Returns ``[num_nodes]`` predictions from those of the channels, ``[num_nodes]`` each."""
         if self.kind in ("adaptive", "fixed"):
-            share: Tensor = self.share
-            return share * structure + (1 - share) * semantics
+            weight: Tensor = self.share
+            return weight * structure + (1 - weight) * semantics
         both = torch.stack([structure, semantics], dim=1)
         if self.kind == "attention":
             weights: Tensor = self.weigh(both).softmax(1)
             return (weights * both).sum(1)
         if self.kind == "gate":
-            gate, one = self._gate(both), self.map_structure(both[:, :1])
-            return torch.lerp(self.map_semantics(both[:, 1:]), one, gate).squeeze(1)
+            mapped = self.map_semantics(both[:, 1:]), self.map_structure(both[:, :1])
+            return torch.lerp(*mapped, self._gate(both)).squeeze(1)
         joined: Tensor = self.join(both)
         return joined.squeeze(1)
 
-    def structure_share(self, structure: Tensor, semantics: Tensor) -> Tensor | None:
-        """Returns the ``[num_nodes]`` weight of the structural prediction, if there is such."""
+    def structure_weight(self, structure: Tensor, semantics: Tensor) -> Tensor | None:
+        """Returns the ``[num_nodes]`` weights of the structural prediction; ``None`` if none."""
         if self.kind in ("adaptive", "fixed"):
             return self.share.expand(len(structure))
         both = torch.stack([structure, semantics], dim=1)
         if self.kind == "attention":
-            share: Tensor = self.weigh(both).softmax(1)[:, 0]
-            return share
+            weight: Tensor = self.weigh(both).softmax(1)[:, 0]
+            return weight
         if self.kind == "gate":
             return self._gate(both).squeeze(1)
         return None

@@ -1,4 +1,4 @@
-"""What MetaHGNIE reads: a hypergraph of its nodes, their structure and their texts."""
+"""Inputs of MetaHGNIE: a hypergraph of the nodes, their structure and their texts."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from hetgraph.features import (
     walk_features,
 )
 from hetgraph.metapaths.hypergraph import metapath_hypergraph
+from hetgraph.methods import default_hypergraph
 from hetgraph.models.metahgnie.config import MetaHGNIEConfig
-from hetgraph.nn import default_hypergraph
 from hetgraph.tasks import Task
 
 __all__ = ["input_dims", "make_hypergraph", "semantic_input", "structural_input"]
 
 
 def make_hypergraph(task: Task, config: MetaHGNIEConfig, seed: int = 0) -> Hypergraph:
-    """Returns the hypergraph of a configuration, over all nodes of the graph.
+    """Returns the hypergraph that a configuration selects, over all nodes of the graph.
 
     Args:
-        task: Graph and shipped hypergraphs.
-        config: ``hypergraph``, ``metapaths`` and ``max_size``.
-        seed: Draws members of hyperedges above ``max_size``.
+        task: Its graph and the hypergraphs of its data set are read.
+        config: ``hypergraph``, ``metapaths`` and ``max_size`` are read.
+        seed: Seed for sampling members of hyperedges larger than ``max_size``.
     """
     if config.hypergraph == "default":
         return default_hypergraph(task)
@@ -50,12 +50,11 @@ def make_hypergraph(task: Task, config: MetaHGNIEConfig, seed: int = 0) -> Hyper
 
 
 def warn_of_partition(hypergraph: Hypergraph) -> None:
-    """Tells the user that half of the attention has nothing to choose from."""
+    """Warns that the attention of nodes to hyperedges has nothing to choose from."""
     if hypergraph.is_partition:
         warnings.warn(
             "every node is in exactly one hyperedge, so the attention of nodes to hyperedges is "
-            "always 1; hyperedges that overlap are made by model.hypergraph=relation, star or "
-            "metapath.",
+            "always 1; model.hypergraph=relation, star or metapath gives hyperedges that overlap.",
             stacklevel=3,
         )
 
@@ -65,7 +64,7 @@ def structural_input(task: Task, hypergraph: Hypergraph, config: MetaHGNIEConfig
     if task.graph.num_edges:
         vectors = walk_features(task.graph, WalkConfig(dim=config.walk_dim))
     else:
-        vectors = hyperedge_features(hypergraph)
+        vectors = hyperedge_features(hypergraph, standardize=config.standardize)
     joined = torch.cat([vectors[name] for name in task.graph.num_nodes])
     return _standard(joined) if config.standardize else joined
 
@@ -76,23 +75,23 @@ def semantic_input(task: Task, structure: Tensor, config: MetaHGNIEConfig) -> Te
     if graph.text:
         vectors = text_features(graph, config.text, standardize=config.standardize)
         return torch.cat([vectors[name] for name in graph.num_nodes])
-    found = {name: _dense(x) for name, x in graph.features.items() if len(x.shape) == 2}
-    if not found:
+    by_type = {name: _dense(x) for name, x in graph.features.items() if len(x.shape) == 2}
+    if not any(x.shape[1] for x in by_type.values()):
         return structure
     # Columns of different types mean different things, so each type has its own.
-    blocks = [found.get(name, torch.zeros(n, 0)) for name, n in graph.num_nodes.items()]
+    blocks = [by_type.get(name, torch.zeros(n, 0)) for name, n in graph.num_nodes.items()]
     joined: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
     return _standard(joined) if config.standardize else joined
 
 
 def input_dims(task: Task, hypergraph: Hypergraph, config: MetaHGNIEConfig) -> tuple[int, int]:
-    """Returns the widths of the two inputs without making them."""
+    """Returns the dims of the structural and the semantic input without computing these."""
     graph = task.graph
     structural = config.walk_dim if graph.num_edges else hypergraph.num_types + 2
     if graph.text:
         return structural, make_encoder(config.text).dim
-    width = sum(x.shape[1] for x in graph.features.values() if len(x.shape) == 2)
-    return structural, width or structural
+    semantic = sum(x.shape[1] for x in graph.features.values() if len(x.shape) == 2)
+    return structural, semantic or structural
 
 
 def _dense(x: Tensor | CSR) -> Tensor:
@@ -100,5 +99,6 @@ def _dense(x: Tensor | CSR) -> Tensor:
 
 
 def _standard(x: Tensor) -> Tensor:
-    deviation, mean = torch.std_mean(x, dim=0, correction=0)
-    return (x - mean) / torch.where(deviation > 1e-6, deviation, 1.0)
+    """Returns columns of mean 0 and std 1; a column of equal values becomes zeros."""
+    std, mean = torch.std_mean(x, dim=0, correction=0)
+    return (x - mean) / torch.where(std > 1e-6, std, 1.0)

@@ -1,4 +1,4 @@
-"""MetaHGNIE: the network and its contract with the trainer."""
+"""MetaHGNIE as a method: two channels, their fusion and alignment."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hetgraph.data import Schema
+from hetgraph.data import HeteroGraph, Schema
 from hetgraph.errors import ConfigError
-from hetgraph.methods import Loss, Method, RelevanceRow, Stage
+from hetgraph.methods import Loss, Method, NodePredictions, RelevanceRow, Stage
 from hetgraph.models.metahgnie.block import Block, make_blocks
 from hetgraph.models.metahgnie.config import MetaHGNIEConfig
 from hetgraph.models.metahgnie.fusion import ScoreFusion
@@ -27,28 +27,30 @@ from hetgraph.models.metahgnie.inputs import (
 from hetgraph.models.metahgnie.semantic import SemanticLayer
 from hetgraph.models.metahgnie.structural import ScoringNetworks, StructuralLayer
 from hetgraph.nn import info_nce
+from hetgraph.sampling import row_batches
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec
-from hetgraph.train.batching import row_batches
 
 __all__ = ["MetaHGNIE"]
 
-_SCORING_WIDTH = 20
+_SCORING_DIM = 20
+"""Hidden dim of the scoring networks, as published."""
 
 
 @dataclass(eq=False, kw_only=True)
 class HypergraphInputs:
-    """What the network reads, on its device.
+    """Inputs of the network, on its device.
 
     Args:
         blocks: Hyperedges by layer.
         structure: ``[num_in, structural_dim]`` of the nodes that the first layer reads.
-        semantics: ``[num_in, semantic_dim]``.
-        filled: Rows of it that are not all zero, where most are; see :class:`SemanticLayer`.
+        semantics: ``[num_in, semantic_dim]`` of the same nodes.
+        filled: Rows of ``semantics`` that are not all zero, if these are less than half; see
+            :class:`SemanticLayer`.
         first: Row of the first target node among the outputs.
         labels: ``[num_target_nodes]`` labels; NaN where hidden.
         mean: Mean of the training labels.
-        rows: Target nodes of each part, in the order of the task.
+        rows: Target nodes of each split, in the order of the task.
     """
 
     blocks: list[Block]
@@ -63,7 +65,7 @@ class HypergraphInputs:
 
 @dataclass(eq=False)
 class HypergraphBatch:
-    """All inputs and the target nodes whose loss is taken."""
+    """All inputs, and the target nodes whose loss is computed."""
 
     inputs: HypergraphInputs
     rows: Tensor
@@ -71,34 +73,40 @@ class HypergraphBatch:
 
 @dataclass(eq=False)
 class View:
-    """A channel's ``[num_out]`` prediction, less the mean, and ``[num_out, width]`` vectors."""
+    """A channel's ``[num_out]`` predictions, as offsets from the mean, and its vectors.
+
+    Args:
+        score: ``[num_out]``.
+        vectors: ``[num_out, out_dim]``.
+    """
 
     score: Tensor
     vectors: Tensor
 
 
 class MetaHGNIE(Method):
-    """Predicts the importance of nodes from their hyperedges by two channels, and aligns these.
+    """Predicts the importance of nodes from their hyperedges by two aligned channels.
 
     Predictions are offsets from the mean of the training labels.
 
     Args:
         schema: What the graph is made of.
         spec: What is to be predicted.
-        config: The hyper-parameters; the widths of the inputs must be known, see
-            :meth:`for_task`.
+        config: The hyper-parameters; the dims of the inputs must be set, see :meth:`for_task`.
 
     Raises:
-        ConfigError: If they are not.
+        ConfigError: If they are not set.
     """
 
     name: ClassVar[str] = "metahgnie"
     Config: ClassVar[type[Any]] = MetaHGNIEConfig
+    uses: ClassVar[frozenset[str]] = frozenset({"features", "metapaths", "text"})
     citation: ClassVar[str] = (
         "Chen, He, Shao, Wei, Chen, Yu, Zhao. MetaHGNIE: Meta-Path Induced Hypergraph Contrastive "
         "Learning in Heterogeneous Knowledge Graphs. 2025. arXiv:2512.12477"
     )
-    tasks: ClassVar[tuple[str, ...]] = ("node-importance",)
+    families: ClassVar[tuple[str, ...]] = ("node-importance", "node-regression")
+    purpose: ClassVar[str] = "it predicts numbers of nodes from their hyperedges."
     search_space: ClassVar[Mapping[str, Any]] = {
         "num_heads": [4, 8, 16],
         "num_layers": [1, 2],
@@ -108,9 +116,15 @@ class MetaHGNIE(Method):
 
     structural_layer: ClassVar[type[StructuralLayer]] = StructuralLayer
     semantic_layer: ClassVar[type[SemanticLayer]] = SemanticLayer
-    """The layers; a benchmark puts naive ones in their place."""
+    """The layers; a benchmark replaces them by naive ones."""
 
     config: MetaHGNIEConfig
+
+    @classmethod
+    def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
+        """Returns texts, or features where there are none; meta-paths if some are given."""
+        own = {"text"} if graph.text else {"features"}
+        return frozenset(own | ({"metapaths"} if config.metapaths else set()))
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: MetaHGNIEConfig) -> None:
         super().__init__(schema, spec, config)
@@ -121,33 +135,38 @@ class MetaHGNIE(Method):
         )
         if structural is None or semantic is None or types is None:
             raise ConfigError(
-                "model.num_edge_types, structural_dim and semantic_dim are not known; build the "
-                "model by MetaHGNIE.for_task(task, config), which finds them."
+                "model.num_edge_types, structural_dim and semantic_dim are not set; build the "
+                "model by MetaHGNIE.for_task(task, config), which determines them."
             )
-        width, layers = config.width, range(config.num_layers)
-        self.types = nn.Embedding(types + 1, config.type_dim)  # the last is nobody's, as published
+        out_dim, layers = config.out_dim, range(config.num_layers)
+        self.types = nn.Embedding(types + 1, config.type_dim)  # the last is unused, as published
         if config.channels != "semantics":
             dim = structural + (semantic if config.channels == "concat" else 0)
-            self.scoring = ScoringNetworks(dim, _SCORING_WIDTH, config.num_heads, config.dropout)
-            wide = dim * config.num_heads
+            self.scoring = ScoringNetworks(dim, _SCORING_DIM, config.num_heads, config.dropout)
+            scored = dim * config.num_heads
             self.structural = nn.ModuleList(
-                self.structural_layer(width if one else wide, config) for one in layers
+                self.structural_layer(out_dim if number else scored, config) for number in layers
             )
-            self.structural_head = nn.Linear(width, 1)
+            self.structural_head = nn.Linear(out_dim, 1)
         if config.channels in ("both", "semantics"):
             self.semantic = nn.ModuleList(
-                self.semantic_layer(width if one else semantic, config) for one in layers
+                self.semantic_layer(out_dim if number else semantic, config) for number in layers
             )
-            self.semantic_head = nn.Linear(width, 1)
+            self.semantic_head = nn.Linear(out_dim, 1)
         if config.channels == "both":
             self.fusion = ScoreFusion(config)
             self.projector = nn.Sequential(
-                nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width)
+                nn.Linear(out_dim, out_dim), nn.ReLU(), nn.Linear(out_dim, out_dim)
             )
 
     @classmethod
     def for_task(cls, task: Task, config: Any) -> Method:
-        """Builds the model, with the widths of its inputs and the types of hyperedges counted."""
+        """Builds the model, and sets the dims of its inputs and the number of hyperedge types.
+
+        Raises:
+            ConfigError: If the model is for other families of tasks.
+            DataError: If there is neither a hypergraph nor an edge.
+        """
         cls.check_family(task.spec.kind, task.dataset_name)
         hypergraph = make_hypergraph(task, config)
         structural, semantic = input_dims(task, hypergraph, config)
@@ -160,25 +179,28 @@ class MetaHGNIE(Method):
         return cls(task.graph.schema, task.spec, known)
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> HypergraphInputs:
-        """Makes the hypergraph, walk vectors and text embeddings; the last two are kept on disk."""
+        """Builds the hypergraph, walk vectors and text embeddings; the last two are cached on disk.
+
+        Raises:
+            ConfigError: If the number of hyperedge types is not that of the model.
+        """
         self.check(task)
         config, device = self.config, self.device
         hypergraph = make_hypergraph(task, config, seeds.key("sampling", "hyperedges"))
         if hypergraph.num_types != config.num_edge_types:
             raise ConfigError(
-                f"the hypergraph has {hypergraph.num_types} types, but the model was made for "
+                f"the hypergraph has {hypergraph.num_types} types, but the model was built for "
                 f"{config.num_edge_types}; build a model for this task."
             )
         warn_of_partition(hypergraph)
         span = hypergraph.span(self.spec.target)
-        wanted = torch.arange(hypergraph.num_nodes)
-        blocks, nodes = make_blocks(
-            hypergraph, wanted if config.all_nodes else wanted[span], config.num_layers
-        )
+        everything = torch.arange(hypergraph.num_nodes)
+        outputs = everything if config.all_nodes else everything[span]
+        blocks, nodes = make_blocks(hypergraph, outputs, config.num_layers)
         structure = structural_input(task, hypergraph, config)
         semantics = semantic_input(task, structure, config)[nodes]
         return HypergraphInputs(
-            blocks=[one.to(device) for one in blocks],
+            blocks=[block.to(device) for block in blocks],
             structure=structure[nodes].to(device),
             semantics=semantics.to(device),
             filled=_filled_rows(semantics, device),
@@ -198,12 +220,15 @@ class MetaHGNIE(Method):
         generator: torch.Generator | None = None,
         shard: tuple[int, int] = (0, 1),
     ) -> Iterator[HypergraphBatch]:
-        """Yields target nodes in batches; each needs one pass over the hypergraph."""
+        """Yields target nodes in batches; each batch needs one pass over the hypergraph."""
         for chosen in row_batches(inputs.rows[split], batch_size, generator=generator, shard=shard):
             yield HypergraphBatch(inputs, chosen)
 
     def training_step(self, batch: HypergraphBatch, *, stage: Stage) -> Loss:
-        """Returns the squared errors of the joint and the single predictions, and the alignment."""
+        """Returns the squared errors of the combined and the single predictions, and the alignment.
+
+        The alignment is the contrastive loss between the vectors of both channels.
+        """
         config, inputs, count = self.config, batch.inputs, batch.rows.numel()
         views = self.views(inputs)
         rows = batch.rows + inputs.first
@@ -214,52 +239,52 @@ class MetaHGNIE(Method):
 
         terms = {"regression": error(self.join(views))}
         if len(views) == 2:
-            single = torch.stack([error(one.score) for one in views]).mean()
+            single = torch.stack([error(view.score) for view in views]).mean()
             terms["unimodal"] = config.unimodal_weight * single
             if config.contrastive_weight:
-                some = rows
+                drawn = rows
                 if config.contrastive_size is not None and count > config.contrastive_size:
-                    some = rows[
+                    drawn = rows[
                         torch.randperm(count, device=rows.device)[: config.contrastive_size]
                     ]
-                one, other = (self.projector(view.vectors[some]) for view in views)
-                terms["contrastive"] = config.contrastive_weight * self.alignment(one, other)
+                projected = (self.projector(view.vectors[drawn]) for view in views)
+                terms["contrastive"] = config.contrastive_weight * self.alignment(*projected)
         return Loss(terms, count)
 
-    def predict(self, inputs: HypergraphInputs, split: str) -> Tensor:
-        """Returns ``[num_nodes of the split, 1]`` in the order of the task."""
+    def predict(self, inputs: HypergraphInputs, split: str) -> NodePredictions:
+        """Returns one number per node of the split, in the order of the task."""
         score = self.join(self.views(inputs))[inputs.rows[split] + inputs.first]
-        return (score.float() + inputs.mean).unsqueeze(1)
+        return NodePredictions((score.float() + inputs.mean).unsqueeze(1))
 
     def embed(self, inputs: HypergraphInputs, split: str) -> Tensor:
         """Returns the vectors of all channels side by side, in the order of the task."""
         rows = inputs.rows[split] + inputs.first
-        return torch.cat([one.vectors[rows] for one in self.views(inputs)], dim=1)
+        return torch.cat([view.vectors[rows] for view in self.views(inputs)], dim=1)
 
     def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
-        """Returns the share of each channel in the prediction; classes make no difference."""
+        """Returns the weight of each channel in the prediction; ``classes`` is ignored."""
         if self.config.channels != "both":
             return []
         training = self.training
         self.eval()
         with torch.no_grad():
-            share = self.fusion.structure_share(*(one.score for one in self.views(inputs)))
+            weight = self.fusion.structure_weight(*(view.score for view in self.views(inputs)))
         self.train(training)
-        if share is None:
+        if weight is None:
             return []
-        std, mean = (float(one) for one in torch.std_mean(share.detach(), correction=0))
+        std, mean = (float(value) for value in torch.std_mean(weight.detach(), correction=0))
         target = self.spec.target
         return [
             RelevanceRow(target, "structure", 0, mean, std, source=target),
             RelevanceRow(target, "semantics", 0, 1 - mean, std, source=target),
         ]
 
-    def alignment(self, one: Tensor, other: Tensor) -> Tensor:
-        """Returns the contrastive loss of two views, ``[num_nodes, width]`` each."""
-        return info_nce(one, other, self.config.temperature)
+    def alignment(self, structure: Tensor, semantics: Tensor) -> Tensor:
+        """Returns the contrastive loss of two views, ``[num_nodes, out_dim]`` each."""
+        return info_nce(structure, semantics, self.config.temperature)
 
     def join(self, views: list[View]) -> Tensor:
-        """Returns the ``[num_out]`` prediction, less the mean."""
+        """Returns the ``[num_out]`` predictions, as offsets from the mean."""
         if len(views) == 1:
             return views[0].score
         joined: Tensor = self.fusion(views[0].score, views[1].score)
@@ -289,6 +314,6 @@ class MetaHGNIE(Method):
 
 
 def _filled_rows(x: Tensor, device: torch.device) -> Tensor | None:
-    """Rows of ``x`` that are not all zero, if these are less than half: nodes without a text."""
+    """Rows of ``x`` that are not all zero, if these are less than half: few nodes have a text."""
     rows = (x != 0).any(1).nonzero().squeeze(1)
     return rows.to(device) if 2 * rows.numel() < len(x) else None

@@ -13,48 +13,48 @@ __all__ = ["SemanticLayer"]
 
 
 class SemanticLayer(nn.Module):
-    """Attention of hyperedges to their members, of nodes to their hyperedges, and a dense part.
+    """Attention of hyperedges to their members, of nodes to their hyperedges, and a dense network.
 
-    What a hyperedge asks for depends on its type alone, so keys are made once a type. Where every
-    node is in one hyperedge its weight is 1: nothing is compared, and every member is sent the
-    same message.
+    The key of a hyperedge depends on its type alone, so keys are computed once per type. If every
+    node is in exactly one hyperedge, the weight of this hyperedge is 1: nothing is compared, and
+    all members receive the same message.
 
     Args:
-        in_dim: Width of the input.
-        config: Widths and rates.
+        in_dim: Dim of the input.
+        config: Dims and dropout.
     """
 
     def __init__(self, in_dim: int, config: MetaHGNIEConfig) -> None:
         super().__init__()
-        width = config.width
+        out_dim = config.out_dim
         self.config = config
         self.type_map = nn.Linear(config.type_dim, in_dim, bias=False)
-        self.edge_key = nn.Linear(in_dim, width, bias=False)
-        self.member_query = nn.Linear(in_dim, width, bias=False)
-        self.member_value = nn.Linear(in_dim, width, bias=False)
-        self.edge_out = nn.Linear(width, width, bias=False)
-        self.node_query = nn.Linear(in_dim, width, bias=False)
-        self.state_key = nn.Linear(width, width, bias=False)
-        self.state_value = nn.Linear(width, width, bias=False)
-        self.node_out = nn.Linear(width, width, bias=False)
-        self.skip = nn.Linear(in_dim, width, bias=False) if in_dim != width else None
-        self.norm = nn.BatchNorm1d(width)
+        self.edge_key = nn.Linear(in_dim, out_dim, bias=False)
+        self.member_query = nn.Linear(in_dim, out_dim, bias=False)
+        self.member_value = nn.Linear(in_dim, out_dim, bias=False)
+        self.edge_out = nn.Linear(out_dim, out_dim, bias=False)
+        self.node_query = nn.Linear(in_dim, out_dim, bias=False)
+        self.state_key = nn.Linear(out_dim, out_dim, bias=False)
+        self.state_value = nn.Linear(out_dim, out_dim, bias=False)
+        self.node_out = nn.Linear(out_dim, out_dim, bias=False)
+        self.skip = nn.Linear(in_dim, out_dim, bias=False) if in_dim != out_dim else None
+        self.norm = nn.BatchNorm1d(out_dim)
         self.dense = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+            nn.Linear(out_dim, 4 * out_dim), nn.GELU(), nn.Linear(4 * out_dim, out_dim)
         )
-        self.last_norm = nn.BatchNorm1d(width)
+        self.last_norm = nn.BatchNorm1d(out_dim)
 
     def forward(
         self, block: Block, x: Tensor, types: Tensor, filled: Tensor | None = None
     ) -> Tensor:
-        """Returns ``[num_out, width]``.
+        """Returns ``[num_out, out_dim]``.
 
         Args:
             block: Hyperedges.
             x: ``[num_in, in_dim]``.
-            types: ``[num_types, type_dim]`` vectors of the types.
-            filled: int64 rows of ``x`` that are not all zero, ascending: the maps of the others
-                are zero, too, and not computed. ``None`` computes all.
+            types: ``[num_types, type_dim]`` embeddings of the hyperedge types.
+            filled: int64 rows of ``x`` that are not all zero, ascending. The maps of the other
+                rows are zero, too, and not computed. ``None`` computes all rows.
         """
         rate = self.config.dropout
         read = dropout(x if filled is None else x[filled], rate, self.training)
@@ -82,12 +82,12 @@ class SemanticLayer(nn.Module):
         return made
 
     def _messages(self, block: Block, states: Tensor, own: Tensor) -> Tensor:
-        """What hyperedges tell their nodes, ``[num_out, width]``."""
+        """Returns the messages of hyperedges to their nodes, ``[num_out, out_dim]``."""
         value = self.state_value(states)
         edge_of = block.edge_of
         if edge_of is not None:
-            told: Tensor = self.node_out(value)
-            return told[edge_of]
+            sent: Tensor = self.node_out(value)
+            return sent[edge_of]
         mixed = edge_attention(
             block.incidence,
             self._heads(self.node_query(own)),

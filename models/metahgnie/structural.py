@@ -1,4 +1,4 @@
-"""The structural channel: attention within hyperedges, one weight a column."""
+"""The structural channel: attention within hyperedges, with a weight per column."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from hetgraph.ops import dropout, edge_attention, pair_sum, segment_softmax, spm
 __all__ = ["ScoringNetworks", "StructuralLayer"]
 
 _COLUMNS = 32
-"""Columns whose attention weights are there at a time."""
+"""Columns whose attention weights are in memory at a time."""
 
 
 class ScoringNetworks(nn.Module):
     """Several small networks side by side, ``dim -> hidden_dim -> dim`` each.
 
     Args:
-        dim: Width of the input.
-        hidden_dim: Width between.
+        dim: Dim of inputs and outputs.
+        hidden_dim: Dim of the hidden layer.
         num_heads: Number of networks.
-        dropout: Of the input, drawn for each network.
+        dropout: Dropout probability of the input, drawn separately for each network.
     """
 
     def __init__(self, dim: int, hidden_dim: int, num_heads: int, dropout: float) -> None:
@@ -43,26 +43,26 @@ class ScoringNetworks(nn.Module):
 
 
 class StructuralLayer(nn.Module):
-    """Nodes to hyperedges by attention, and back by a sum.
+    """From nodes to hyperedges by attention, and back by a sum.
 
-    Of each column on its own the members of a hyperedge ``e`` are weighted by a softmax of
-    ``leaky_relu(a u_v + <b, t_e>)``, where ``u`` is the mapped input and ``t_e`` the vector of the
-    hyperedge's type. The type is the same for all members, so it matters only where it moves the
-    kink of the leaky ReLU.
+    In each column separately, the members of a hyperedge ``e`` are weighted by a softmax of
+    ``leaky_relu(a u_v + <b, t_e>)``, where ``u`` is the mapped input and ``t_e`` the embedding of
+    the hyperedge's type. The type is the same for all members, so it has an effect only because
+    of the kink of the leaky ReLU.
 
     Args:
-        in_dim: Width of the input.
-        config: Widths, rates and ``collect``.
+        in_dim: Dim of the input.
+        config: Dims, dropout and ``collect``.
     """
 
     def __init__(self, in_dim: int, config: MetaHGNIEConfig) -> None:
         super().__init__()
-        width = config.width
+        out_dim = config.out_dim
         self.config = config
-        self.map = nn.Linear(in_dim, width, bias=False)
-        self.node_score = nn.Parameter(torch.empty(width))
-        self.type_score = nn.Parameter(torch.empty(width, config.type_dim))
-        self.skip = nn.Linear(in_dim, width, bias=False) if in_dim != width else None
+        self.map = nn.Linear(in_dim, out_dim, bias=False)
+        self.node_score = nn.Parameter(torch.empty(out_dim))
+        self.type_score = nn.Parameter(torch.empty(out_dim, config.type_dim))
+        self.skip = nn.Linear(in_dim, out_dim, bias=False) if in_dim != out_dim else None
         gain = nn.init.calculate_gain("relu")
         for weight in (self.map.weight, self.node_score.view(1, -1, 1), self.type_score):
             shaped = weight.unsqueeze(0) if weight is self.type_score else weight
@@ -71,14 +71,14 @@ class StructuralLayer(nn.Module):
             nn.init.xavier_uniform_(self.skip.weight, gain=gain)
 
     def forward(self, block: Block, x: Tensor, types: Tensor, *, equal: bool = False) -> Tensor:
-        """Returns ``[num_out, width]``.
+        """Returns ``[num_out, out_dim]``.
 
         Args:
             block: Hyperedges.
             x: ``[num_in, in_dim]``.
-            types: ``[num_types, type_dim]`` vectors of the types.
-            equal: Whether all columns of ``x`` are equal; without dropout the maps of it are then
-                products with their row sums.
+            types: ``[num_types, type_dim]`` embeddings of the hyperedge types.
+            equal: Whether all columns of ``x`` are equal. Without dropout, a map of ``x`` is then
+                the product with the row sums of its weight.
         """
         flat = equal and not self.training
         u = self._mapped(self.map, dropout(x, self.config.dropout, self.training), flat)
@@ -97,7 +97,7 @@ class StructuralLayer(nn.Module):
         return mapped
 
     def _attend(self, block: Block, u: Tensor, row_score: Tensor) -> Tensor:
-        """States of hyperedges, ``[num_edges, width]``."""
+        """Returns the states of hyperedges, ``[num_edges, out_dim]``."""
         slope, rate = self.config.negative_slope, self.config.attention_dropout
         if not self.training or not rate:
             return edge_attention(
@@ -110,18 +110,18 @@ class StructuralLayer(nn.Module):
                 negative_slope=slope,
             ).squeeze(2)
 
-        def some(u: Tensor, score: Tensor, row_score: Tensor) -> Tensor:
+        def attend_columns(u: Tensor, score: Tensor, row_score: Tensor) -> Tensor:
             added = F.leaky_relu(pair_sum(block.members, row_score, score * u), slope)
             weight = dropout(segment_softmax(block.members.indptr, added), rate, True)
             return spmm(block.members, u.unsqueeze(2).contiguous(), weight).squeeze(2)
 
-        # Some columns at a time, and again in the backward pass: the weights of all of them
-        # together would be a number for each membership and column.
-        parts = zip(
+        # A few columns at a time, computed again in the backward pass: the weights of all columns
+        # together would take a number per membership and column.
+        blocks = zip(
             torch.split(u, _COLUMNS, 1),
             torch.split(self.node_score, _COLUMNS),
             torch.split(row_score, _COLUMNS, 1),
             strict=True,
         )
-        made = [checkpoint(some, *part, use_reentrant=False) for part in parts]
+        made = [checkpoint(attend_columns, *columns, use_reentrant=False) for columns in blocks]
         return torch.cat(made, dim=1)

@@ -1,4 +1,4 @@
-"""MLP: the features of the target alone, the floor every graph method must beat."""
+"""MLP: the features of the target alone, the baseline every graph method should beat."""
 
 from __future__ import annotations
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from hetgraph.data import CSR, Schema
 from hetgraph.errors import ConfigError
-from hetgraph.nn import Dropout, FeatureEncoder, FullGraphModel, GraphInputs
-from hetgraph.tasks import TaskSpec
+from hetgraph.methods import Batch, Encoded, Encoder, GraphInputs
+from hetgraph.nn import Dropout, FeatureEncoder, feature_matrix
+from hetgraph.seeds import Seeds
+from hetgraph.tasks import Task, TaskSpec
 
 __all__ = ["MLP", "MLPConfig"]
 
@@ -21,9 +24,9 @@ class MLPConfig:
     """Settings of the perceptron.
 
     Args:
-        hidden_dim: Width of the hidden layers.
+        hidden_dim: Dimension of the hidden layers.
         num_layers: Layers, the classifier counted.
-        dropout: Share of hidden values that are dropped.
+        dropout: Fraction of hidden values that are dropped.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -40,22 +43,22 @@ class MLPConfig:
             raise ConfigError(f"model.dropout is {self.dropout}, expected 0 or more, below 1.")
 
 
-class MLP(FullGraphModel):
-    """Classifies a node by its own features; no edge is read.
+class MLP(Encoder):
+    """Makes the vector of a node from its own features; no edge is read.
 
     Args:
         schema: What the graph is made of.
-        spec: What is to be predicted.
+        spec: ``spec.ends`` are the types whose vectors are asked for.
         config: The hyper-parameters.
     """
 
     name: ClassVar[str] = "mlp"
     Config: ClassVar[type[Any]] = MLPConfig
+    uses: ClassVar[frozenset[str]] = frozenset({"features"})
     citation: ClassVar[str] = (
         "Rumelhart, Hinton, Williams. Learning representations by back-propagating errors. "
         "Nature 323, 1986."
     )
-    tasks: ClassVar[tuple[str, ...]] = ("node-classification", "node-importance")
     search_space: ClassVar[Mapping[str, Any]] = {
         "hidden_dim": [64, 128, 256, 512],
         "num_layers": [2, 3],
@@ -66,26 +69,31 @@ class MLP(FullGraphModel):
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: MLPConfig) -> None:
         super().__init__(schema, spec, config)
-        width = config.hidden_dim
-        self.features = FeatureEncoder(schema, spec, [spec.target], width)
+        dim = config.hidden_dim
+        self.features = FeatureEncoder(schema, spec.num_nodes, spec.ends, dim)
         hidden: list[nn.Module] = [nn.ReLU()]
         for _ in range(config.num_layers - 2):
-            hidden += [Dropout(config.dropout), nn.Linear(width, width), nn.ReLU()]
+            hidden += [Dropout(config.dropout), nn.Linear(dim, dim), nn.ReLU()]
         self.hidden = nn.Sequential(*hidden)
-        self.make_head(width, config.dropout)
+        self.dim, self.decoder_dropout = dim, config.dropout
+        self.all_nodes, self.row_wise = False, True
 
-    def encode(self, inputs: GraphInputs) -> Tensor:
-        """Returns the last hidden layer, ``[num_target_nodes, hidden_dim]``."""
-        hidden: Tensor = self.hidden(self.features(inputs.features)[self.spec.target])
-        return hidden
+    def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> GraphInputs:
+        """Brings the features to the device."""
+        given = {name: feature_matrix(task.graph, name) for name in self.spec.ends}
+        features = {k: None if x is None else x.to(self.device) for k, x in given.items()}
+        return GraphInputs(features, {})
 
-    def logits(self, inputs: GraphInputs, rows: Tensor) -> Tensor:
-        """Returns ``[len(rows), num_outputs]``; the other nodes are not computed."""
-        target = self.spec.target
-        given = inputs.features.get(target)
-        if given is None:
-            some: Tensor | CSR = rows  # one learned vector a node
-        else:
-            some = given.rows(rows) if isinstance(given, CSR) else given[rows]
-        logits: Tensor = self.head(self.hidden(self.features[target](some)))
-        return logits
+    def forward(self, batch: Batch) -> Encoded:
+        """Returns the last hidden layer of the seeds; the other nodes are not computed."""
+        vectors: dict[str, Tensor] = {}
+        for name, ids in batch.seeds.items():
+            given = batch.inputs.features[name]
+            if given is None:
+                rows: Tensor | CSR | None = ids  # one learned vector per node
+            elif ids is None:
+                rows = given
+            else:
+                rows = given.rows(ids) if isinstance(given, CSR) else given[ids]
+            vectors[name] = self.hidden(self.features[name](rows))
+        return Encoded(vectors)

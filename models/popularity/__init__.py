@@ -1,4 +1,4 @@
-"""Popularity: the same list for everyone, the floor of every recommender."""
+"""Popularity: the same list for everyone, the baseline of every recommender."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Nearest class mean of aligned features: what few-shot methods must beat."""
+"""Nearest class mean of aligned features: the baseline of few-shot methods."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hetgraph.errors import ConfigError
 from hetgraph.features.svd import align_features
-from hetgraph.methods import Loss, Method, Stage
+from hetgraph.methods import NodePredictions, Untrained
 from hetgraph.nn import graph_views, make_propagator
 from hetgraph.nn.features import feature_matrix
 from hetgraph.seeds import Seeds
@@ -24,14 +24,14 @@ __all__ = ["Prototype", "PrototypeConfig", "PrototypeInputs"]
 
 @dataclass(frozen=True)
 class PrototypeConfig:
-    """Settings of the floor.
+    """Settings of the class means.
 
     Args:
-        dim: Width of the features, by their leading singular vectors.
-        hops: Steps of propagation, averaged over the views; 0 reads no edge.
-        metapaths: Views of a target of several node types; empty: those of the data set, else
-            the short round trips of the target.
-        memory_budget: Most memory the composition of the meta-paths may take.
+        dim: Dim of the features after projection to their leading singular vectors.
+        hops: Propagation steps, averaged over the views; 0 ignores the edges.
+        metapaths: Views of the target in a graph with several node types; empty: the default
+            meta-paths of the data set, else the short round trips of the target.
+        memory_budget: Maximum memory for the composition of the meta-paths.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -53,8 +53,8 @@ class PrototypeInputs:
 
     Args:
         vectors: ``[num_nodes, dim]``.
-        means: ``[num_classes, dim]``, of length one.
-        rows: Node ids of each part.
+        means: ``[num_classes, dim]`` unit vectors.
+        rows: Node ids of each split.
     """
 
     vectors: Tensor
@@ -62,18 +62,20 @@ class PrototypeInputs:
     rows: Mapping[str, Tensor]
 
 
-class Prototype(Method):
+class Prototype(Untrained):
     """Scores a class by the cosine of a node's features with the mean of its labelled nodes.
 
     Args:
         schema: What the graph is made of.
-        spec: What is to be predicted.
-        config: Which features.
+        spec: The prediction task.
+        config: The hyper-parameters.
     """
 
     name: ClassVar[str] = "prototype"
     Config: ClassVar[type[Any]] = PrototypeConfig
-    tasks: ClassVar[tuple[str, ...]] = ("few-shot",)
+    uses: ClassVar[frozenset[str]] = frozenset({"features", "labels", "metapaths"})
+    families: ClassVar[tuple[str, ...]] = ("few-shot",)
+    purpose: ClassVar[str] = "it compares nodes with the means of a few labelled ones."
     citation: ClassVar[str] = (
         "Snell, Swersky, Zemel. Prototypical Networks for Few-shot Learning. NeurIPS 2017. "
         "arXiv:1703.05175"
@@ -97,30 +99,24 @@ class Prototype(Method):
         x = align_features(features, size, config.dim, seeds.projection)
         if not config.hops:
             return x
-        views = graph_views(task, config.metapaths, memory_budget=config.memory_budget)
+        views = graph_views(
+            task.graph,
+            task.dataset_name,
+            target,
+            config.metapaths,
+            memory_budget=config.memory_budget,
+        )
         total = torch.zeros_like(x)
-        for one in views.values():
-            propagate, step = make_propagator(one), x
+        for view in views.values():
+            propagate, propagated = make_propagator(view), x
             for _ in range(config.hops):
-                step = propagate(step)
-            total += step
+                propagated = propagate(propagated)
+            total += propagated
         return total / len(views)
 
-    def stages(self) -> tuple[Stage, ...]:
-        """Returns none: there is nothing to train."""
-        return ()
-
-    def batches(self, inputs: Any, split: str, **_: Any) -> Iterator[Any]:
-        """Yields nothing."""
-        return iter(())
-
-    def training_step(self, batch: Any, *, stage: Stage) -> Loss:
-        """Is never called, as there are no stages."""
-        raise NotImplementedError(f"{self.name} is not trained")
-
-    def predict(self, inputs: PrototypeInputs, split: str) -> Tensor:
+    def predict(self, inputs: PrototypeInputs, split: str) -> NodePredictions:
         """Returns ``[num_nodes of the split, num_classes]`` cosines in the order of the task."""
-        return inputs.vectors[inputs.rows[split]] @ inputs.means.T
+        return NodePredictions(inputs.vectors[inputs.rows[split]] @ inputs.means.T)
 
     def embed(self, inputs: PrototypeInputs, split: str) -> Tensor:
         """Returns ``[num_nodes of the split, dim]`` unit vectors in the order of the task."""

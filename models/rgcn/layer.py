@@ -19,13 +19,13 @@ class RGCNLayer(nn.Module):
     """``out_i = x_i W_root + b + sum_r mean_{j in N_r(i)} x_j W_r``.
 
     A mean and a matrix commute, so the narrower side is multiplied: messages into few nodes are
-    averaged first, those from few nodes mapped first. All of them are added to one buffer a type;
+    averaged first, those from few nodes mapped first. All of them are added to one buffer per type;
     relations among few nodes read and write these alone.
 
     Args:
         plan: Relations and types of the layer.
-        in_dim: Width of the inputs.
-        out_dim: Width of the outputs.
+        in_dim: Dimension of the inputs.
+        out_dim: Dimension of the outputs.
         num_bases: Matrices of which every ``W_r`` is a mixture; ``None`` learns each by itself.
         root_weight: Whether a node reads its own representation, by a weight all types share.
     """
@@ -63,17 +63,17 @@ class RGCNLayer(nn.Module):
         return mixed
 
     @torch.no_grad()
-    def weight_shares(self, node_type: str) -> dict[str, float]:
-        """Returns the share of each matrix in the Frobenius norms of those into a type.
+    def weight_fractions(self, node_type: str) -> dict[str, float]:
+        """Returns the fraction of each matrix in the Frobenius norms of those into a type.
 
         Relations are named by their text; the matrix of the node itself is ``"self"``.
         """
         matrices = dict(zip(self.plan.edge_types, self.relation_weights(), strict=True))
-        found = {str(one): float(matrices[one].norm()) for one in self.plan.into(node_type)}
+        norms = {str(key): float(matrices[key].norm()) for key in self.plan.into(node_type)}
         if self.root is not None:
-            found["self"] = float(self.root.norm())
-        total = sum(found.values()) or 1.0
-        return {name: norm / total for name, norm in found.items()}
+            norms["self"] = float(self.root.norm())
+        total = sum(norms.values()) or 1.0
+        return {name: norm / total for name, norm in norms.items()}
 
     def forward(self, x: Mapping[str, Tensor], means: Mapping[EdgeType, Mean]) -> dict[str, Tensor]:
         """Returns ``[num_nodes, out_dim]`` of the plan's output types.
@@ -95,8 +95,8 @@ class RGCNLayer(nn.Module):
                 out[edge_type.dst].add_(message)
             else:
                 sent.setdefault(edge_type.dst, []).append((mean.dst, message))
-        for name, found in sent.items():
-            nodes, messages = zip(*found, strict=True)
+        for name, arrived in sent.items():
+            nodes, messages = zip(*arrived, strict=True)
             out[name].index_add_(0, torch.cat(nodes), torch.cat(messages))
         return out
 
@@ -111,7 +111,7 @@ class RGCNLayer(nn.Module):
                 by_src.setdefault(edge_type.src, {})[edge_type] = src
         read: dict[EdgeType, Tensor] = {}
         for name, nodes in by_src.items():
-            sizes = [one.numel() for one in nodes.values()]
+            sizes = [ids.numel() for ids in nodes.values()]
             rows = x[name].index_select(0, torch.cat(list(nodes.values())))
             read |= dict(zip(nodes, torch.split(rows, sizes), strict=True))
         return read

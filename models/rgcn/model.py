@@ -1,4 +1,4 @@
-"""RGCN for a whole graph: encoders, relational convolutions, a linear head."""
+"""RGCN for a whole graph: encoded features, relational convolutions."""
 
 from __future__ import annotations
 
@@ -9,21 +9,12 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from hetgraph.data import EdgeType, Schema
+from hetgraph.data import EdgeType, HeteroGraph, Schema
 from hetgraph.errors import ConfigError
-from hetgraph.methods import RelevanceRow
+from hetgraph.methods import GraphInputs, RelevanceRow, WholeGraphEncoder
 from hetgraph.models.rgcn.layer import RGCNLayer
 from hetgraph.models.rgcn.means import Mean
-from hetgraph.nn import (
-    FeatureEncoder,
-    FullGraphModel,
-    GraphInputs,
-    InputKind,
-    LinkInputs,
-    LinkModel,
-    id_types,
-    layer_plans,
-)
+from hetgraph.nn import FeatureEncoder, InputKind, id_types, layer_plans
 from hetgraph.ops import dropout
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec
@@ -36,14 +27,14 @@ class RGCNConfig:
     """Settings of RGCN.
 
     Args:
-        hidden_dim: Width of the encoded features and of every layer.
+        hidden_dim: Dimension of the encoded features and of every layer.
         num_layers: Relational convolutions.
         num_bases: Matrices of which the relations of a layer mix theirs; ``None`` learns one a
             relation. Fewer than relations saves parameters on graphs with many of them.
         root_weight: Whether a node keeps its own representation besides its neighbours'.
-        dropout: Share of hidden values that are dropped before each layer and the head.
+        dropout: Fraction of hidden values that are dropped before each layer and the head.
         inputs: ``"features"`` takes what the types have; ``"target"`` the features of the target
-            and one learned vector a node for the other types; ``"ids"`` a learned vector for all.
+            and one learned vector per node for the other types; ``"ids"`` a learned vector for all.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -72,25 +63,21 @@ class RGCNInputs(GraphInputs):
     means: Mapping[EdgeType, Mean]
 
 
-class RGCN(FullGraphModel):
+class RGCN(WholeGraphEncoder):
     """Averages the neighbours of each relation and maps each mean by the relation's own matrix.
 
     Args:
         schema: What the graph is made of.
-        spec: What is to be predicted.
+        spec: ``spec.ends`` are the types whose vectors are asked for.
         config: The hyper-parameters.
     """
 
     name: ClassVar[str] = "rgcn"
     Config: ClassVar[type[Any]] = RGCNConfig
+    uses: ClassVar[frozenset[str]] = frozenset({"edge_weight", "features"})
     citation: ClassVar[str] = (
         "Schlichtkrull, Kipf, Bloem, van den Berg, Titov, Welling. Modeling Relational Data with "
         "Graph Convolutional Networks. ESWC 2018. arXiv:1703.06103"
-    )
-    tasks: ClassVar[tuple[str, ...]] = (
-        "node-classification",
-        "link-prediction",
-        "node-importance",
     )
     search_space: ClassVar[Mapping[str, Any]] = {
         "hidden_dim": [16, 32, 64, 128],
@@ -103,35 +90,33 @@ class RGCN(FullGraphModel):
 
     config: RGCNConfig
 
+    @classmethod
+    def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
+        """Returns all of ``uses``; ``inputs: ids`` leaves the features out."""
+        return cls.uses - {"features"} if config.inputs == "ids" else cls.uses
+
     def __init__(self, schema: Schema, spec: TaskSpec, config: RGCNConfig) -> None:
         super().__init__(schema, spec, config)
-        width = config.hidden_dim
+        dim = config.hidden_dim
         self.plans = layer_plans(schema, spec.ends, config.num_layers)
         types = self.plans[0].inputs
         ids = id_types(config.inputs, types, spec.ends)
-        self.features = FeatureEncoder(schema, spec, types, width, ids=ids)
+        self.features = FeatureEncoder(schema, spec.num_nodes, types, dim, ids=ids)
         self.layers = nn.ModuleList(
-            RGCNLayer(
-                plan, width, width, num_bases=config.num_bases, root_weight=config.root_weight
-            )
+            RGCNLayer(plan, dim, dim, num_bases=config.num_bases, root_weight=config.root_weight)
             for plan in self.plans
         )
-        self.make_head(width, config.dropout)
+        self.dim, self.decoder_dropout = dim, config.dropout
 
-    def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> GraphInputs:
+    def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> RGCNInputs:
         """Brings the inputs to the device, the rows of every relation scaled to add up to one."""
         inputs = super().prepare(task, seeds=seeds, workdir=workdir)
         used = self.plans[0].edge_types
-        means = {one: Mean.of(inputs.relations[one]) for one in used}
+        means = {key: Mean.of(inputs.relations[key]) for key in used}
         return RGCNInputs(**{**vars(inputs), "relations": {}}, means=means)
 
-    def encode(self, inputs: GraphInputs) -> Tensor:
-        """Returns the output of the last layer, ``[num_target_nodes, hidden_dim]``."""
-        return self.vectors(inputs)[self.spec.target]
-
-    def vectors(self, inputs: GraphInputs) -> dict[str, Tensor]:
+    def vectors(self, inputs: RGCNInputs) -> dict[str, Tensor]:
         """Returns the output of the last layer by type, ``[num_nodes, hidden_dim]``."""
-        assert isinstance(inputs, RGCNInputs)  # what prepare() returned
         x: dict[str, Tensor] = self.features(inputs.features)
         for depth, layer in enumerate(self.layers):
             if depth:
@@ -144,7 +129,7 @@ class RGCN(FullGraphModel):
         return dropout(x, self.config.dropout, self.training)
 
     def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
-        """Returns the share of each relation in the Frobenius norms of what arrives at a type.
+        """Returns the fraction of each relation in the Frobenius norms of what arrives at a type.
 
         The weights of one node type and layer add up to one; ``self`` is the weight of the node's
         own representation. They are the same for all nodes, so neither argument changes them.
@@ -153,22 +138,8 @@ class RGCN(FullGraphModel):
         for order, (plan, layer) in enumerate(zip(self.plans, self.layers, strict=True)):
             assert isinstance(layer, RGCNLayer)
             rows += [
-                RelevanceRow(node_type, name, order, share)
+                RelevanceRow(node_type, name, order, fraction)
                 for node_type in plan.outputs
-                for name, share in layer.weight_shares(node_type).items()
+                for name, fraction in layer.weight_fractions(node_type).items()
             ]
         return rows
-
-
-@dataclass(eq=False, kw_only=True)
-class RGCNLinkInputs(LinkInputs, RGCNInputs):
-    """What the network reads to predict links."""
-
-
-class RGCNLinks(LinkModel, RGCN):
-    """RGCN whose vectors of two nodes are scored as a pair, by DistMult as in the paper."""
-
-    inputs_type: ClassVar[type[LinkInputs]] = RGCNLinkInputs
-
-
-RGCN.families = {"link-prediction": RGCNLinks}  # a subclass, so it cannot be named above

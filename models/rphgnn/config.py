@@ -37,28 +37,28 @@ class RpHGNNConfig:
     Args:
         iterations: Propagate-then-update rounds K. With ``even_odd="odd"`` they are doubled, so
             that the range in hops stays the same.
-        noise_dim: Width of the Gaussian noise that stands in for missing features.
+        noise_dim: Dimension of the Gaussian noise that stands in for missing features.
         use_input: Also collect the target's own input, in front of every even group.
         even_odd: Which messages are squashed and collected.
         inner_hops: Messages of one round go 1, 2, ..., this many hops to and fro.
         squash: How the messages of a type become its next representation.
         projection: Distribution of the random matrices.
         sparsity: ``s`` of the sparse projection: entries are non-zero with probability 1/s.
-        target_dim: Project the target's features to this width first and feed the raw ones to
-            the encoder as a group of their own.
+        target_dim: Project the target's features to this dim first and feed the raw ones to
+            the network as a group of their own.
         edge_weights: Take weighted instead of plain means over neighbours.
         labels: Add label groups, built from training labels only.
         label_echo: In which label groups a node's own label is removed: those of two hops
             (the published recipe), also self-loops of one hop, or none.
 
-        hidden_dim: Width of all hidden layers.
+        hidden_dim: Dimension of all hidden layers.
         num_filters: Filters over the iterations of a group.
         group_layers: Layers of each group's network.
         head_layers: Layers of the network behind the merge.
         merge: How the groups are merged.
         input_dropout: Dropout on the prepared tensors.
         dropout: Dropout behind every hidden layer.
-        loss: ``"auto"`` takes cross-entropy, or BCE for several labels a node; ``"kl"`` is the
+        loss: ``"auto"`` takes cross-entropy, or BCE for several labels per node; ``"kl"`` is the
             cross-entropy with the un-normalised 0/1 label vector.
         consistency_views: Dropout views of the consistency recipe; 0 trains without it.
         consistency_weight: Weight of the pseudo-label term.

@@ -3,7 +3,7 @@
 Training spends most of its time here: every stored value of a batch is read once, dropped with a
 probability of up to 0.8, and weighed by two filters. On the CPU the pass runs block by block in
 buffers that stay in cache: gather half-precision rows, clear the dropped ones by a bit mask of the
-same width, convert, multiply. No float32 copy of a batch is ever made.
+same size, convert, multiply. No float32 copy of a batch is ever made.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hetgraph.ops.dropout import random_words
 __all__ = ["HalfBuffers", "dropout_filter"]
 
 BLOCK_VALUES = 1 << 19
-"""Values of a block; its buffers (8 bytes a value) stay in the caches of one core."""
+"""Values of a block; its buffers (8 bytes per value) stay in the caches of one core."""
 
 _LEVELS = 1 << 15
 
@@ -63,7 +63,7 @@ def dropout_filter(
     rounded to a multiple of 2⁻¹⁵ and the survivors are scaled by exactly its inverse.
 
     Args:
-        slab: ``[num_rows, slots, width]`` float16 or float32, never changed; needs no gradient.
+        slab: ``[num_rows, slots, dim]`` float16 or float32, never changed; needs no gradient.
         rows: ``[batch]`` rows to take; ``None`` takes all.
         weight: ``[filters, slots]``.
         bias: ``[filters]``, one scalar for all columns of a filter.
@@ -71,7 +71,7 @@ def dropout_filter(
         buffers: Where the backward pass leaves its buffer for the next step.
 
     Returns:
-        ``[batch, filters, width]`` in the type of ``weight``.
+        ``[batch, filters, dim]`` in the type of ``weight``.
     """
     if slab.device.type == "cpu" and slab.dtype == torch.float16 and weight.dtype == torch.float32:
         seed = int(torch.randint(2**62, ()).item()) if dropout else 0
@@ -100,27 +100,27 @@ class _DropoutFilter(torch.autograd.Function):
         seed: int,
         buffers: HalfBuffers | None,
     ) -> Tensor:
-        batch, (_, slots, width) = rows.numel(), slab.shape
+        batch, (_, slots, dim) = rows.numel(), slab.shape
         mask = _Mask(dropout, seed) if dropout else None
         scale = mask.scale if mask is not None else 1.0
-        size = _block_rows(slots, width)
+        size = _block_rows(slots, dim)
         filters = (weight.detach() * scale).expand(size, -1, -1)
         offset = bias.detach().view(1, -1, 1)
-        result = weight.new_empty(batch, weight.shape[0], width)
+        result = weight.new_empty(batch, weight.shape[0], dim)
         kept: Tensor | None = None
         if buffers is not None and ctx.needs_input_grad[2]:
-            kept = buffers.take(batch, slots, width)
+            kept = buffers.take(batch, slots, dim)
 
         def work(blocks: Iterable[tuple[int, int]]) -> None:
-            half = slab.new_empty(size if kept is None else 0, slots, width)
-            single = weight.new_empty(size, slots, width)
+            half = slab.new_empty(size if kept is None else 0, slots, dim)
+            single = weight.new_empty(size, slots, dim)
             for start, stop in blocks:
                 count = stop - start
                 values = half[:count] if kept is None else kept[start:stop]
                 torch.index_select(slab, 0, rows[start:stop], out=values)
                 if mask is not None:
                     mask.clear_(values, start)
-                out = result[start:stop].copy_(offset.expand(count, -1, width))
+                out = result[start:stop].copy_(offset.expand(count, -1, dim))
                 out.baddbmm_(filters[:count], single[:count].copy_(values))
 
         run_blocks(work, _blocks(batch, size))
@@ -135,27 +135,27 @@ class _DropoutFilter(torch.autograd.Function):
         kept: Tensor | None = ctx.kept
         if kept is None:
             raise RuntimeError("backward ran twice; its buffer has been given back.")
-        batch, slots, width = kept.shape
+        batch, slots, dim = kept.shape
         grad = grad.contiguous()
-        size = _block_rows(slots, width)
-        parts = grad.new_zeros(-(-batch // size), grad.shape[1], slots)
+        size = _block_rows(slots, dim)
+        sums = grad.new_zeros(-(-batch // size), grad.shape[1], slots)
 
         def work(blocks: Iterable[tuple[int, int]]) -> None:
-            single = grad.new_empty(size, slots, width)
+            single = grad.new_empty(size, slots, dim)
             for start, stop in blocks:
                 values = single[: stop - start].copy_(kept[start:stop])
                 products = torch.bmm(grad[start:stop], values.transpose(1, 2))
-                torch.sum(products, dim=0, out=parts[start // size])
+                torch.sum(products, dim=0, out=sums[start // size])
 
         run_blocks(work, _blocks(batch, size))
         ctx.buffers.give(kept)
         ctx.kept = None
-        weight_grad = parts.sum(dim=0).mul_(ctx.scale)
+        weight_grad = sums.sum(dim=0).mul_(ctx.scale)
         return None, None, weight_grad, grad.sum(dim=(0, 2)), None, None, None
 
 
 class _Mask:
-    """Random bit masks, one 16-bit word a value; each block of rows has a stream of its own.
+    """Random bit masks, one 16-bit word per value; each block of rows has a stream of its own.
 
     Args:
         dropout: Probability to clear a value.
@@ -179,8 +179,8 @@ class _Mask:
         values.view(torch.int16).view(-1).bitwise_and_(words)
 
 
-def _block_rows(slots: int, width: int) -> int:
-    return max(BLOCK_VALUES // max(slots * width, 1), 1)
+def _block_rows(slots: int, dim: int) -> int:
+    return max(BLOCK_VALUES // max(slots * dim, 1), 1)
 
 
 def _blocks(batch: int, size: int) -> list[tuple[int, int]]:

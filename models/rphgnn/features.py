@@ -16,7 +16,7 @@ from hetgraph.seeds import Seeds
 __all__ = ["SPARSE_DENSITY", "input_matrices", "input_matrix", "noise"]
 
 SPARSE_DENSITY = 0.05
-"""Features with a smaller share of non-zeros are kept sparse in the first round."""
+"""Features with a smaller fraction of non-zeros are kept sparse in the first round."""
 
 
 def noise(num_nodes: int, dim: int, generator: torch.Generator) -> Tensor:
@@ -32,17 +32,17 @@ def input_matrix(
     Args:
         graph: The graph.
         node_type: One of its types.
-        noise_dim: Width of the noise.
+        noise_dim: Dimension of the noise.
         seeds: ``seeds.projection`` draws the noise; each type has a stream of its own.
         sparse: Whether matrices with few non-zeros are returned as :class:`CSR`.
     """
-    kind = graph.schema.node_types[node_type].kind
-    if kind in ("none", "text"):
+    spec = graph.schema.node_types[node_type]
+    if not spec.dim:  # nothing, text alone, or features without a column
         generator = seeds.generator("projection", "rphgnn", "noise", node_type)
         return noise(graph.num_nodes[node_type], noise_dim, generator)
     given = graph.features[node_type]
-    if kind == "categorical" and isinstance(given, Tensor):
-        given = _one_hot(given, graph.schema.node_types[node_type].dim)
+    if spec.kind == "categorical" and isinstance(given, Tensor):
+        given = _one_hot(given, spec.dim)
     if isinstance(given, CSR):
         weight = None if given.weight is None else given.weight.float()
         few = given.nnz < SPARSE_DENSITY * given.num_rows * given.num_cols

@@ -1,4 +1,4 @@
-"""Relation pairs, message groups and their widths, read off the schema alone."""
+"""Relation pairs, message groups and their dims, read off the schema alone."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ def relation_pairs(schema: Schema) -> tuple[Pair, ...]:
 
 @dataclass(frozen=True)
 class Layout:
-    """Which tensors the encoder receives, from schema, target and settings.
+    """Which tensors the network receives, from schema, target and settings.
 
     Args:
         schema: The graph's declaration.
-        target: Node type to classify.
-        num_classes: Width of the label groups.
+        target: Node type whose vectors are wanted.
+        num_classes: Number of classes whose labels are read; 0 where there are none.
         config: Settings.
     """
 
@@ -117,18 +117,15 @@ class Layout:
 
     @cached_property
     def dims(self) -> dict[str, int]:
-        """Width of every type's running representation."""
+        """Dimension of every type's running representation."""
         dims = {name: self.raw_dim(name) for name in self.schema.node_types}
         if self.config.target_dim is not None:
             dims[self.target] = self.config.target_dim
         return dims
 
     def raw_dim(self, node_type: str) -> int:
-        """Width of a type's features; of the noise if it has none (text counts as none)."""
-        spec = self.schema.node_types[node_type]
-        return (
-            spec.dim if spec.kind in ("dense", "sparse", "categorical") else self.config.noise_dim
-        )
+        """Dimension of a type's features; of the noise if it has none (text counts as none)."""
+        return self.schema.node_types[node_type].dim or self.config.noise_dim
 
     def groups_of(self, node_type: str) -> tuple[Group, ...]:
         """Message groups of a type: pairs in canonical order, fewer hops first."""
@@ -147,7 +144,7 @@ class Layout:
     @cached_property
     def label_groups(self) -> tuple[Group, ...]:
         """Groups that bring labels from target to target within two hops."""
-        if not self.config.labels:
+        if not self.config.labels or not self.num_classes:
             return ()
         return tuple(
             Group(pair, hops, self.target)
@@ -162,7 +159,7 @@ class Layout:
 
     @cached_property
     def shapes(self) -> tuple[tuple[int, int], ...]:
-        """``(slots, width)`` of every encoder input: features, raw target features, labels."""
+        """``(slots, dim)`` of every input of the network: features, raw target features, labels."""
         shapes = [
             (self.config.rounds + self.first_slot(group), self.dims[group.start])
             for group in self.feature_groups
@@ -174,7 +171,7 @@ class Layout:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """A readable name for every encoder input, in the order of :attr:`shapes`."""
+        """A readable name for every input of the network, in the order of :attr:`shapes`."""
         names = [str(group) for group in self.feature_groups]
         if self.config.target_dim is not None:
             names.append("self")
@@ -182,7 +179,7 @@ class Layout:
 
     @cached_property
     def sources(self) -> tuple[str, ...]:
-        """Type that every encoder input starts from, in the order of :attr:`shapes`."""
+        """Type that every input of the network starts from, in the order of :attr:`shapes`."""
         starts = tuple(group.start for group in self.feature_groups)
         return starts + (self.target,) * (len(self.shapes) - len(starts))
 

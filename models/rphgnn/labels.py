@@ -25,7 +25,7 @@ NO_NEIGHBOUR = 1e-6
 def label_input(labels: Tensor, train: Tensor, num_classes: int) -> Tensor:
     """Returns ``[num_nodes, num_classes]`` label distributions of the target nodes.
 
-    Training nodes have their class (several classes share equally), all others are uniform.
+    Training nodes have their class (several classes have equal weights), all others are uniform.
 
     Args:
         labels: ``[num_nodes]`` classes or ``[num_nodes, num_classes]`` 0/1.
@@ -65,7 +65,7 @@ def remove_echo(rows: Tensor, own: Tensor, probability: Tensor) -> Tensor:
     Args:
         rows: ``[n, num_classes]`` received distributions; a zero row has no neighbour.
         own: ``[n, num_classes]`` what the nodes sent.
-        probability: ``[n]`` share of a node's own label in its row.
+        probability: ``[n]`` fraction of a node's own label in its row.
 
     Returns:
         ``[n, num_classes]`` non-negative rows of sum one; uniform where nothing else is received.
@@ -98,25 +98,25 @@ def collect_labels(
     for i, group in enumerate(groups):
         steps = operators(group.pair).steps(group)
         corrected = echo == "all" or (echo == "even" and group.hops == 2)
-        own_share = torch.zeros(table.shape[0], dtype=torch.float64)
+        own_fraction = torch.zeros(table.shape[0], dtype=torch.float64)
         if corrected:
-            own_share = _own_share(steps)
-        own_share = own_share.to(table.device)
+            own_fraction = _own_fraction(steps)
+        own_fraction = own_fraction.to(table.device)
         message = table
         for step in steps[:-1]:
             message = spmm(step, message)
         for start, stop in row_blocks(*table.shape):
             rows = spmm(row_slice(steps[-1], start, stop), message)
-            rows = remove_echo(rows, table[start:stop], own_share[start:stop])
+            rows = remove_echo(rows, table[start:stop], own_fraction[start:stop])
             sink.write(first + i, 0, start, rows)
 
 
-def _own_share(steps: list[CSR]) -> Tensor:
+def _own_fraction(steps: list[CSR]) -> Tensor:
     if len(steps) == 2:
         return return_probability(*steps)
     rows, cols = steps[0].coo()
     loop = rows == cols
-    share = torch.zeros(steps[0].num_rows, dtype=torch.float64, device=rows.device)
+    fraction = torch.zeros(steps[0].num_rows, dtype=torch.float64, device=rows.device)
     weight = steps[0].weight
     value = torch.ones_like(rows) if weight is None else weight
-    return share.index_add_(0, rows[loop], value[loop].double())
+    return fraction.index_add_(0, rows[loop], value[loop].double())

@@ -1,66 +1,110 @@
-"""RpHGNN under the common contract."""
+"""RpHGNN: random projection before training, a network on the prepared tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from hetgraph.data import Schema
+from hetgraph.data import HeteroGraph, Schema
 from hetgraph.errors import SchemaError
-from hetgraph.methods import Loss, Method, RelevanceRow, Stage
+from hetgraph.methods import (
+    Batch,
+    Encoded,
+    Encoder,
+    EncoderMethod,
+    Loss,
+    MethodInputs,
+    RelevanceRow,
+    Stage,
+)
 from hetgraph.models.rphgnn.config import RpHGNNConfig
-from hetgraph.models.rphgnn.encoder import Encoder, IterationFilter
 from hetgraph.models.rphgnn.groups import Layout
 from hetgraph.models.rphgnn.losses import consistency_terms, pseudo_labels
+from hetgraph.models.rphgnn.network import IterationFilter, Network, mlp
 from hetgraph.models.rphgnn.prepare import Inputs, prepare
-from hetgraph.nn.losses import choose_loss
+from hetgraph.sampling import row_batches
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import Task, TaskSpec
-from hetgraph.train.batching import row_batches
+from hetgraph.tasks import NodeSamples, Samples, Task, TaskSpec
 
-__all__ = ["Batch", "RpHGNN"]
-
-PREDICT_ROWS = 4096
-"""Rows of a block of predictions."""
+__all__ = ["RpHGNN", "RpHGNNMethod"]
 
 
-@dataclass(eq=False)
-class Batch:
-    """Some rows of the prepared tensors.
+class RpHGNNMethod(EncoderMethod):
+    """RpHGNN with a head; of classes it may train by the consistency recipe.
 
-    Args:
-        slabs: ``[num_rows, slots, width]`` of each group.
-        rows: ``[batch]`` rows to take from them; ``None`` takes all.
-        target: ``[batch, ...]`` labels; read at labelled rows only.
-        labelled: ``[batch]`` bool, the training nodes.
+    The recipe draws its batches from all stored nodes: each is seen through several dropout masks,
+    which are to agree with their common guess.
     """
 
-    slabs: Sequence[Tensor]
-    rows: Tensor | None
-    target: Tensor
-    labelled: Tensor
+    encoder: RpHGNN
+
+    @property
+    def _consistent(self) -> bool:
+        return bool(self.config.consistency_views) and self.spec.num_classes > 0
+
+    def batches(
+        self,
+        inputs: MethodInputs,
+        split: str,
+        *,
+        stage: Stage,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        shard: tuple[int, int] = (0, 1),
+    ) -> Iterator[Batch]:
+        """Yields training nodes, or with the consistency recipe all stored nodes."""
+        options = {"batch_size": batch_size, "generator": generator, "shard": shard}
+        if not self._consistent or split != "train":
+            yield from super().batches(inputs, split, stage=stage, **options)  # type: ignore[arg-type]
+            return
+        nodes = inputs.encoder.nodes
+        for rows in row_batches(nodes.numel(), batch_size, generator=generator, shard=shard):
+            ids = nodes[rows]
+            labels = inputs.head.labels[ids.to(inputs.head.labels.device)]
+            samples = NodeSamples({self.spec.target: ids}, ids.numel(), batch_size, labels)
+            yield Batch(inputs, samples, split)
+
+    def training_step(self, batch: Batch, *, stage: Stage) -> Loss:
+        """Returns the loss of the head, or the two terms of the consistency recipe."""
+        if not self._consistent:
+            return super().training_step(batch, stage=stage)
+        inputs: MethodInputs = batch.inputs
+        samples = cast(NodeSamples, batch.samples)
+        views = [self._logits(inputs, samples) for _ in range(self.config.consistency_views)]
+        independent = self.spec.multi_label and self.config.loss != "kl"
+        guess = pseudo_labels(views, self.spec, independent=independent)
+        ids = samples.seeds[self.spec.target]
+        assert ids is not None  # all nodes are listed
+        labelled = torch.isin(ids.to(self.device), inputs.head.rows["train"])
+        weight, loss = self.config.consistency_weight, inputs.head.criterion
+        terms = consistency_terms(views, samples.labels, labelled, loss, guess, weight)
+        return Loss(terms, samples.count)
+
+    def _logits(self, inputs: MethodInputs, samples: Samples) -> Tensor:
+        vectors = self.encoder(Batch(inputs.encoder, samples)).vectors[self.spec.target]
+        outputs: Tensor = self.head.outputs(inputs.head, vectors)  # type: ignore[operator]
+        return outputs.float()
 
 
-class RpHGNN(Method):
+class RpHGNN(Encoder):
     """Random-projection heterogeneous graph network: propagate once, then train an MLP.
 
     Args:
         schema: What the graph is made of.
-        spec: What is to be predicted.
+        spec: ``spec.target`` is the type whose vectors are asked for.
         config: The hyper-parameters.
 
     Raises:
         SchemaError: If no relation touches the target type.
-        ConfigError: If the loss does not fit the task.
     """
 
     name: ClassVar[str] = "rphgnn"
     Config: ClassVar[type[Any]] = RpHGNNConfig
+    uses: ClassVar[frozenset[str]] = frozenset({"edge_weight", "features", "labels"})
     citation: ClassVar[str] = (
         "Hu, Hooi, He. Efficient Heterogeneous Graph Learning via Random Projection. "
         "IEEE TKDE 36(12), 2024. arXiv:2310.14481"
@@ -74,82 +118,70 @@ class RpHGNN(Method):
         "merge": ["concat", "mean"],
     }
 
+    one_type: ClassVar[bool] = True
+    method: ClassVar[type[EncoderMethod]] = RpHGNNMethod
+
     config: RpHGNNConfig
+
+    @classmethod
+    def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
+        """Returns all of ``uses``; edge weights and labels if the settings ask for them."""
+        unread = {"edge_weight": not config.edge_weights, "labels": not config.labels}
+        return cls.uses - {word for word, left_out in unread.items() if left_out}
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: RpHGNNConfig) -> None:
         super().__init__(schema, spec, config)
-        self.layout = Layout(schema, schema.node_type(spec.target), spec.num_outputs, config)
+        self.layout = Layout(schema, schema.node_type(spec.target), spec.num_classes, config)
         if not self.layout.shapes:
-            raise SchemaError(f"no relation touches {spec.target!r}; RpHGNN needs at least one.")
-        self.loss = choose_loss(config.loss, spec)
-        self.encoder = Encoder(
+            raise SchemaError(
+                f"no relation touches {spec.target!r}; RpHGNN needs at least one; "
+                "add edges, or choose a model that needs none, such as mlp."
+            )
+        self.loss = config.loss
+        self.network = Network(
             self.layout.shapes,
-            spec.num_outputs,
             hidden_dim=config.hidden_dim,
             num_filters=config.num_filters,
             group_layers=config.group_layers,
-            head_layers=config.head_layers,
             merge=config.merge,
             input_dropout=config.input_dropout,
             dropout=config.dropout,
         )
+        # Both ends of pairs need one dimension, whatever groups reach their types.
+        self.project = self.decoder(config.hidden_dim) if spec.edge_types else nn.Identity()
+        self.dim = config.hidden_dim if spec.edge_types else self.network.merged_dim
+        self.all_nodes, self.row_wise = False, True
+
+    def decoder(self, num_outputs: int) -> nn.Module:
+        """Returns the network behind the merge."""
+        hidden = [self.config.hidden_dim] * (self.config.head_layers - 1)
+        return mlp(
+            [self.network.merged_dim, *hidden, num_outputs], self.config.dropout, plain_last=True
+        )
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> Inputs:
         """Propagates all features (and labels) once; see :func:`prepare`."""
-        self.check(task)
         return prepare(task, self.layout, seeds, workdir, self.device)
 
-    def batches(
-        self,
-        inputs: Inputs,
-        split: str,
-        *,
-        stage: Stage,
-        batch_size: int,
-        generator: torch.Generator | None = None,
-        shard: tuple[int, int] = (0, 1),
-    ) -> Iterator[Batch]:
-        """Yields batches of nodes; the consistency recipe draws them from all stored nodes."""
-        rows = inputs.rows[split]
-        if split == "train" and self.config.consistency_views:
-            rows = torch.arange(inputs.train.numel())
-        for chosen in row_batches(rows, batch_size, generator=generator, shard=shard):
-            slabs, local = self._fetch(inputs, chosen)
-            target, labelled = inputs.targets[chosen], inputs.train[chosen]
-            yield Batch(slabs, local, target.to(self.device), labelled.to(self.device))
-
-    def training_step(self, batch: Batch, *, stage: Stage) -> Loss:
-        """Returns the task loss, or the two terms of the consistency recipe."""
-        count = batch.target.shape[0]
-        views = [self(batch).float() for _ in range(max(self.config.consistency_views, 1))]
-        if not self.config.consistency_views:
-            return Loss({"task": self.loss(views[0], batch.target)}, count)
-        independent = self.spec.multi_label and self.config.loss != "kl"
-        guess = pseudo_labels(views, self.spec, independent=independent)
-        weight = self.config.consistency_weight
-        terms = consistency_terms(views, batch.target, batch.labelled, self.loss, guess, weight)
-        return Loss(terms, count)
-
-    def forward(self, batch: Batch) -> Tensor:
-        """Returns ``[batch, num_outputs]`` logits."""
-        logits: Tensor = self.encoder(batch.slabs, batch.rows)
-        return logits
-
-    def predict(self, inputs: Inputs, split: str) -> Tensor:
-        """Returns ``[num_nodes of the split, num_outputs]`` logits in the order of the task."""
-        return self._in_blocks(inputs, split, self.encoder.forward, self.spec.num_outputs)
-
-    def embed(self, inputs: Inputs, split: str) -> Tensor:
-        """Returns the merged representations ``[num_nodes of the split, merged_dim]``."""
-        return self._in_blocks(inputs, split, self.encoder.embed, self.encoder.merged_dim)
+    def forward(self, batch: Batch) -> Encoded:
+        """Returns the vectors of the seeds, ``[num_seeds, dim]``: for pairs, behind the network."""
+        slabs = batch.inputs.slabs
+        ids = batch.seeds[self.spec.target]
+        rows = None if ids is None else slabs.positions(ids.cpu())
+        if self.device.type == "cpu":  # nothing is copied
+            return Encoded({self.spec.target: self.project(self.network(slabs.tensors, rows))})
+        if rows is None:
+            rows = torch.arange(batch.inputs.nodes.numel())
+        tensors = slabs.rows_on(rows, self.device)
+        return Encoded({self.spec.target: self.project(self.network(tensors, None))})
 
     def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
-        """Returns the mean ``|filter|`` of every group and slot, with its spread over filters.
+        """Returns the mean ``|filter|`` of every group and slot, with its std over filters.
 
         Filters are the same for all nodes, so neither argument changes the result.
         """
         rows = []
-        inputs_of = zip(self.layout.names, self.layout.sources, self.encoder.filters, strict=True)
+        inputs_of = zip(self.layout.names, self.layout.sources, self.network.filters, strict=True)
         for name, source, module in inputs_of:
             if not isinstance(module, IterationFilter):
                 continue
@@ -158,15 +190,3 @@ class RpHGNN(Method):
                 mean, std = float(weights.mean()), float(weights.std(unbiased=False))
                 rows.append(RelevanceRow(self.spec.target, name, slot, mean, std, source=source))
         return rows
-
-    def _in_blocks(self, inputs: Inputs, split: str, function: Any, width: int) -> Tensor:
-        parts = row_batches(inputs.rows[split], PREDICT_ROWS)
-        with torch.no_grad():
-            blocks = [function(*self._fetch(inputs, rows)) for rows in parts]
-        return torch.cat(blocks) if blocks else torch.empty(0, width, device=self.device)
-
-    def _fetch(self, inputs: Inputs, rows: Tensor) -> tuple[Sequence[Tensor], Tensor | None]:
-        """Returns tensors and rows on the model's device; on the CPU nothing is copied."""
-        if self.device.type == "cpu":
-            return inputs.slabs.tensors, rows
-        return inputs.slabs.rows_on(rows, self.device), None

@@ -24,7 +24,7 @@ class Walk:
     Args:
         rows: Rows of H_0, H_1, ...
         edges: Entries of P_1, P_2, ...
-        width: Columns of X.
+        dim: Columns of X.
         nnz: Non-zeros of X if it is sparse, ``None`` if it is dense.
         sparse_hops: Hops up to which messages are kept sparse, if X is.
         collected: Largest hop whose plain message is stored, 0 if none is.
@@ -32,14 +32,14 @@ class Walk:
 
     rows: Sequence[int]
     edges: Sequence[int]
-    width: int
+    dim: int
     nnz: int | None = None
     sparse_hops: int = 0
     collected: int = 0
 
     def entries(self, hop: int) -> float:
         """Returns the (estimated) multiply-adds a column of R costs at ``hop``, in dense units."""
-        dense = float(self.rows[hop] * self.width)
+        dense = float(self.rows[hop] * self.dim)
         if self.nnz is None or hop > self.sparse_hops:
             return dense
         filled = float(self.nnz)
@@ -47,33 +47,31 @@ class Walk:
             filled *= self.edges[step] / max(self.rows[step], 1)
         return SPARSE_COST * filled
 
-    def cost(self, points: Mapping[int, int], widths: Mapping[int, int]) -> float:
+    def cost(self, points: Mapping[int, int], dims: Mapping[int, int]) -> float:
         """Returns the cost of all messages of the chain, in dense multiply-adds.
 
         Args:
             points: Hop at which the message of each hop count is projected.
-            widths: Columns of the random matrix of each hop count.
+            dims: Columns of the random matrix of each hop count.
         """
         total = 0.0
         deepest = max(points.values(), default=0)
         for step in range(self.collected, deepest):
-            total += SPARSE_COST * self.edges[step] * self.width
+            total += SPARSE_COST * self.edges[step] * self.dim
         for hops, point in points.items():
-            total += self.entries(point) * widths[hops]
-            total += sum(
-                SPARSE_COST * self.edges[step] * widths[hops] for step in range(point, hops)
-            )
+            total += self.entries(point) * dims[hops]
+            total += sum(SPARSE_COST * self.edges[step] * dims[hops] for step in range(point, hops))
         return total
 
 
-def cheapest_points(walk: Walk, widths: Mapping[int, int]) -> dict[int, int]:
+def cheapest_points(walk: Walk, dims: Mapping[int, int]) -> dict[int, int]:
     """Returns, for each hop count of a chain, the hop at which to project its message.
 
     Args:
         walk: Sizes of the chain.
-        widths: Columns of the random matrix by hop count.
+        dims: Columns of the random matrix by hop count.
     """
-    hops = list(widths)
-    choices = itertools.product(*(range(one + 1) for one in hops))
+    hops = list(dims)
+    choices = itertools.product(*(range(hop + 1) for hop in hops))
     options = [dict(zip(hops, choice, strict=True)) for choice in choices]
-    return min(options, key=lambda points: walk.cost(points, widths))
+    return min(options, key=lambda points: walk.cost(points, dims))

@@ -49,4 +49,4 @@ class Pool:
                 self._free.append(buffer)
 
     def _remove(self, buffer: Tensor) -> None:
-        self._free = [one for one in self._free if one is not buffer]
+        self._free = [free for free in self._free if free is not buffer]

@@ -35,19 +35,15 @@ _PREPARATION = (
 
 @dataclass(eq=False)
 class Inputs:
-    """What training needs once the graph has done its part.
+    """What training needs once the graph has been read.
 
     Args:
         slabs: Prepared tensors of the stored target nodes.
-        rows: Slab rows of each part, in the order of the task.
-        targets: Labels by slab row; only those of training nodes are ever read.
-        train: ``[num_rows]`` bool, the training nodes.
+        nodes: ``[num_rows]`` ids of the stored nodes.
     """
 
     slabs: Slabs
-    rows: dict[str, Tensor]
-    targets: Tensor
-    train: Tensor
+    nodes: Tensor
 
 
 def prepare(
@@ -60,17 +56,16 @@ def prepare(
     """Computes the prepared tensors of a task, or reads them from the working folder.
 
     Args:
-        task: Graph, labels and parts.
-        layout: Groups and widths.
+        task: Graph, labels and splits.
+        layout: Groups and dims.
         seeds: ``seeds.projection`` draws noise features and random matrices.
         workdir: Folder of the cache and of memory-mapped tensors.
         device: Where to propagate; the stored tensors are in main memory either way.
     """
-    parts = task.open_splits()
-    if layout.config.keep_rows == "all":
+    if layout.config.keep_rows == "all" or task.spec.edge_types:  # pairs need any node
         nodes = torch.arange(task.graph.num_nodes[layout.target])
     else:
-        nodes = torch.unique(torch.cat(list(parts.values())))
+        nodes = torch.unique(torch.cat(list(task.open_splits().values())))
 
     def fill_into(writer: SlabWriter) -> Slabs:
         fill(task, layout, seeds, writer, device)
@@ -79,11 +74,7 @@ def prepare(
     def key() -> str:
         return cache_key(task, layout, seeds, nodes)
 
-    slabs = _store(layout, nodes, workdir, key, fill_into)
-    train = torch.zeros(nodes.numel(), dtype=torch.bool)
-    rows = {part: slabs.positions(ids) for part, ids in parts.items()}
-    train[rows["train"]] = True
-    return Inputs(slabs, rows, task.labels[nodes], train)
+    return Inputs(_store(layout, nodes, workdir, key, fill_into), nodes)
 
 
 def _store(
@@ -121,7 +112,7 @@ def fill(
 
     Args:
         task: Graph and labels.
-        layout: Groups and widths.
+        layout: Groups and dims.
         seeds: ``seeds.projection`` draws noise features and random matrices.
         sink: Receives every block of every group.
         device: Where to propagate; ``None``: where the graph is.
@@ -142,7 +133,7 @@ def fill(
         inputs[target] = normalize_rows_(product_into(raw, R, out))
         extra += 1
     propagation.run(inputs)
-    if config.labels:
+    if layout.label_groups:
         classes = layout.num_classes
         table = label_input(task.labels, task.index("train"), classes).to(graph.device)
         groups, operators = layout.label_groups, propagation.operators
@@ -152,16 +143,16 @@ def fill(
 def cache_key(task: Task, layout: Layout, seeds: Seeds, nodes: Tensor) -> str:
     """Returns a name that changes with everything the prepared tensors depend on."""
     config = asdict(layout.config)
-    parts = [
+    texts = [
         "1",
         task.graph.content_hash,
         layout.target,
         str(seeds.projection),
         *(f"{name}={config[name]}" for name in _PREPARATION),
     ]
-    digest = sha256("\x1f".join(parts).encode())
+    digest = sha256("\x1f".join(texts).encode())
     digest.update(nodes.numpy().tobytes())
-    if layout.config.labels:
+    if layout.label_groups:
         train = task.index("train")
         digest.update(train.numpy().tobytes())
         digest.update(task.labels[train].numpy().tobytes())

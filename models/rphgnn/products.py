@@ -31,16 +31,16 @@ SPARSE_PRODUCT_COST = 200.0
 """Time of one multiply-add of sparse times sparse over one of sparse times dense (measured)."""
 
 
-def row_blocks(num_rows: int, width: int) -> Iterator[tuple[int, int]]:
+def row_blocks(num_rows: int, dim: int) -> Iterator[tuple[int, int]]:
     """Yields ``(start, stop)`` of blocks of rows of at most :data:`BLOCK_BYTES`."""
-    size = block_rows(width)
+    size = block_rows(dim)
     for start in range(0, num_rows, size):
         yield start, min(start + size, num_rows)
 
 
-def block_rows(width: int) -> int:
+def block_rows(dim: int) -> int:
     """Returns the number of rows in a block."""
-    return max(BLOCK_BYTES // (4 * max(width, 1)), 1)
+    return max(BLOCK_BYTES // (4 * max(dim, 1)), 1)
 
 
 def row_slice(matrix: CSR, start: int, stop: int) -> CSR:

@@ -78,7 +78,7 @@ class Propagation:
 
     Args:
         graph: The graph.
-        layout: Groups and widths.
+        layout: Groups and dims.
         random_matrices: Matrix of each round and group.
         sink: Where the target's messages go.
     """
@@ -171,13 +171,13 @@ class Propagation:
             walk = Walk(
                 rows=[x.shape[0], *(step.num_rows for step in steps)],
                 edges=[step.nnz for step in steps],
-                width=x.shape[1],
+                dim=x.shape[1],
                 nnz=x.nnz if isinstance(x, CSR) else None,
                 sparse_hops=int(isinstance(x, CSR) and stays_sparse(steps[0], x)),
                 collected=max(collected, default=0),
             )
-            widths = {hops: self.layout.dims[group.end] for hops, group in squashed.items()}
-            points = cheapest_points(walk, widths)
+            dims = {hops: self.layout.dims[group.end] for hops, group in squashed.items()}
+            points = cheapest_points(walk, dims)
         return _Chain(steps, collected, squashed, points)
 
     def _walk(self, rounds: int, chain: _Chain, x: Matrix, following: Mapping[str, Tensor]) -> None:
@@ -196,11 +196,11 @@ class Propagation:
                 for group in chain.leaving(hop)
             ]
             squash = self._squasher(rounds, chain.arrived(hop), x, following)
-            for start, part in blocks:
-                self._collect(rounds, chain.collected.get(hop), start, part)
+            for start, block in blocks:
+                self._collect(rounds, chain.collected.get(hop), start, block)
                 for _, R, out in sent:
-                    product_into(part, R, out[start : start + part.shape[0]])
-                squash.add(start, part)
+                    product_into(block, R, out[start : start + block.shape[0]])
+                squash.add(start, block)
             squash.close()
             if message is not x:
                 self.pool.give(message)
@@ -209,10 +209,10 @@ class Propagation:
                 self._carry(out, chain.steps[hop : group.hops], following[group.end])
             message = x if arrived is None else arrived
 
-    def _collect(self, rounds: int, group: Group | None, start: int, part: Matrix) -> None:
+    def _collect(self, rounds: int, group: Group | None, start: int, block: Matrix) -> None:
         if group is not None:
             slot = rounds + self.layout.first_slot(group)
-            self.sink.write(self._order[group], slot, start, to_dense(part))
+            self.sink.write(self._order[group], slot, start, to_dense(block))
 
     def _squasher(
         self, rounds: int, group: Group | None, x: Matrix, following: Mapping[str, Tensor]
@@ -227,9 +227,9 @@ class Propagation:
         for i, step in enumerate(steps):
             last = i + 1 == len(steps)
             arrived, blocks = take_hop(step, sent, self.pool, whole=not last)
-            for start, part in blocks:
+            for start, block in blocks:
                 if last:
-                    self.rule.add_(total[start : start + part.shape[0]], to_dense(part))
+                    self.rule.add_(total[start : start + block.shape[0]], to_dense(block))
             self.pool.give(sent)
             sent = to_dense(arrived) if arrived is not None else total
 
@@ -258,16 +258,16 @@ class _Squasher:
     total: Tensor | None = None
     R: Tensor | None = None
 
-    def add(self, start: int, part: Matrix) -> None:
+    def add(self, start: int, block: Matrix) -> None:
         """Adds one block of rows."""
         if self.total is None:
             return
-        rows = self.total[start : start + part.shape[0]]
+        rows = self.total[start : start + block.shape[0]]
         if self.R is None:
-            self.rule.add_(rows, to_dense(part))
+            self.rule.add_(rows, to_dense(block))
             return
-        out = self.pool.take(part.shape[0], self.R.shape[1])
-        self.rule.add_(rows, product_into(part, self.R, out))
+        out = self.pool.take(block.shape[0], self.R.shape[1])
+        self.rule.add_(rows, product_into(block, self.R, out))
         self.pool.give(out)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The prepared tensors: one ``[rows, slots, width]`` slab a group, in memory or in files."""
+"""The prepared tensors: one ``[rows, slots, dim]`` slab per group, in memory or in files."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _META = "slabs.json"
 
 def slab_bytes(num_rows: int, shapes: Sequence[tuple[int, int]], storage: str) -> int:
     """Returns the bytes of all slabs."""
-    width = sum(slots * dim for slots, dim in shapes)
-    return num_rows * width * _DTYPES[storage].itemsize
+    values = sum(slots * dim for slots, dim in shapes)
+    return num_rows * values * _DTYPES[storage].itemsize
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Slabs:
     """Prepared tensors of the stored target nodes.
 
     Args:
-        tensors: ``[num_rows, slots, width]`` of each group.
+        tensors: ``[num_rows, slots, dim]`` of each group.
         nodes: ``[num_rows]`` int64 target node of each row, increasing.
     """
 
@@ -48,7 +48,7 @@ class Slabs:
         return sum(tensor.nbytes for tensor in self.tensors)
 
     def rows_on(self, rows: Tensor, device: torch.device) -> list[Tensor]:
-        """Returns ``[batch, slots, width]`` rows of every group on an accelerator.
+        """Returns ``[batch, slots, dim]`` rows of every group on an accelerator.
 
         The slabs move there once if they fit into half of its free memory; else rows are gathered
         into page-locked memory and copied batch by batch.
@@ -73,10 +73,10 @@ class Slabs:
             DataError: If a node is not stored.
         """
         rows = torch.searchsorted(self.nodes, nodes)
-        found = rows < self.nodes.numel()
-        found &= self.nodes[rows.clamp(max=max(self.nodes.numel() - 1, 0))] == nodes
-        if not bool(found.all()):
-            missing = int(nodes[~found][0])
+        stored = rows < self.nodes.numel()
+        stored &= self.nodes[rows.clamp(max=max(self.nodes.numel() - 1, 0))] == nodes
+        if not bool(stored.all()):
+            missing = int(nodes[~stored][0])
             raise DataError(
                 f"target node {missing} was not prepared; set keep_rows='all' to store every node."
             )
@@ -88,7 +88,7 @@ class SlabWriter:
 
     Args:
         nodes: ``[num_rows]`` int64 target nodes to keep, increasing.
-        shapes: ``(slots, width)`` of each group.
+        shapes: ``(slots, dim)`` of each group.
         storage: ``"float16"`` or ``"float32"``.
         folder: Where the slabs are memory-mapped; ``None`` keeps them in memory.
     """

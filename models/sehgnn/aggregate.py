@@ -12,8 +12,8 @@ from torch import Tensor
 from hetgraph.data import CSR, HeteroGraph
 from hetgraph.metapaths import MetaPath, compose
 from hetgraph.metapaths.chain import step_relation
-from hetgraph.metapaths.metapath import Step
-from hetgraph.nn.features import SPARSE_SHARE, Features, feature_matrix
+from hetgraph.metapaths.step import Step
+from hetgraph.nn.features import SPARSE_FRACTION, Features, feature_matrix
 from hetgraph.ops import spgemm, spmm
 
 __all__ = ["aggregate_features", "aggregate_labels", "input_matrix", "label_table"]
@@ -25,14 +25,14 @@ def input_matrix(graph: HeteroGraph, node_type: str) -> Features:
     Returns:
         ``[num_nodes, dim]`` float32, dense or sparse.
     """
-    found, count = feature_matrix(graph, node_type), graph.num_nodes[node_type]
+    given, count = feature_matrix(graph, node_type), graph.num_nodes[node_type]
     nodes = torch.arange(count)
-    if found is None:
+    if given is None:
         return CSR.from_coo(nodes, nodes, (count, count)).to(graph.device)
-    if isinstance(found, Tensor) and found.dim() == 1:
-        width = graph.schema.node_types[node_type].dim
-        return CSR.from_coo(nodes, found.cpu(), (count, width)).to(graph.device)
-    return found
+    if isinstance(given, Tensor) and given.dim() == 1:
+        dim = graph.schema.node_types[node_type].dim
+        return CSR.from_coo(nodes, given.cpu(), (count, dim)).to(graph.device)
+    return given
 
 
 @dataclass
@@ -70,7 +70,7 @@ def aggregate_features(graph: HeteroGraph, paths: Sequence[MetaPath]) -> list[Fe
             if path.start == start:
                 _grow(root, graph, path, position)
         _descend(root, input_matrix(graph, start), results)
-    return [one for one in results if one is not None]
+    return [mean for mean in results if mean is not None]
 
 
 def _grow(root: _Branch, graph: HeteroGraph, path: MetaPath, position: int) -> None:
@@ -102,7 +102,7 @@ def _multiply(factor: CSR, x: Features) -> Features:
     if x.device.type != "cpu":
         return spmm(factor, x.to_dense())
     product = spgemm(factor, x)
-    few = product.nnz < SPARSE_SHARE * product.num_rows * product.num_cols
+    few = product.nnz < SPARSE_FRACTION * product.num_rows * product.num_cols
     return product if few else product.to_dense()
 
 

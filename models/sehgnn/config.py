@@ -23,24 +23,24 @@ class SeHGNNConfig:
             itself, too; a node never receives its own.
         label_hops: Steps of the longest label path. With ``metapaths``, labels follow those of
             them that begin at the target.
-        embed_dim: Width of the linear embedding of each meta-path's features.
-        hidden_dim: Width of all layers behind it.
+        embed_dim: Dimension of the linear embedding of each meta-path's features.
+        hidden_dim: Dimension of all layers behind it.
         project_layers: Layers of each meta-path's own network.
         task_layers: Layers of the classifier.
         num_heads: Heads of the fusion; four times their number divides ``hidden_dim``.
         fusion_scale: Initial value of the learned factor of the attention in the fusion. The
             paper starts at 0, which leaves queries and keys without gradient for one step.
         residual: Whether the target's embedded features also go straight to the classifier.
-        input_dropout: Share of the embedded features that are dropped.
-        dropout: Share of hidden values that are dropped.
-        attention_dropout: Share of the weights of the fusion that are dropped.
+        input_dropout: Fraction of the embedded features that are dropped.
+        dropout: Fraction of hidden values that are dropped.
+        attention_dropout: Fraction of the weights of the fusion that are dropped.
         memory_budget: Most memory that the composition of one label path may take.
 
     Raises:
         ConfigError: If a value is out of its range.
     """
 
-    metapaths: tuple[str, ...] = field(default=(), metadata={"customary": False})
+    metapaths: tuple[str, ...] = field(default=(), metadata={"use_defaults": False})
     num_hops: int = 2
     skip_types: tuple[str, ...] = ()
     labels: bool = False

@@ -1,18 +1,18 @@
-"""SeHGNN under the common contract."""
+"""SeHGNN: means along meta-paths before training, a network that fuses them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from hetgraph.data import CSR, Schema
+from hetgraph.data import CSR, HeteroGraph, Schema
 from hetgraph.errors import SchemaError
-from hetgraph.methods import Loss, Method, RelevanceRow, Stage
+from hetgraph.methods import Batch, Encoded, Encoder, EncoderMethod, RelevanceRow
 from hetgraph.models.sehgnn.aggregate import (
     aggregate_features,
     aggregate_labels,
@@ -20,58 +20,48 @@ from hetgraph.models.sehgnn.aggregate import (
     label_table,
 )
 from hetgraph.models.sehgnn.config import SeHGNNConfig
-from hetgraph.models.sehgnn.network import Network
+from hetgraph.models.sehgnn.network import Network, calibrate, task_network
 from hetgraph.models.sehgnn.paths import channels, feature_paths, label_paths
 from hetgraph.nn.features import Features
-from hetgraph.nn.losses import choose_loss
+from hetgraph.sampling import row_batches
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec
-from hetgraph.train.batching import row_batches
 
-__all__ = ["Batch", "Inputs", "SeHGNN"]
+__all__ = ["Inputs", "SeHGNN"]
 
-PREDICT_ROWS = 4096
-"""Rows of a block of predictions, and most training nodes that statistics are taken from."""
+BLOCK_ROWS = 4096
+"""Rows of a block of relevance, and most training nodes that statistics are taken from."""
 
 
 @dataclass(eq=False)
 class Inputs:
-    """What training needs once the graph has done its part.
+    """What training needs once the graph has been read.
 
     Args:
-        channels: ``[num_target_nodes, width]`` of each channel, dense or sparse.
-        rows: Node ids of each part, in the order of the task.
-        labels: Labels of all target nodes; hidden ones are -1.
+        channels: ``[num_target_nodes, dim]`` of each channel, dense or sparse.
+        train: Training nodes whose statistics are taken; none for pairs.
     """
 
     channels: list[Features]
-    rows: dict[str, Tensor]
-    labels: Tensor
+    train: Tensor
 
 
-@dataclass(eq=False)
-class Batch:
-    """Some target nodes: ``[batch, width]`` of each channel, and their labels."""
-
-    channels: list[Features]
-    labels: Tensor
-
-
-class SeHGNN(Method):
+class SeHGNN(Encoder):
     """Simple and efficient heterogeneous graph network: mean once, then fuse the meta-paths.
 
     Args:
         schema: What the graph is made of.
-        spec: What is to be predicted.
+        spec: ``spec.target`` is the type whose vectors are asked for.
         config: The hyper-parameters.
 
     Raises:
-        SchemaError: If no relation touches the target, or the width of a type is not known.
+        SchemaError: If no relation touches the target, or the dim of a type is not known.
         MetaPathError: If a meta-path is given twice.
     """
 
     name: ClassVar[str] = "sehgnn"
     Config: ClassVar[type[Any]] = SeHGNNConfig
+    uses: ClassVar[frozenset[str]] = frozenset({"edge_weight", "features", "labels", "metapaths"})
     citation: ClassVar[str] = (
         "Yang, Yan, Pan, Ye, Fan. Simple and Efficient Heterogeneous Graph Neural Network. "
         "AAAI 2023. arXiv:2207.02547"
@@ -85,78 +75,68 @@ class SeHGNN(Method):
         "residual": [True, False],
     }
 
+    one_type: ClassVar[bool] = True
+
     config: SeHGNNConfig
+
+    @classmethod
+    def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
+        """Returns all of ``uses``; labels if the settings ask for them."""
+        return cls.uses if config.labels else cls.uses - {"labels"}
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: SeHGNNConfig) -> None:
         super().__init__(schema, spec, config)
-        self.channels = channels(schema, schema.node_type(spec.target), config)
-        widths = [_width(schema, spec, start) for _, start in self.channels.features]
-        widths += [spec.num_outputs] * len(self.channels.labels)
-        self.loss = choose_loss("auto", spec)
-        self.network = Network(widths, spec.num_outputs, config)
+        target = schema.node_type(spec.target)
+        self.channels = channels(schema, target, config, labels=spec.num_classes > 0)
+        dims = [_dim(schema, spec, start) for _, start in self.channels.features]
+        dims += [spec.num_classes] * len(self.channels.labels)
+        self.network = Network(dims, config)
+        self.dim, self.all_nodes, self.row_wise = config.hidden_dim, False, True
+
+    def decoder(self, num_outputs: int) -> nn.Module:
+        """Returns the layers behind the fusion."""
+        return task_network(self.config, num_outputs)
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> Inputs:
         """Takes the means of features (and labels) along every meta-path, on the CPU."""
-        self.check(task)
-        graph, config = task.graph, self.config
-        parts = task.open_splits()
-        own = input_matrix(graph, task.spec.target)
-        means = aggregate_features(graph, feature_paths(task, config))
-        table = label_table(task.labels, parts["train"], task.spec.num_outputs)
-        arrived = aggregate_labels(graph, label_paths(task, config), table, config.memory_budget)
-        return Inputs([own, *means, *arrived], parts, task.labels)
+        graph, config, target = task.graph, self.config, self.spec.target
+        own = input_matrix(graph, target)
+        means = aggregate_features(graph, feature_paths(task, target, config))
+        arrived: list[Tensor] = []
+        if self.channels.labels:
+            table = label_table(task.labels, task.index("train"), self.spec.num_classes)
+            paths = label_paths(task, target, config)
+            arrived = aggregate_labels(graph, paths, table, config.memory_budget)
+        train = torch.zeros(0, dtype=torch.int64) if task.spec.edge_types else task.index("train")
+        return Inputs([own, *means, *arrived], train[:BLOCK_ROWS])
 
-    def batches(
-        self,
-        inputs: Inputs,
-        split: str,
-        *,
-        stage: Stage,
-        batch_size: int,
-        generator: torch.Generator | None = None,
-        shard: tuple[int, int] = (0, 1),
-    ) -> Iterator[Batch]:
-        """Yields the rows of some nodes, on the device of the model."""
-        rows = inputs.rows[split]
-        for chosen in row_batches(rows, batch_size, generator=generator, shard=shard):
-            yield Batch(self._fetch(inputs, chosen), inputs.labels[chosen].to(self.device))
+    def forward(self, batch: Batch) -> Encoded:
+        """Returns the fused vectors of the seeds, ``[num_seeds, hidden_dim]``."""
+        rows = self._fetch(batch.inputs, batch.seeds[self.spec.target])
+        return Encoded({self.spec.target: self.network(rows)})
 
-    def training_step(self, batch: Batch, *, stage: Stage) -> Loss:
-        """Returns the loss on the nodes of the batch."""
-        logits = self(batch).float()
-        count = batch.labels.shape[0]
-        return Loss({"task": self.loss(logits, batch.labels) if count else logits.sum() * 0}, count)
+    def calibrate(self, method: EncoderMethod, inputs: Inputs) -> None:
+        """Takes the statistics of the last layers from training nodes.
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Returns ``[batch, num_outputs]`` logits."""
-        logits: Tensor = self.network(batch.channels)
-        return logits
-
-    def predict(self, inputs: Inputs, split: str) -> Tensor:
-        """Returns ``[num_nodes of the split, num_outputs]`` logits in the order of the task.
-
-        Values are normalised by the statistics of training nodes, so that a prediction does not
-        depend on the nodes it is made with.
+        So a prediction does not depend on the nodes that it is made with.
         """
-        self.network.calibrate(self._fetch(inputs, inputs.rows["train"][:PREDICT_ROWS]))
-        return self._in_blocks(inputs, inputs.rows[split], self.network.forward)
-
-    def embed(self, inputs: Inputs, split: str) -> Tensor:
-        """Returns ``[num_nodes of the split, hidden_dim]`` in the order of the task."""
-        return self._in_blocks(inputs, inputs.rows[split], self.network.embed)
+        decoder = method.head.decoder
+        if inputs.train.numel() and isinstance(decoder, nn.Module) and not self.spec.edge_types:
+            training = self.training
+            self.eval()
+            with torch.no_grad():
+                calibrate(decoder, self.network(self._fetch(inputs, inputs.train)))
+            self.train(training)
 
     def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
         """Returns the attention each channel receives in the fusion, over all target nodes.
 
-        The weight is the mean over nodes, heads and attending meta-paths, the spread the standard
-        deviation over nodes; the channels share a mass of one.
+        The weight is the mean over nodes, heads and attending meta-paths, and the std is over the
+        nodes; the weights of all channels add up to one.
         """
-        was_training = self.training
-        self.eval()
-        nodes = torch.arange(inputs.labels.shape[0])
-        with torch.no_grad():
-            mass = self._in_blocks(inputs, nodes, self._received)
-        self.train(was_training)
+        num_nodes = inputs.channels[0].shape[0]
+        blocks = row_batches(num_nodes, BLOCK_ROWS)
+        mass = torch.cat([self._received(self._fetch(inputs, rows)) for rows in blocks])
         groups: list[tuple[int | None, Tensor]] = [(None, mass)]
         if classes is not None:
             classes = classes.to(mass.device)
@@ -181,23 +161,21 @@ class SeHGNN(Method):
         projected, _ = self.network.paths(rows)
         return self.network.fusion.weights(projected).mean(dim=(1, 2))
 
-    def _in_blocks(
-        self, inputs: Inputs, rows: Tensor, function: Callable[[list[Features]], Tensor]
-    ) -> Tensor:
-        blocks = [function(self._fetch(inputs, one)) for one in row_batches(rows, PREDICT_ROWS)]
-        return torch.cat(blocks)
-
-    def _fetch(self, inputs: Inputs, rows: Tensor) -> list[Features]:
+    def _fetch(self, inputs: Inputs, rows: Tensor | None) -> list[Features]:
+        if rows is None:
+            return [x.to(self.device) for x in inputs.channels]
         return [
-            (x.rows(rows) if isinstance(x, CSR) else x[rows.to(x.device)]).to(self.device)
+            (x.rows(rows.to(x.device)) if isinstance(x, CSR) else x[rows.to(x.device)]).to(
+                self.device
+            )
             for x in inputs.channels
         ]
 
 
-def _width(schema: Schema, spec: TaskSpec, node_type: str) -> int:
-    """Returns the width of what a type sends, see :func:`input_matrix`."""
+def _dim(schema: Schema, spec: TaskSpec, node_type: str) -> int:
+    """Returns the dimension of what a type sends, see :func:`input_matrix`."""
     feature = schema.node_types[node_type]
-    if feature.kind in ("dense", "sparse", "categorical"):
+    if feature.dim:
         return feature.dim
     if node_type not in spec.num_nodes:
         raise SchemaError(

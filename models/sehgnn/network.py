@@ -1,4 +1,4 @@
-"""The network on prepared means: a projection a meta-path, attention over them, a classifier."""
+"""The network on prepared means: a projection per meta-path, attention over them, a classifier."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hetgraph.models.sehgnn.config import SeHGNNConfig
 from hetgraph.nn import Dropout
 from hetgraph.nn.features import Features, TypeEncoder
 
-__all__ = ["BatchNorm", "Fusion", "GroupedLinear", "Network"]
+__all__ = ["BatchNorm", "Fusion", "GroupedLinear", "Network", "calibrate", "task_network"]
 
 _GAIN = math.sqrt(2.0)
 
@@ -24,8 +24,8 @@ class GroupedLinear(nn.Module):
 
     Args:
         num_groups: Number of groups.
-        in_dim: Width of the input.
-        out_dim: Width of the result.
+        in_dim: Dimension of the input.
+        out_dim: Dimension of the result.
     """
 
     def __init__(self, num_groups: int, in_dim: int, out_dim: int) -> None:
@@ -42,7 +42,7 @@ class GroupedLinear(nn.Module):
 class BatchNorm(nn.BatchNorm1d):
     """Batch normalisation without learned scale, evaluated by the statistics of the last batch.
 
-    :meth:`Network.calibrate` chooses that batch. In training, less than two rows are normalised as
+    :func:`calibrate` chooses that batch. In training, less than two rows are normalised as
     in evaluation, and change nothing.
     """
 
@@ -60,10 +60,10 @@ class Fusion(nn.Module):
     """Self-attention over the meta-paths of a node, added to its input by a learned factor.
 
     Args:
-        dim: Width of the representations.
+        dim: Dimension of the representations.
         num_heads: Number of heads.
         scale: Initial value of the factor.
-        dropout: Share of the weights that are dropped.
+        dropout: Fraction of the weights that are dropped.
     """
 
     def __init__(self, dim: int, num_heads: int, scale: float, dropout: float) -> None:
@@ -93,19 +93,18 @@ class Fusion(nn.Module):
 
 
 class Network(nn.Module):
-    """Maps the channels of a batch of nodes to logits.
+    """Maps the channels of a batch of nodes to vectors.
 
     Args:
-        widths: Width of each channel; the first is the target's own features.
-        num_outputs: Number of classes.
+        dims: Dimension of each channel; the first is the target's own features.
         config: The hyper-parameters.
     """
 
-    def __init__(self, widths: Sequence[int], num_outputs: int, config: SeHGNNConfig) -> None:
+    def __init__(self, dims: Sequence[int], config: SeHGNNConfig) -> None:
         super().__init__()
-        hidden, count = config.hidden_dim, len(widths)
+        hidden, count = config.hidden_dim, len(dims)
         self.embeddings = nn.ModuleList(
-            TypeEncoder(width, config.embed_dim, bias=False) for width in widths
+            TypeEncoder(dim, config.embed_dim, bias=False) for dim in dims
         )
         self.input_dropout = Dropout(config.input_dropout)
         layers: list[nn.Module] = []
@@ -125,26 +124,19 @@ class Network(nn.Module):
             _init(nn.Linear(config.embed_dim, hidden, bias=False)) if config.residual else None
         )
         self.activation = nn.Sequential(nn.PReLU(), Dropout(config.dropout))
-        task: list[nn.Module] = []
-        for _ in range(config.task_layers - 1):
-            # No bias: the normalisation takes it out again.
-            task += [_init(nn.Linear(hidden, hidden, bias=False)), BatchNorm(hidden)]
-            task += [nn.PReLU(), Dropout(config.dropout)]
-        task += [_init(nn.Linear(hidden, num_outputs, bias=False)), BatchNorm(num_outputs)]
-        self.head = nn.Sequential(*task)
 
     def paths(self, channels: Sequence[Features]) -> tuple[Tensor, Tensor]:
         """Returns ``[batch, num_paths, hidden_dim]`` before the fusion and the embedded target.
 
         Args:
-            channels: ``[batch, width]`` of each channel, dense or sparse.
+            channels: ``[batch, dim]`` of each channel, dense or sparse.
         """
         embedded = [
             self.input_dropout(embed(x)) for embed, x in zip(self.embeddings, channels, strict=True)
         ]
         return self.project(torch.stack(embedded, dim=1)), embedded[0]
 
-    def embed(self, channels: Sequence[Features]) -> Tensor:
+    def forward(self, channels: Sequence[Features]) -> Tensor:
         """Returns the merged representation ``[batch, hidden_dim]``."""
         projected, own = self.paths(channels)
         merged: Tensor = self.merge(self.fusion(projected).flatten(1))
@@ -152,26 +144,35 @@ class Network(nn.Module):
             merged = merged + self.residual(own)
         return cast(Tensor, self.activation(merged))
 
-    @torch.no_grad()
-    def calibrate(self, channels: Sequence[Features]) -> None:
-        """Takes the statistics that evaluation normalises by from some nodes, without dropout.
 
-        Means over training batches would be the statistics of other values: dropout widens them.
+def task_network(config: SeHGNNConfig, num_outputs: int) -> nn.Sequential:
+    """Returns the map from vectors to logits, whose last layer is normalised, too."""
+    layers: list[nn.Module] = []
+    for _ in range(config.task_layers - 1):
+        # No bias: the normalisation takes it out again.
+        layers += [_init(nn.Linear(config.hidden_dim, config.hidden_dim, bias=False))]
+        layers += [BatchNorm(config.hidden_dim), nn.PReLU(), Dropout(config.dropout)]
+    layers += [_init(nn.Linear(config.hidden_dim, num_outputs, bias=False)), BatchNorm(num_outputs)]
+    return nn.Sequential(*layers)
 
-        Args:
-            channels: ``[batch, width]`` of each channel; less than two rows change nothing.
-        """
-        was_training = self.training
-        self.eval()
-        for module in self.modules():
-            if isinstance(module, BatchNorm):
-                module.train()
-        self(channels)
-        self.train(was_training)
 
-    def forward(self, channels: Sequence[Features]) -> Tensor:
-        """Returns ``[batch, num_outputs]`` logits."""
-        return cast(Tensor, self.head(self.embed(channels)))
+@torch.no_grad()
+def calibrate(network: nn.Module, x: Tensor) -> None:
+    """Takes the statistics that evaluation normalises by from some rows, without dropout.
+
+    Means over training batches would be the statistics of other values: dropout widens them.
+
+    Args:
+        network: What :func:`task_network` returned.
+        x: ``[num_rows, hidden_dim]``; less than two rows change nothing.
+    """
+    was_training = network.training
+    network.eval()
+    for module in network.modules():
+        if isinstance(module, BatchNorm):
+            module.train()
+    network(x)
+    network.train(was_training)
 
 
 def _init(linear: nn.Linear) -> nn.Linear:

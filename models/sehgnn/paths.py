@@ -33,8 +33,14 @@ class Channels:
         return (*(name for name, _ in self.features), *(f"label: {name}" for name in self.labels))
 
 
-def channels(schema: Schema, target: str, config: SeHGNNConfig) -> Channels:
+def channels(schema: Schema, target: str, config: SeHGNNConfig, *, labels: bool) -> Channels:
     """Returns the channels of a configuration.
+
+    Args:
+        schema: What the graph is made of.
+        target: Node type whose vectors are wanted.
+        config: The settings.
+        labels: Whether there are labels to read.
 
     Raises:
         SchemaError: If no relation touches the target.
@@ -42,51 +48,50 @@ def channels(schema: Schema, target: str, config: SeHGNNConfig) -> Channels:
     """
     if config.metapaths:
         requests = _requests(config)
-        starts = [_start(schema, target, one) for one in config.metapaths]
+        starts = [_start(schema, target, request) for request in config.metapaths]
         features = tuple(zip(metapath_labels(requests), starts, strict=True))
         round_trips = tuple(name for name, start in features if start == target)
     else:
-        found = enumerate_paths(schema, target, config)
-        features = tuple((str(path), path.start) for path in found)
+        paths = enumerate_paths(schema, target, config)
+        features = tuple((str(path), path.start) for path in paths)
         round_trips = tuple(map(str, label_sequences(schema, target, config)))
-    return Channels(((target, target), *features), round_trips if config.labels else ())
+    return Channels(((target, target), *features), round_trips if config.labels and labels else ())
 
 
-def feature_paths(task: Task, config: SeHGNNConfig) -> tuple[MetaPath, ...]:
+def feature_paths(task: Task, target: str, config: SeHGNNConfig) -> tuple[MetaPath, ...]:
     """Returns the paths that features are carried along, in the order of the channels.
 
     Raises:
         MetaPathError: If a requested path is unknown or does not lead to the target from where
             the channels say.
     """
-    schema, target = task.graph.schema, task.spec.target
+    schema = task.graph.schema
     if not config.metapaths:
         return enumerate_paths(schema, target, config)
     requests = _requests(config)
-    found = resolve_metapaths(task.graph, task.dataset_name, requests)
-    if len(found) != len(requests):
+    resolved = resolve_metapaths(task.graph, task.dataset_name, requests)
+    if len(resolved) != len(requests):
         raise MetaPathError(
-            f"{len(requests)} meta-paths are given but only {len(found)} of them differ; "
+            f"{len(requests)} meta-paths are given but only {len(resolved)} of them differ; "
             "give each once."
         )
-    for request, (name, path) in zip(requests, found.items(), strict=True):
+    for request, (name, path) in zip(requests, resolved.items(), strict=True):
         expected = _start(schema, target, request)
         if (path.start, path.end) != (expected, target):
             raise MetaPathError(
                 f"the meta-path {name!r} leads from {path.start!r} to {path.end!r}; "
                 f"this model needs it from {expected!r} to {target!r}."
             )
-    return tuple(found.values())
+    return tuple(resolved.values())
 
 
-def label_paths(task: Task, config: SeHGNNConfig) -> tuple[MetaPath, ...]:
+def label_paths(task: Task, target: str, config: SeHGNNConfig) -> tuple[MetaPath, ...]:
     """Returns the paths that labels are carried along, in the order of the channels."""
     if not config.labels:
         return ()
-    schema, target = task.graph.schema, task.spec.target
     if config.metapaths:
-        return tuple(path for path in feature_paths(task, config) if path.start == target)
-    return label_sequences(schema, target, config)
+        return tuple(path for path in feature_paths(task, target, config) if path.start == target)
+    return label_sequences(task.graph.schema, target, config)
 
 
 def enumerate_paths(schema: Schema, target: str, config: SeHGNNConfig) -> tuple[MetaPath, ...]:
@@ -97,17 +102,20 @@ def enumerate_paths(schema: Schema, target: str, config: SeHGNNConfig) -> tuple[
     """
     skipped = {schema.node_type(name) for name in config.skip_types}
     leaving = MetaPath.enumerate(schema, target, config.num_hops)
-    found = tuple(~path for path in leaving if not skipped.intersection(path.node_types))
-    if not found:
-        raise SchemaError(f"no relation of an allowed type touches {target!r}; SeHGNN needs one.")
-    return found
+    paths = tuple(~path for path in leaving if not skipped.intersection(path.node_types))
+    if not paths:
+        raise SchemaError(
+            f"no relation of an allowed type touches {target!r}; SeHGNN needs one; "
+            "add edges, or choose a model that needs none, such as mlp."
+        )
+    return paths
 
 
 def label_sequences(schema: Schema, target: str, config: SeHGNNConfig) -> tuple[MetaPath, ...]:
     """Returns every path of at most ``label_hops`` steps from the target to itself."""
     skipped = {schema.node_type(name) for name in config.skip_types}
-    found = MetaPath.enumerate(schema, target, config.label_hops, target)
-    return tuple(path for path in found if not skipped.intersection(path.node_types))
+    round_trips = MetaPath.enumerate(schema, target, config.label_hops, target)
+    return tuple(path for path in round_trips if not skipped.intersection(path.node_types))
 
 
 def _requests(config: SeHGNNConfig) -> tuple[str, ...]:

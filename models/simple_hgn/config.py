@@ -15,19 +15,19 @@ class SimpleHGNConfig:
     """Settings of the network; the defaults are the published ones, but for ``normalize``.
 
     Args:
-        hidden_dim: Width of a head.
+        hidden_dim: Dimension of a head.
         num_heads: Heads of the hidden layers; the output layer has one.
         num_layers: Hidden layers; the output layer comes on top.
-        edge_dim: Width of the embedding of an edge type.
+        edge_dim: Dimension of the embedding of an edge type.
         negative_slope: Of the leaky ReLU on the attention scores.
-        dropout: Share of the inputs of each layer that are dropped.
-        attention_dropout: Share of the attention weights that are dropped.
-        attention_residual: Share of a hidden layer's attention weights that are those of the
+        dropout: Fraction of the inputs of each layer that are dropped.
+        attention_dropout: Fraction of the attention weights that are dropped.
+        attention_residual: Fraction of a hidden layer's attention weights that are those of the
             layer before (beta).
         node_residual: Whether the inputs of the second and later layers are added to the outputs.
         normalize: Whether logits are scaled to length one.
         inputs: ``"features"`` takes what the types have; ``"target"`` the features of the target
-            and one learned vector a node for the other types; ``"ids"`` a learned vector for all.
+            and one learned vector per node for the other types; ``"ids"`` a learned vector for all.
 
     Raises:
         ConfigError: If a value is out of its range.

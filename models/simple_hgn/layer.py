@@ -23,16 +23,16 @@ class SimpleHGNLayer(nn.Module):
         alpha = (1 - beta) * dropout(softmax_j(score)) + beta * alpha of the layer before
         out_i = sum_j alpha * W x_j  (+ W_res x_i)
 
-    The third term of the score is one number a type and head, so an edge costs ``heads`` numbers.
+    The third term of the score is one number per type and head, so an edge costs ``heads`` numbers.
 
     Args:
-        in_dim: Width of the inputs.
-        out_dim: Width of a head.
+        in_dim: Dimension of the inputs.
+        out_dim: Dimension of a head.
         num_heads: Number of heads.
         num_edge_types: Number of relations, the self-loop counted.
-        edge_dim: Width of an edge type's embedding.
-        dropout: Share of the inputs that are dropped.
-        attention_dropout: Share of the attention weights that are dropped.
+        edge_dim: Dimension of an edge type's embedding.
+        dropout: Fraction of the inputs that are dropped.
+        attention_dropout: Fraction of the attention weights that are dropped.
         negative_slope: Of the leaky ReLU.
         residual: Whether the inputs are added, by a linear map of their own.
     """
@@ -77,7 +77,7 @@ class SimpleHGNLayer(nn.Module):
         return (value.view(-1, *self.edge_vector.shape) * self.edge_vector).sum(-1)
 
     def forward(
-        self, x: Tensor, graph: JointGraph, before: Tensor | None = None, share: float = 0.0
+        self, x: Tensor, graph: JointGraph, before: Tensor | None = None, fraction: float = 0.0
     ) -> tuple[Tensor, Tensor]:
         """Returns new representations and the attention weights.
 
@@ -85,7 +85,7 @@ class SimpleHGNLayer(nn.Module):
             x: ``[num_nodes, in_dim]``.
             graph: Edges and their types.
             before: ``[nnz, num_heads]`` attention weights of the layer before.
-            share: Share of ``before`` in the weights of this layer (beta).
+            fraction: Fraction of ``before`` in the weights of this layer (beta).
 
         Returns:
             ``[num_nodes, num_heads, out_dim]`` and ``[nnz, num_heads]``.
@@ -97,7 +97,7 @@ class SimpleHGNLayer(nn.Module):
         alpha = segment_softmax(graph.csr.indptr, F.leaky_relu(score, self.negative_slope))
         alpha = self.attention_dropout(alpha)
         if before is not None:
-            alpha = torch.lerp(alpha, before, share)
+            alpha = torch.lerp(alpha, before, fraction)
         out = spmm(graph.csr, value, alpha)
         if self.residual is not None:
             out = out + self.residual(x).view_as(out)

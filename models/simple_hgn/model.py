@@ -1,42 +1,37 @@
-"""Simple-HGN: the network and its contract with the trainer."""
+"""Simple-HGN: an encoder on the joint graph of all relations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hetgraph.data import EdgeType, Schema
-from hetgraph.methods import RelevanceRow
+from hetgraph.data import EdgeType, HeteroGraph, Schema
+from hetgraph.methods import Batch, Encoded, JointEncoder, JointInputs, RelevanceRow, seed_rows
 from hetgraph.models.simple_hgn.config import SimpleHGNConfig
 from hetgraph.models.simple_hgn.layer import SimpleHGNLayer
-from hetgraph.nn import (
-    FeatureEncoder,
-    GraphInputs,
-    JointGraph,
-    JointInputs,
-    JointModel,
-    layer_plans,
-)
+from hetgraph.nn import FeatureEncoder, JointGraph, layer_plans
 from hetgraph.tasks import TaskSpec
 
 __all__ = ["SimpleHGN"]
 
 
-class SimpleHGN(JointModel):
+class SimpleHGN(JointEncoder):
     """Graph attention over all relations at once.
+
+    The last layer makes the outputs of a task about nodes; for pairs it makes their vectors.
 
     Args:
         schema: What the graph is made of.
-        spec: What is to be predicted.
+        spec: ``spec.ends`` are the types whose vectors are asked for.
         config: The hyper-parameters.
     """
 
     name: ClassVar[str] = "simple_hgn"
     Config: ClassVar[type[Any]] = SimpleHGNConfig
+    uses: ClassVar[frozenset[str]] = frozenset({"features"})
     citation: ClassVar[str] = (
         "Lv et al. Are we really making much progress? Revisiting, benchmarking and refining "
         "heterogeneous graph neural networks. KDD 2021. arXiv:2112.14936"
@@ -51,20 +46,29 @@ class SimpleHGN(JointModel):
 
     config: SimpleHGNConfig
 
+    @classmethod
+    def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
+        """Returns all of ``uses``; ``inputs: ids`` leaves the features out."""
+        return cls.uses - {"features"} if config.inputs == "ids" else cls.uses
+
     def __init__(self, schema: Schema, spec: TaskSpec, config: SimpleHGNConfig) -> None:
         super().__init__(schema, spec, config)
-        self.plan = layer_plans(schema, spec.target, config.num_layers + 1)[0]
-        kept = {"features": self.plan.inputs, "target": (spec.target,), "ids": ()}[config.inputs]
+        self.plan = layer_plans(schema, spec.ends, config.num_layers + 1)[0]
+        kept = {"features": self.plan.inputs, "target": spec.ends, "ids": ()}[config.inputs]
         ids = [name for name in self.plan.inputs if name not in kept]
-        self.features = FeatureEncoder(schema, spec, self.plan.inputs, config.hidden_dim, ids=ids)
-        width = self.embed_dim = config.num_heads * config.hidden_dim
+        self.features = FeatureEncoder(
+            schema, spec.num_nodes, self.plan.inputs, config.hidden_dim, ids=ids
+        )
+        merged_dim = config.num_heads * config.hidden_dim
         first = self._layer(config.hidden_dim, config.hidden_dim, config.num_heads, residual=False)
         rest = [
-            self._layer(width, config.hidden_dim, config.num_heads, config.node_residual)
+            self._layer(merged_dim, config.hidden_dim, config.num_heads, config.node_residual)
             for _ in range(config.num_layers - 1)
         ]
         self.layers = nn.ModuleList([first, *rest])
-        self.output = self._layer(width, spec.num_outputs, 1, config.node_residual)
+        self.makes_outputs = not spec.edge_types
+        self.dim = spec.num_outputs if self.makes_outputs else merged_dim
+        self.output = self._layer(merged_dim, self.dim, 1, config.node_residual)
 
     def _layer(self, in_dim: int, out_dim: int, num_heads: int, residual: bool) -> SimpleHGNLayer:
         return SimpleHGNLayer(
@@ -79,17 +83,24 @@ class SimpleHGN(JointModel):
             residual=residual,
         )
 
-    def encode(self, inputs: GraphInputs) -> Tensor:
-        """Returns the last hidden layer, ``[num_target_nodes, num_heads * hidden_dim]``."""
-        assert isinstance(inputs, JointInputs)  # what prepare() returned
-        return self._hidden(inputs)[0][inputs.joint.spans[self.spec.target]]
-
-    def logits(self, inputs: GraphInputs, rows: Tensor) -> Tensor:
-        """Returns ``[len(rows), num_outputs]``: the output layer reads the graph once more."""
-        assert isinstance(inputs, JointInputs)  # what prepare() returned
+    def forward(self, batch: Batch) -> Encoded:
+        """Returns the output layer at the seeds, ``[num_seeds, dim]``."""
+        inputs: JointInputs = batch.inputs
         out, _ = self.output(self._hidden(inputs)[0], inputs.joint)
-        picked: Tensor = out.squeeze(1)[inputs.joint.spans[self.spec.target]][rows]
-        return F.normalize(picked, eps=1e-12) if self.config.normalize else picked
+        rows = seed_rows(self.by_type(out.squeeze(1), inputs), batch.seeds)
+        if self.config.normalize and self.makes_outputs:
+            rows = {name: F.normalize(x, eps=1e-12) for name, x in rows.items()}
+        return Encoded(rows)
+
+    def vectors(self, inputs: JointInputs) -> dict[str, Tensor]:
+        """Returns the last hidden layer by type, ``[num_nodes, num_heads * hidden_dim]``."""
+        return self.by_type(self._hidden(inputs)[0], inputs)
+
+    def represent(self, batch: Batch) -> dict[str, Tensor]:
+        """Returns the last hidden layer where the output layer makes outputs."""
+        if not self.makes_outputs:
+            return dict(self(batch).vectors)
+        return seed_rows(self.vectors(batch.inputs), batch.seeds)
 
     def _hidden(self, inputs: JointInputs) -> tuple[Tensor, list[Tensor]]:
         """Representations of all nodes, and the attention weights of each hidden layer."""
@@ -103,19 +114,15 @@ class SimpleHGN(JointModel):
             x = F.elu(out).flatten(1)
         return x, weights
 
-    @torch.no_grad()
     def relevance(self, inputs: JointInputs, classes: Tensor | None = None) -> list[RelevanceRow]:
         """Returns the attention that the edges of each relation get, by layer.
 
         The weight of a relation is the sum of the attention weights of a node's edges of that
-        type, the mean of the heads; mean and spread are over the nodes of the target. The weights
+        type, the mean of the heads; mean and std are over the nodes of the target. The weights
         of all relations and the self-loop sum to one.
         """
-        training = self.training
-        self.eval()
         x, weights = self._hidden(inputs)
         weights.append(self.output(x, inputs.joint)[1])
-        self.train(training)
         target = self.spec.target
         loop = EdgeType(target, "self", target)
         groups: dict[int | None, Tensor | slice] = {None: slice(None)}
@@ -129,8 +136,8 @@ class SimpleHGN(JointModel):
                 if relation.dst != target:
                     continue
                 for label, members in groups.items():
-                    part = mass[members, kind]
-                    weight, std = float(part.mean()), float(part.std(correction=0))
+                    masses = mass[members, kind]
+                    weight, std = float(masses.mean()), float(masses.std(correction=0))
                     rows.append(RelevanceRow(target, str(relation), order, weight, std, label))
         return rows
 

@@ -12,7 +12,7 @@ from hetgraph.benchmarks import models as bench
 from hetgraph.benchmarks._contender import Measurement, take_turns
 from hetgraph.benchmarks._model_cases import REAL, SETTINGS, TINY, Case, Graph, make_ours, make_peer
 from hetgraph.benchmarks.models import Row, measure, table
-from hetgraph.catalog import Dataset, LinkSplit
+from hetgraph.catalog import Dataset, Links
 from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.methods import Method
@@ -123,13 +123,15 @@ def test_both_ways_of_latte_compute_what_hetgraph_does() -> None:
 
     case = Case("latte", TINY, settings("latte"))
     task, config = case.task(), case.config()
-    ours = models.get("latte")(task.graph.schema, task.spec, config).eval()
+    method = models.get("latte").for_task(task, config).eval()
+    ours = method.encoder
     graph = Tensors.of(task, {})
     with torch.no_grad():
         for order in ours.orders:
             for attention in order.attention:
                 attention.gamma.uniform_(0.5, 2.0)
-        expected = ours.encode(ours.prepare(task, seeds=Seeds()))
+        inputs = method.prepare(task, seeds=Seeds())
+        expected = method.encode(inputs, {task.spec.target: None})[task.spec.target]
         for way in (ComposedLATTE, HopLATTE):
             peer = way(graph, config).eval()
             copy_latte(ours, peer)
@@ -223,27 +225,29 @@ def shop() -> Task:
         src, dst = (torch.rand(20, 30) < share).nonzero(as_tuple=True)
         relations[EdgeType("user", name, "item")] = Relation.from_edges(src, dst, 20, 30)
     graph = HeteroGraph(num_nodes={"user": 20, "item": 30}, relations=relations)
-    links = {"default": LinkSplit(EdgeType("user", "buy", "item"), None, torch.zeros(2, 1).long())}
-    return make_task(Dataset("toy/shop", graph, links=links, task="recommendation"))
+    links = {"default": Links((EdgeType("user", "buy", "item"),), None, torch.zeros(2, 1).long())}
+    return make_task(Dataset("toy/shop", graph, links, task="recommendation"))
 
 
 def test_gathered_messages_compute_the_same() -> None:
     from hetgraph.benchmarks._gather_diffgraph import GatherDiffGraph
-    from hetgraph.models.diffgraph.recommend import DiffGraphRecommender
+    from hetgraph.models.diffgraph import DiffGraph
 
     torch.manual_seed(0)
     task = shop()
     for feed in ("raw", "unit"):
-        config = DiffGraphRecommender.Config(num_layers=2, feed=feed, denoiser_dropout=0.0)
+        config = DiffGraph.Config(num_layers=2, feed=feed, denoiser_dropout=0.0)
         results = []
-        for kind in (GatherDiffGraph, DiffGraphRecommender):
+        for kind in (GatherDiffGraph, DiffGraph):
             torch.manual_seed(0)
-            model = kind(task.graph.schema, task.spec, config)
+            model = kind.for_task(task, config)
             inputs = model.prepare(task, seeds=Seeds())
             (batch,) = model.batches(inputs, "train", stage=model.stages()[0], batch_size=10**6)
             torch.manual_seed(1)  # steps and noise
             loss = model.training_step(batch, stage=model.stages()[0]).total
             loss.backward()
-            results.append((loss.detach(), model.table.grad, model.vectors(inputs).detach()))
+            vectors = model.predict(inputs, "test").cpu().vectors
+            grad = model.encoder.views.table.grad
+            results.append((loss.detach(), grad, vectors["user"], vectors["item"]))
         for one, other in zip(*results, strict=True):
             torch.testing.assert_close(one, other)

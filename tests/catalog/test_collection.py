@@ -21,7 +21,7 @@ class Bare(Collection):
 
 def test_a_collection_without_manifest_has_no_sets() -> None:
     assert Bare().names() == ()
-    with pytest.raises(ConfigError, match="has no set 'x'"):
+    with pytest.raises(ConfigError, match="has no data set 'x'"):
         Bare().manifest("x")
 
 
@@ -43,8 +43,8 @@ def test_fingerprint_changes_with_the_version() -> None:
 def test_every_collection_is_found_by_its_name(name: str) -> None:
     collection = collections.get(name)()
     assert collection.name == name
-    for one in collection.names():
-        assert collection.manifest(one).collection == name
+    for set_name in collection.names():
+        assert collection.manifest(set_name).collection == name
 
 
 def test_unknown_set_is_suggested() -> None:

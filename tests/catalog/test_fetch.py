@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from hetgraph.catalog import fetch
-from hetgraph.catalog.fetch import cache_root, data_root, fetch_files, file_sha256, using_root
+from hetgraph.catalog.fetch import data_root, fetch_files, using_root
 from hetgraph.catalog.manifest import FileEntry, Manifest
 from hetgraph.errors import DataError
+from hetgraph.files import cache_root
 
 CONTENT = b"0\t1\n"
 URLS = ("https://one.example/a.txt", "https://two.example/a.txt")
@@ -82,8 +82,8 @@ def test_without_network_one_line_names_file_folder_and_addresses(
         fetch_files(manifest, tmp_path, download=download)
     message = str(caught.value)
     assert "\n" not in message
-    for part in ("demo/One", "a.txt", str(tmp_path / "demo" / "One"), *URLS, "ConnectionError"):
-        assert part in message
+    for text in ("demo/One", "a.txt", str(tmp_path / "demo" / "One"), *URLS, "ConnectionError"):
+        assert text in message
     assert not list((tmp_path / "demo" / "One").iterdir())
 
 
@@ -99,33 +99,6 @@ def test_a_root_that_is_a_file_is_explained(tmp_path: Path, manifest: Manifest) 
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot be stored"):
         fetch_files(manifest, tmp_path / "file", download=never)
-
-
-def test_digest_is_remembered_until_the_file_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "a"
-    path.write_bytes(b"one")
-    first = file_sha256(path)
-    assert first == hashlib.sha256(b"one").hexdigest()
-    with monkeypatch.context() as patch:
-        patch.setattr(fetch, "sha256_file", lambda path: "computed again")
-        assert file_sha256(path) == first
-    path.write_bytes(b"two!")
-    assert file_sha256(path) == hashlib.sha256(b"two!").hexdigest()
-
-
-def test_damaged_memo_and_unwritable_cache_do_no_harm(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "a"
-    path.write_bytes(b"one")
-    expected = file_sha256(path)
-    for memo in (cache_root() / "verified").iterdir():
-        memo.write_text("{")
-    assert file_sha256(path) == expected
-    monkeypatch.setenv("HETGRAPH_CACHE", str(path))  # A file: nothing can be written below it.
-    assert file_sha256(path) == expected
 
 
 def test_roots_come_from_argument_environment_or_platform(

@@ -45,7 +45,7 @@ class Demo(Collection):
 
     def _read(self, path: Path, size: int = 3) -> Dataset:
         type(self).parsed += 1
-        pairs = [[int(one) for one in line.split()] for line in path.read_text().splitlines()]
+        pairs = [[int(word) for word in line.split()] for line in path.read_text().splitlines()]
         src, dst = torch.tensor(pairs).T
         relation = Relation.from_edges(src, dst, size, size)
         graph = HeteroGraph(num_nodes={"x": size}, relations={EdgeType("x", "to", "x"): relation})
@@ -141,7 +141,7 @@ def test_a_missing_file_without_address_names_the_folder(root: Path, tmp_path: P
         ("hgb/DPLB", "Did you mean 'hgb/DBLP'"),
         ("hgb/acm", "Did you mean 'hgb/ACM'"),
         ("hbg/ACM", "Did you mean 'hgb/ACM'"),
-        ("DBLP", "Which one: gtn/DBLP, heco/dblp, hgb/DBLP"),
+        ("DBLP", "Did you mean one of gtn/DBLP, heco/dblp, hgb/DBLP"),
         ("Cora", "Did you mean 'planetoid/Cora'"),
         ("synthetic/academik", "Did you mean 'synthetic/academic'"),
         ("hgb/Freebase", "Known: hgb/ACM, hgb/DBLP"),
@@ -156,7 +156,7 @@ def test_unknown_names_come_with_a_suggestion(name: str, message: str) -> None:
 
 
 def test_unknown_options_and_paths_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no option 'x'. It has none"):
+    with pytest.raises(ConfigError, match=r"no option 'x'. It has no options"):
         load_dataset("hgb/DBLP", tmp_path, x=1)
     with pytest.raises(ConfigError, match="Did you mean 'split_seed'"):
         load_dataset("amazon/Photo", tmp_path, splitseed=1)

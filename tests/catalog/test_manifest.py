@@ -54,18 +54,28 @@ def test_a_file_of_another_set_lies_in_its_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("a" * 64, "a" * 63, "expected 64 hexadecimal digits"),
-        ("source: home", "source: hom", "KeyError"),
-        ("bytes: 3", "bytes: x", "invalid literal"),
-        ("statistics:", "statistic:", "unknown fields"),
-        ("sets:", "set:", "KeyError"),
-        ("collection: demo", "collection: [", "ParserError"),
+        ("a" * 64, "b" * 63, r"sets.One.files.a.txt: sha256 is 'b+', expected 64 hexadecimal"),
+        ("source: home", "source: hom", r"not among the sources. Did you mean 'home'\?"),
+        ("bytes: 3", "bytes: x", r"sets.One.files.a.txt.bytes is 'x', expected a whole number\."),
+        ("path: x/a.txt", "pth: x", r"unknown key 'sets.One.files.a.txt.pth'. Did you mean 'path'"),
+        (", path: x/a.txt", "", r"the key 'sets.One.files.a.txt.path' is missing\."),
+        ("statistics:", "statistic:", r"unknown key 'sets.One.statistic'. Did you mean 'statist"),
+        ("sets:", "set:", r"unknown key 'set'. Did you mean 'sets'\?"),
+        ("collection: demo", "", r"the key 'collection' is missing"),
+        ("Two: {licence: none}", "Two: {licence: 3}", "sets.Two.licence is 3, expected text or"),
+        ("collection: demo", "collection: [", "cannot be read as YAML"),
     ],
 )
 def test_mistakes_name_the_file(tmp_path: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(FileFormatError, match=message) as caught:
         read(tmp_path, GOOD.replace(old, new))
-    assert "demo.yaml" in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path / 'demo.yaml'}")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_file_is_told_what_it_must_hold(tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError, match=r"demo.yaml must hold keys such as collection and"):
+        read(tmp_path, "")
 
 
 @pytest.mark.parametrize("name", dataset_names())

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from hetgraph.catalog import Dataset, LinkSplit, NodeLabels, NodeValues, Split
+from hetgraph.catalog import Dataset, Labels, Links, Split, Values
 from hetgraph.catalog.parsed_cache import (
     cache_key,
     load_cached,
@@ -25,12 +25,14 @@ def dataset(toy_graph: HeteroGraph) -> Dataset:
     return Dataset(
         "demo/toy",
         graph,
-        NodeLabels("paper", 2, torch.tensor([0, 2]), target, True, ("a", "b")),
+        {
+            "labels": Labels("paper", 2, torch.tensor([0, 2]), target, True, ("a", "b")),
+            "held": Links((graph.edge_types[0],), None, torch.tensor([[0, 1], [2, 0]])),
+        },
         splits={
             "20": Split(torch.tensor([0]), torch.tensor([1]), torch.tensor([2])),
             "default": Split(torch.tensor([2]), None, torch.tensor([0])),
         },
-        links={"held": LinkSplit(graph.edge_types[0], None, torch.tensor([[0, 1], [2, 0]]))},
         metapaths={"APA": "author-paper-author"},
         info={"counts": {"lines": 3}, "files": {"a": "0"}},
     )
@@ -38,46 +40,46 @@ def dataset(toy_graph: HeteroGraph) -> Dataset:
 
 def test_round_trip_keeps_everything(dataset: Dataset, tmp_path: Path) -> None:
     write_dataset(dataset, tmp_path / "set")
-    found = read_dataset(tmp_path / "set")
-    assert found.graph.content_hash == dataset.graph.content_hash
-    assert found.graph.schema == dataset.graph.schema
-    assert (found.name, found.metapaths, found.info) == (
+    loaded = read_dataset(tmp_path / "set")
+    assert loaded.graph.content_hash == dataset.graph.content_hash
+    assert loaded.graph.schema == dataset.graph.schema
+    assert (loaded.name, loaded.metapaths, loaded.info) == (
         dataset.name,
         dataset.metapaths,
         dataset.info,
     )
-    assert found.labels is not None
+    assert loaded.labels is not None
     assert dataset.labels is not None
-    assert found.labels.class_names == ("a", "b")
-    assert torch.equal(found.labels.target, dataset.labels.target)
-    assert torch.equal(found.labels.index, dataset.labels.index)
-    assert list(found.splits) == ["20", "default"]  # The first one stays the default.
-    assert found.splits["default"].valid is None
-    assert found.splits["20"].valid is not None
-    assert found.splits["20"].valid.tolist() == [1]
-    assert found.links["held"].edge_type == dataset.links["held"].edge_type
-    assert found.links["held"].test.tolist() == [[0, 1], [2, 0]]
+    assert loaded.labels.class_names == ("a", "b")
+    assert torch.equal(loaded.labels.target, dataset.labels.target)
+    assert torch.equal(loaded.labels.index, dataset.labels.index)
+    assert list(loaded.splits) == ["20", "default"]  # The first one stays the default.
+    assert loaded.splits["default"].valid is None
+    assert loaded.splits["20"].valid is not None
+    assert loaded.splits["20"].valid.tolist() == [1]
+    assert loaded.links["held"].edge_type == dataset.links["held"].edge_type
+    assert loaded.links["held"].test.tolist() == [[0, 1], [2, 0]]
 
 
 def test_round_trip_of_values_and_hypergraphs(toy_graph: HeteroGraph, tmp_path: Path) -> None:
     target = torch.tensor([1e17 + 1, 0.1], dtype=torch.float64)
-    values = NodeValues("paper", torch.tensor([2, 0]), target, "views")
+    values = Values("paper", torch.tensor([2, 0]), target, "views")
     one, two = (
         Hypergraph.from_sets(
             sets, [1] * len(sets), num_nodes=toy_graph.num_nodes, type_names=["é", "b"]
         )
         for sets in ([[0, 5], [3]], [[1, 2, 4]])
     )
-    dataset = Dataset("demo/v", toy_graph, values=values, hypergraphs={"z": one, "a": two})
+    dataset = Dataset("demo/v", toy_graph, values, hypergraphs={"z": one, "a": two})
     write_dataset(dataset, tmp_path / "set")
-    found = read_dataset(tmp_path / "set")
-    assert found.values is not None
-    assert (found.values.node_type, found.values.name) == ("paper", "views")
-    assert torch.equal(found.values.index, values.index)
-    assert torch.equal(found.values.target, target)
-    assert list(found.hypergraphs) == ["z", "a"]  # The first one stays the default.
+    loaded = read_dataset(tmp_path / "set")
+    assert loaded.values is not None
+    assert (loaded.values.node_type, loaded.values.name) == ("paper", "views")
+    assert torch.equal(loaded.values.index, values.index)
+    assert torch.equal(loaded.values.target, target)
+    assert list(loaded.hypergraphs) == ["z", "a"]  # The first one stays the default.
     for name, other in dataset.hypergraphs.items():
-        again = found.hypergraphs[name]
+        again = loaded.hypergraphs[name]
         assert again.type_names == ("é", "b")
         assert dict(again.node_types) == dict(toy_graph.num_nodes)
         assert torch.equal(again.incidence.to_dense(), other.incidence.to_dense())
@@ -86,9 +88,9 @@ def test_round_trip_of_values_and_hypergraphs(toy_graph: HeteroGraph, tmp_path: 
 
 def test_a_set_without_labels(toy_graph: HeteroGraph, tmp_path: Path) -> None:
     write_dataset(Dataset("bare", toy_graph), tmp_path / "set")
-    found = read_dataset(tmp_path / "set")
-    assert (found.labels, dict(found.splits), dict(found.links)) == (None, {}, {})
-    assert (found.values, dict(found.hypergraphs)) == (None, {})
+    loaded = read_dataset(tmp_path / "set")
+    assert (loaded.labels, dict(loaded.splits), dict(loaded.links)) == (None, {}, {})
+    assert (loaded.values, dict(loaded.hypergraphs)) == (None, {})
 
 
 def test_foreign_folders_are_not_replaced(dataset: Dataset, tmp_path: Path) -> None:

@@ -35,30 +35,30 @@ def test_matrix_equals_a_plain_parser(
     rng = np.random.default_rng(0)
     value = rng.standard_normal((7, 23)) * (rng.random((7, 23)) < (1 if style == "dense" else 0.15))
     if style == "digit":
-        rows = [",".join(str(int(abs(one) * 3) % 10) for one in row) for row in value]
+        rows = [",".join(str(int(abs(number) * 3) % 10) for number in row) for row in value]
     elif style == "mixed":
         forms = ("{:g}", "{:.3f}", "{:e}", "{:.1f}")
         rows = [
-            ",".join(forms[(i + j) % 4].format(one) for j, one in enumerate(row))
+            ",".join(forms[(i + j) % 4].format(number) for j, number in enumerate(row))
             for i, row in enumerate(value)
         ]
     else:
-        rows = [",".join(repr(float(one)) for one in row) for row in value]
-    expected = torch.tensor([[float(one) for one in row.split(",")] for row in rows])
-    found = matrix(rows)
-    assert isinstance(found, CSR) == (style != "dense")
-    dense = found.to_dense() if isinstance(found, CSR) else found
+        rows = [",".join(repr(float(number)) for number in row) for row in value]
+    expected = torch.tensor([[float(text) for text in row.split(",")] for row in rows])
+    matrix_read = matrix(rows)
+    assert isinstance(matrix_read, CSR) == (style != "dense")
+    dense = matrix_read.to_dense() if isinstance(matrix_read, CSR) else matrix_read
     assert torch.equal(dense, expected)
-    if isinstance(found, CSR):
-        found.validate()
-        assert found.weight is None or bool((found.weight != 0).all())
+    if isinstance(matrix_read, CSR):
+        matrix_read.validate()
+        assert matrix_read.weight is None or bool((matrix_read.weight != 0).all())
 
 
 def test_ones_need_no_weight_and_zero_rows_stay() -> None:
-    found = matrix(["0,0,0,0,0", "0,1,0,0,0", "0,0,0,0,0"])
-    assert isinstance(found, CSR)
-    assert found.weight is None
-    assert found.indptr.tolist() == [0, 0, 1, 1]
+    matrix_read = matrix(["0,0,0,0,0", "0,1,0,0,0", "0,0,0,0,0"])
+    assert isinstance(matrix_read, CSR)
+    assert matrix_read.weight is None
+    assert matrix_read.indptr.tolist() == [0, 0, 1, 1]
     assert matrix(["0,0", "0,0"]).to_dense().tolist() == [[0, 0], [0, 0]]
     assert matrix(["5"]).tolist() == [[5]]
 
@@ -86,18 +86,18 @@ def test_fields_of_ragged_lines(end: str, block: int, monkeypatch: pytest.Monkey
     monkeypatch.setattr(textscan, "_SCAN_BYTES", block)
     lines = ["a\tbc\td", "\t\te\tf", "x\ty\tz\t"]
     data = (end.join(lines) + end).encode()
-    starts, ends = scan_fields(data, "f", least=3, most=4)
-    found = [
+    starts, ends = scan_fields(data, "f", min_fields=3, max_fields=4)
+    matrix_read = [
         [data[i:j].decode() for i, j in zip(first, last, strict=True)]
         for first, last in zip(starts, ends, strict=True)
     ]
-    assert found == [["a", "bc", "d", ""], ["", "", "e", "f"], ["x", "y", "z", ""]]
+    assert matrix_read == [["a", "bc", "d", ""], ["", "", "e", "f"], ["x", "y", "z", ""]]
 
 
 @pytest.mark.parametrize(("text", "line"), [("a\tb\nc\n", 2), ("a\tb\tc\n", 1), ("a\tb\n\n", 2)])
 def test_lines_with_a_wrong_number_of_fields_are_named(text: str, line: int) -> None:
     with pytest.raises(FileFormatError, match=f"f line {line} has"):
-        scan_fields(text.encode(), "f", least=2, most=2)
+        scan_fields(text.encode(), "f", min_fields=2, max_fields=2)
 
 
 def test_columns_keep_quotes_and_empty_strings() -> None:

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from hetgraph.cli.console import pairs, plain, stdout, table
+from hetgraph.cli.console import p_text, pairs, plain, stdout, table
 
 
 def render(renderable: object) -> str:
@@ -27,6 +27,15 @@ def test_numbers_stand_at_the_right() -> None:
     listing.add_row("1")
     listing.add_row("1000")
     assert "│    1 │" in render(listing)
+
+
+def test_p_values() -> None:
+    assert [p_text(value) for value in (None, 0.00099, 0.001, 0.0256)] == [
+        "",
+        "< 0.001",
+        "0.001",
+        "0.026",
+    ]
 
 
 def test_a_pipe_is_wider_than_a_default_terminal(

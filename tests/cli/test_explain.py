@@ -62,7 +62,7 @@ def test_classes_are_columns(hetgraph: Callable, told: Callable) -> None:
 
 
 def test_notes_and_files_are_named(hetgraph: Callable, told: Callable) -> None:
-    pictures = tuple(Path(f"run/explain/{one}") for one in ("a.png", "a.svg", "b.png", "b.svg"))
+    pictures = tuple(Path(f"run/explain/{name}") for name in ("a.png", "a.svg", "b.png", "b.svg"))
     told((), notes=("told is [silent].",), files=(Path("run/relevance.csv"), *pictures))
     code, out, _ = hetgraph("explain", "run")
     assert code == 0

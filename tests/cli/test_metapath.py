@@ -22,8 +22,8 @@ def test_estimate_count_and_preview(hetgraph: Callable) -> None:
     rows, cols = relation.shape
     assert f"{rows:,} x {cols:,}" in cell(out, "size", 0)
     assert f"{rows:,} x {cols:,}" in cell(out, "size")
-    assert f"{relation.nnz:,} " in cell(out, "pairs joined (nnz)")
-    assert "±" in cell(out, "pairs joined (nnz)", 0)
+    assert f"{relation.nnz:,} " in cell(out, "connected pairs (nnz)")
+    assert "±" in cell(out, "connected pairs (nnz)", 0)
     assert "neighbours" in out.split("seconds")[-1]
 
 
@@ -37,7 +37,7 @@ def test_published_size_of_dblp(hetgraph: Callable, data_root: Path) -> None:
     path = "author-paper-venue-paper-author"
     out = hetgraph("metapath", "hgb/DBLP", path, "--root", str(data_root)).out
     assert cell(out, "size").strip() == "4,057 x 4,057"
-    assert cell(out, "pairs joined (nnz)").split()[0] == "5,000,495"
+    assert cell(out, "connected pairs (nnz)").split()[0] == "5,000,495"
 
 
 @pytest.mark.parametrize(

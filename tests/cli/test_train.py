@@ -23,10 +23,10 @@ def test_a_run_ends_with_its_table_and_record(hetgraph: Callable, tmp_path: Path
     assert record["config"]["train"]["max_epochs"] == 2
     assert "rphgnn on synthetic/academic, seed 3" in out
     heading = next(line for line in out.splitlines() if "micro_f1" in line)
-    for part in ("train", "valid", "test"):
-        (row,) = (line for line in out.splitlines() if line.startswith(f"│ {part} "))
+    for split in ("train", "valid", "test"):
+        (row,) = (line for line in out.splitlines() if line.startswith(f"│ {split} "))
         column = [cell.strip() for cell in heading.split("┃")].index("micro_f1")
-        assert row.split("│")[column].strip() == f"{record['metrics'][part]['micro_f1']:.4f}"
+        assert row.split("│")[column].strip() == f"{record['metrics'][split]['micro_f1']:.4f}"
     assert f"{record['parameters']:,}" in out
     assert "run/result.json" in out
 
@@ -73,8 +73,8 @@ def test_without_out_every_run_gets_a_new_folder(hetgraph: Callable, tmp_path: P
         (("rphgnn", "--metapath", "author-paper-author"), "takes no meta-paths"),
         (("rphgnn", "--resume"), "--resume needs --out"),
         (("rphgnn", "--resume", "--out", "none"), "no run to resume"),
-        (("lightgcn", "hgb/DBLP"), "is for recommendation, but hgb/DBLP is for node-classif"),
-        (("han", "diffgraph/retail_rocket"), "is for node-classification, but diffgraph/"),
+        (("lightgcn", "hgb/DBLP"), "is not for node-classification, which hgb/DBLP is for: it"),
+        (("gph2", "diffgraph/retail_rocket"), "is not for recommendation, which diffgraph/"),
         (("lightgcn", "diffgraf/retail_rocket"), "Did you mean 'diffgraph/retail_rocket'"),
         (("rphgnn", "--seed", "one"), "invalid int value: 'one'"),
         (("rphgnn", "--seeds", "1"), "unknown option '--seeds'. Did you mean '--seed'?"),

@@ -90,7 +90,7 @@ def test_from_scipy_drops_all_ones_values() -> None:
     assert CSR.from_scipy(matrix * 2).weight.tolist() == [2.0, 2.0, 2.0]
 
 
-def test_the_transpose_of_unsorted_columns_finds_the_way_back() -> None:
+def test_transposing_unsorted_columns_permutes_the_weights() -> None:
     csr = CSR(torch.tensor([0, 3]), torch.tensor([2, 0, 2]), 3, torch.tensor([1.0, 2.0, 3.0]))
     flipped = csr.transpose
     assert flipped.weight.tolist() == [2.0, 1.0, 3.0]
@@ -98,7 +98,7 @@ def test_the_transpose_of_unsorted_columns_finds_the_way_back() -> None:
     assert torch.equal(csr.weight, flipped.weight[flipped.transpose_perm])
 
 
-def test_wrong_input_is_told() -> None:
+def test_wrong_input_is_reported() -> None:
     with pytest.raises(DataError, match=r"column 5 is outside 0\.\.2"):
         CSR.from_coo(torch.tensor([0]), torch.tensor([5]), (1, 3))
     with pytest.raises(DataError, match="2 entries and cols has 1"):
@@ -123,6 +123,6 @@ def test_wrong_input_is_told() -> None:
     ],
 )
 def test_validate_names_the_fault(change: dict, message: str) -> None:
-    parts = {"indptr": torch.tensor([0, 1, 2]), "indices": torch.tensor([0, 1]), "num_cols": 2}
+    arguments = {"indptr": torch.tensor([0, 1, 2]), "indices": torch.tensor([0, 1]), "num_cols": 2}
     with pytest.raises(DataError, match=message):
-        CSR(**{**parts, **change}).validate("here")
+        CSR(**{**arguments, **change}).validate("here")

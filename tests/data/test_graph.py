@@ -64,10 +64,10 @@ def test_with_relation_declares_a_reverse(toy_graph: HeteroGraph) -> None:
 
 
 def test_subgraph_is_induced_in_the_given_order(toy_graph: HeteroGraph) -> None:
-    part = toy_graph.subgraph({"paper": torch.tensor([2, 0])})
-    assert part.num_nodes == {"author": 2, "paper": 2, "venue": 1}
-    assert part.features["paper"].flatten().tolist() == [3.0, 1.0]
-    src, dst = part.relations[WRITES].edges()
+    induced = toy_graph.subgraph({"paper": torch.tensor([2, 0])})
+    assert induced.num_nodes == {"author": 2, "paper": 2, "venue": 1}
+    assert induced.features["paper"].flatten().tolist() == [3.0, 1.0]
+    src, dst = induced.relations[WRITES].edges()
     assert sorted(zip(src.tolist(), dst.tolist(), strict=True)) == [(0, 1), (1, 0)]
     with pytest.raises(DataError, match="repeated"):
         toy_graph.subgraph({"paper": torch.tensor([0, 0])})
@@ -78,18 +78,18 @@ def test_subgraph_is_induced_in_the_given_order(toy_graph: HeteroGraph) -> None:
 def test_subgraph_equals_the_dense_blocks(random_graph: Callable[..., HeteroGraph]) -> None:
     graph = random_graph()
     keep = {"author": torch.tensor([4, 1, 9]), "paper": torch.tensor([0, 20, 7, 3])}
-    part = graph.subgraph(keep)
+    induced = graph.subgraph(keep)
     for key, relation in graph.relations.items():
         dense = relation.to_dense()
         rows = keep.get(key.dst, torch.arange(relation.num_dst))
         cols = keep.get(key.src, torch.arange(relation.num_src))
-        torch.testing.assert_close(part.relations[key].to_dense(), dense[rows][:, cols])
+        torch.testing.assert_close(induced.relations[key].to_dense(), dense[rows][:, cols])
 
 
 def test_reversed_turns_every_edge(toy_graph: HeteroGraph) -> None:
     turned = toy_graph.reversed()
-    one = turned.relations[EdgeType("paper", "writes", "author")]
-    torch.testing.assert_close(one.to_dense(), toy_graph.relations[WRITES].to_dense().t())
+    flipped = turned.relations[EdgeType("paper", "writes", "author")]
+    torch.testing.assert_close(flipped.to_dense(), toy_graph.relations[WRITES].to_dense().t())
 
 
 @pytest.mark.parametrize(
@@ -112,14 +112,14 @@ def test_reversed_turns_every_edge(toy_graph: HeteroGraph) -> None:
         ({"reverses": [(WRITES, AT)]}, SchemaError, "do not swap"),
     ],
 )
-def test_bad_graphs_are_told(
+def test_bad_graphs_are_reported(
     toy_graph: HeteroGraph, change: dict, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         toy_graph.replace(**change)
 
 
-def test_false_reverses_are_told(toy_graph: HeteroGraph) -> None:
+def test_false_reverses_are_reported(toy_graph: HeteroGraph) -> None:
     other = Relation.from_edges(torch.tensor([0, 1, 2, 2]), torch.tensor([0, 0, 0, 1]), 3, 2)
     with pytest.raises(DataError, match="declared as reverses but hold different edges"):
         toy_graph.replace(relations={**toy_graph.relations, WRITTEN: other})

@@ -1,4 +1,4 @@
-"""The hypergraph as a value: both orders, counts, changed copies, refusals."""
+"""The hypergraph: incidence and transpose, counts, modified copies, errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hetgraph.errors import DataError, SchemaError
 
 @pytest.fixture
 def overlapping() -> Hypergraph:
-    """Six nodes of two types; node 5 in nothing, hyperedge 2 empty."""
+    """Six nodes of two types; node 5 in no hyperedge, hyperedge 2 empty."""
     return Hypergraph.from_sets(
         [[0, 3], [4, 0, 1], [], [2]],
         [1, 0, 0, 1],
@@ -38,20 +38,20 @@ def test_both_orders_and_counts(overlapping: Hypergraph) -> None:
         overlapping.span("c")
 
 
-def test_a_partition_is_known() -> None:
-    parts = Hypergraph.from_sets([[1], [0, 2]], [0, 0], num_nodes=3)
-    assert parts.is_partition
-    assert "a partition" in repr(parts)
+def test_a_partition_is_recognised() -> None:
+    partition = Hypergraph.from_sets([[1], [0, 2]], [0, 0], num_nodes=3)
+    assert partition.is_partition
+    assert "a partition" in repr(partition)
     # As many memberships as nodes, but node 1 is in two hyperedges and node 2 in none.
     assert not Hypergraph.from_sets([[1], [0, 1]], [0, 0], num_nodes=3).is_partition
 
 
 def test_some_hyperedges_in_another_order(overlapping: Hypergraph) -> None:
-    part = overlapping.take(torch.tensor([3, 0]))
-    assert part.sizes.tolist() == [1, 2]
-    assert part.edge_type.tolist() == [1, 1]
-    assert part.members.indices.tolist() == [2, 0, 3]
-    assert part.node_types == overlapping.node_types
+    taken = overlapping.take(torch.tensor([3, 0]))
+    assert taken.sizes.tolist() == [1, 2]
+    assert taken.edge_type.tolist() == [1, 1]
+    assert taken.members.indices.tolist() == [2, 0, 3]
+    assert taken.node_types == overlapping.node_types
     assert overlapping.take(overlapping.sizes > 1).num_edges == 2
     assert overlapping.to("cpu") is overlapping
 
@@ -81,14 +81,14 @@ def test_union_joins_types_by_name(overlapping: Hypergraph) -> None:
         ([[0]], [0.5], 3, None, "expected integers"),
     ],
 )
-def test_what_does_not_fit_is_told(
+def test_mismatches_are_reported(
     sets: list[list[int]], types: list[int], num_nodes: int, names: list[str] | None, message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
         Hypergraph.from_sets(sets, types, num_nodes=num_nodes, type_names=names)
 
 
-def test_a_bad_matrix_is_told() -> None:
+def test_a_bad_matrix_is_reported() -> None:
     pattern = CSR.from_dense(torch.ones(2, 2))
     types = torch.zeros(2, dtype=torch.int64)
     with pytest.raises(DataError, match="has weights"):

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from hetgraph.data import CSR, EdgeType, HeteroGraph, Hypergraph, Relation
-from hetgraph.data.equal_rows import equal_rows
 from hetgraph.data.hypergraph_relations import (
     relation_hypergraph,
     signature_hypergraph,
@@ -17,6 +16,7 @@ from hetgraph.data.hypergraph_relations import (
 )
 from hetgraph.data.hypergraph_sets import SetLimits, limit_sets
 from hetgraph.data.numbering import joint_edges
+from hetgraph.data.quotient import equal_rows
 from hetgraph.errors import BudgetError, ConfigError, DataError, MetaPathError, SchemaError
 from hetgraph.metapaths.hypergraph import metapath_hypergraph
 
@@ -52,19 +52,19 @@ TRIPLES: Triples = [(0, "p", 1), (1, "p", 2), (2, "p", 0), (3, "q", 4), (4, "q",
 
 @pytest.mark.parametrize("reverses", [False, True])
 def test_signatures_by_hand(reverses: bool) -> None:
-    found = sets_of(signature_hypergraph(knowledge(TRIPLES, 9, reverses=reverses)))
+    actual = sets_of(signature_hypergraph(knowledge(TRIPLES, 9, reverses=reverses)))
     p, q = "entity -p> entity", "entity -q> entity"
     expected = [(p, [0, 1, 2]), (q, [3, 4, 5]), ("one node", [6]), ("no inner relation", [7, 8])]
-    assert found == expected
+    assert actual == expected
 
 
 def test_the_type_is_all_relations_inside_but_no_loops() -> None:
     triples: Triples = [(0, "p", 1), (0, "q", 1), (1, "r", 1), (0, "r", 0), (2, "p", 3)]
     triples += [(2, "q", 2), (3, "q", 3), (2, "r", 2), (3, "r", 3)]
-    found = sets_of(signature_hypergraph(knowledge(triples, 4)))
-    assert found == [("entity -p> entity + entity -q> entity", [0, 1, 2, 3])]
+    actual = sets_of(signature_hypergraph(knowledge(triples, 4)))
+    assert actual == [("entity -p> entity + entity -q> entity", [0, 1, 2, 3])]
     # The same signatures, but p is the only relation between two nodes.
-    triples = [one for one in triples if one != (0, "q", 1)] + [(0, "q", 0), (1, "q", 1)]
+    triples = [triple for triple in triples if triple != (0, "q", 1)] + [(0, "q", 0), (1, "q", 1)]
     assert sets_of(signature_hypergraph(knowledge(triples, 4)))[0][0] == "entity -p> entity"
 
 
@@ -80,18 +80,18 @@ def test_signatures_of_a_random_graph(random_graph: Callable[..., HeteroGraph]) 
     groups: dict[frozenset[str], list[int]] = {}
     for node in range(total):
         groups.setdefault(frozenset(signature[node]), []).append(node)
-    found = signature_hypergraph(graph)
-    assert found.is_partition
-    assert [members for _, members in sets_of(found)] == list(groups.values())
-    for name, members in sets_of(found):
+    actual = signature_hypergraph(graph)
+    assert actual.is_partition
+    assert [members for _, members in sets_of(actual)] == list(groups.values())
+    for name, members in sets_of(actual):
         inner = {key for key, src, dst in edges if {src, dst} <= set(members) and src != dst}
         expected = " + ".join(sorted(inner, key=[str(k) for k in graph.edge_types].index))
         assert name == ("one node" if len(members) == 1 else expected or "no inner relation")
 
 
 def test_relation_sets(toy_graph: HeteroGraph) -> None:
-    found = sets_of(relation_hypergraph(toy_graph))
-    assert found == [
+    actual = sets_of(relation_hypergraph(toy_graph))
+    assert actual == [
         ("author -writes> paper", [0, 1, 2, 3, 4]),
         ("paper -published_at> venue", [2, 3, 4, 5]),
     ]
@@ -105,7 +105,7 @@ def test_relation_sets(toy_graph: HeteroGraph) -> None:
 
 
 def test_stars(toy_graph: HeteroGraph) -> None:
-    """Papers of an author, authors of a paper, papers of a venue; single ones are no sets."""
+    """Papers of an author, authors of a paper, papers of a venue; sets of one node are dropped."""
     assert sets_of(star_hypergraph(toy_graph)) == [
         ("author -writes> paper", [0, 1]),
         ("paper -written_by> author", [2, 3]),
@@ -141,17 +141,17 @@ def test_equal_stars_of_a_relation_are_one() -> None:
 
 
 def instances(graph: HeteroGraph, names: list[tuple[str, bool]]) -> list[list[int]]:
-    """All instances of a path, as lists of nodes in the joint numbering, by brute force."""
+    """All instances of a path, as lists of global node ids, by brute force."""
     by_name = {key.name: list(zip(src.tolist(), dst.tolist(), strict=True))
                for key, src, dst in joint_edges(graph)}  # fmt: skip
-    found = []
+    actual = []
     for edges in product(*(by_name[name] for name, _ in names)):
         ends = [
             edge if forward else edge[::-1] for edge, (_, forward) in zip(edges, names, strict=True)
         ]
-        if all(one[1] == other[0] for one, other in pairwise(ends)):
-            found.append([ends[0][0], *(end for _, end in ends)])
-    return found
+        if all(first[1] == second[0] for first, second in pairwise(ends)):
+            actual.append([ends[0][0], *(end for _, end in ends)])
+    return actual
 
 
 @pytest.mark.parametrize("intermediates", [False, True])
@@ -180,14 +180,14 @@ def test_metapaths_against_all_instances(
         members = sorted(expected[start])
         if len(members) > 1 and members not in wanted:
             wanted.append(members)
-    found = metapath_hypergraph(graph, {"path": text}, intermediates=intermediates)
-    assert sets_of(found) == [("path", members) for members in wanted]
+    actual = metapath_hypergraph(graph, {"path": text}, intermediates=intermediates)
+    assert sets_of(actual) == [("path", members) for members in wanted]
 
 
 def test_several_metapaths_keep_their_types(toy_graph: HeteroGraph) -> None:
     paths = ["author-paper-author", "paper-venue-paper"]
-    found = metapath_hypergraph(toy_graph, paths)
-    assert sets_of(found) == [("author-paper-author", [0, 1]), ("paper-venue-paper", [2, 3, 4])]
+    actual = metapath_hypergraph(toy_graph, paths)
+    assert sets_of(actual) == [("author-paper-author", [0, 1]), ("paper-venue-paper", [2, 3, 4])]
     with pytest.raises(ConfigError, match="no meta-path"):
         metapath_hypergraph(toy_graph, [])
     with pytest.raises(MetaPathError):
@@ -217,10 +217,11 @@ def test_limits_drop_merge_and_sample() -> None:
     assert any(limited(max_edges=2, seed=seed) != few for seed in range(5))
     anchors = torch.tensor([0, 3, 0, 4, 17, 1, 0])
     samples = [limited(anchors, max_size=4, seed=seed)[2] for seed in range(60)]
-    assert all(len(one) == 4 and one == sorted(one) and 17 in one for one in samples)
+    assert all(len(members) == 4 and members == sorted(members) for members in samples)
+    assert all(17 in members for members in samples)
     assert set().union(*samples) == set(range(30))  # every member has a chance
     free = [limited(max_size=4, seed=seed)[2] for seed in range(60)]
-    assert not all(17 in one for one in free)
+    assert not all(17 in members for members in free)
 
 
 @pytest.mark.parametrize(
@@ -232,6 +233,6 @@ def test_limits_drop_merge_and_sample() -> None:
         ({"oversize": "cut"}, "oversize is 'cut'"),
     ],
 )
-def test_bad_limits_are_told(bad: dict[str, object], message: str) -> None:
+def test_bad_limits_are_reported(bad: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         SetLimits(**bad)  # type: ignore[arg-type]

@@ -22,18 +22,18 @@ def test_stored_reverses_are_found_only_if_they_are_exact() -> None:
     exact = {writes: edges((0, 1), (0, 1), (2, 0)), by: edges((1, 0), (1, 0), (0, 2))}
     assert complete_reverses(exact) == (exact, ((writes, by),))
     # One edge is parallel here and not there: both get their own reverse.
-    other = {writes: edges((0, 1), (0, 1), (2, 0)), by: edges((1, 0), (0, 2), (0, 2))}
-    relations, pairs = complete_reverses(other)
+    stored = {writes: edges((0, 1), (0, 1), (2, 0)), by: edges((1, 0), (0, 2), (0, 2))}
+    relations, pairs = complete_reverses(stored)
     assert len(relations) == 4
     assert all(torch.equal(relations[a].to_dense().T, relations[b].to_dense()) for a, b in pairs)
 
 
 def test_weights_must_agree() -> None:
     writes, by = EdgeType("author", "writes", "paper"), EdgeType("paper", "written_by", "author")
-    one = edges((0, 1), (2, 0))
-    weighted = one.with_weight(torch.tensor([1.0, 2.0]))
+    plain = edges((0, 1), (2, 0))
+    weighted = plain.with_weight(torch.tensor([1.0, 2.0]))
     assert complete_reverses({writes: weighted, by: weighted.transpose})[1] == ((writes, by),)
-    assert len(complete_reverses({writes: weighted, by: one.transpose})[0]) == 4
+    assert len(complete_reverses({writes: weighted, by: plain.transpose})[0]) == 4
 
 
 def test_missing_reverses_are_transposes_with_names_of_their_own() -> None:
@@ -44,14 +44,14 @@ def test_missing_reverses_are_transposes_with_names_of_their_own() -> None:
         EdgeType("user", "knows", "user"): edges((0, 1), (1, 0)),
     }
     relations, pairs = complete_reverses(stored)
-    assert [(one.name, other.name) for one, other in pairs] == [
+    assert [(first.name, second.name) for first, second in pairs] == [
         ("tagged", "tag_of"),
         ("binds", "rev_binds"),
         ("cites", "cited_by"),
         ("knows", "knows"),  # Symmetric: its own reverse.
     ]
-    for one, other in pairs:
-        assert relations[one].transpose is relations[other] or one == other
+    for first, second in pairs:
+        assert relations[first].transpose is relations[second] or first == second
 
 
 def test_two_asymmetric_relations_between_the_same_types() -> None:

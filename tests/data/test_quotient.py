@@ -1,4 +1,4 @@
-"""Equal rows and columns kept once: exact for any matrix, small where rows repeat."""
+"""The quotient: exact for any matrix, small where rows repeat."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import torch
 
 from hetgraph import load_dataset
 from hetgraph.data import CSR
-from hetgraph.data.equal_rows import equal_rows
-from hetgraph.data.quotient import Quotient
+from hetgraph.data.quotient import Quotient, equal_rows
 from hetgraph.metapaths import MetaPath
 from hetgraph.metapaths.compose import compose
 
@@ -47,7 +46,7 @@ def test_parallel_entries_count() -> None:
     assert classes[0] != classes[1]
 
 
-def test_blocks_cost_what_their_classes_cost() -> None:
+def test_cost_counts_classes_not_entries() -> None:
     groups = torch.arange(100) % 5
     made = Quotient.of(CSR.from_dense((groups[:, None] == groups).float()))
     assert made.core.shape == (5, 5)
@@ -55,7 +54,7 @@ def test_blocks_cost_what_their_classes_cost() -> None:
 
 
 def test_the_classes_of_real_meta_paths(data_root) -> None:
-    """Authors of DBLP by shared conferences have 776 kinds of neighbourhoods, ACM's papers 60."""
+    """DBLP's authors have 776 distinct rows by shared conferences, ACM's papers 60 by subjects."""
     for name, text, classes in (
         ("heco/dblp", "author-paper-conference-paper-author", 776),
         ("heco/acm", "paper-subject-paper", 60),

@@ -36,14 +36,14 @@ def test_transpose_carries_extras() -> None:
 
 
 def test_select_keeps_the_marked_edges() -> None:
-    part = build().select(torch.tensor([True, False, True]))
-    part.validate()
-    assert part.edges()[0].tolist() == [1, 2]
-    assert part.indptr.tolist() == [0, 1, 2]
-    assert part.edge_time.tolist() == [101, 102]
+    selected = build().select(torch.tensor([True, False, True]))
+    selected.validate()
+    assert selected.edges()[0].tolist() == [1, 2]
+    assert selected.indptr.tolist() == [0, 1, 2]
+    assert selected.edge_time.tolist() == [101, 102]
 
 
-def test_wrong_lengths_are_told() -> None:
+def test_wrong_lengths_are_reported() -> None:
     ends = torch.tensor([0]), torch.tensor([0])
     with pytest.raises(DataError, match="edge_features has shape"):
         Relation.from_edges(*ends, 1, 1, edge_features=torch.ones(2, 1))

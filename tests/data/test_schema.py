@@ -11,39 +11,39 @@ CITES = EdgeType("paper", "cites", "paper")
 
 
 def schema(**change: object) -> Schema:
-    parts = {
+    arguments = {
         "node_types": {"author": FeatureSpec("dense", 3), "paper": FeatureSpec()},
         "edge_types": {WRITES: EdgeSpec(), WRITTEN: EdgeSpec(), CITES: EdgeSpec(weighted=True)},
         "reverses": ((WRITES, WRITTEN), (CITES, CITES)),
     }
-    return Schema(**{**parts, **change})
+    return Schema(**{**arguments, **change})
 
 
 def test_round_trips_and_hashes() -> None:
-    one = schema()
-    assert Schema.from_dict(one.to_dict()) == one
-    assert hash(Schema.from_dict(one.to_dict())) == hash(one)
-    assert pickle.loads(pickle.dumps(one)) == one
-    assert schema(reverses=()) != one
+    academic = schema()
+    assert Schema.from_dict(academic.to_dict()) == academic
+    assert hash(Schema.from_dict(academic.to_dict())) == hash(academic)
+    assert pickle.loads(pickle.dumps(academic)) == academic
+    assert schema(reverses=()) != academic
 
 
 def test_reverses_go_both_ways() -> None:
-    one = schema()
-    assert one.reverse_of(WRITES) == WRITTEN
-    assert one.reverse_of(WRITTEN) == WRITES
-    assert one.reverse_of(CITES) == CITES
+    academic = schema()
+    assert academic.reverse_of(WRITES) == WRITTEN
+    assert academic.reverse_of(WRITTEN) == WRITES
+    assert academic.reverse_of(CITES) == CITES
     assert schema(reverses=()).reverse_of(WRITES) is None
 
 
 def test_names_resolve_or_suggest() -> None:
-    one = schema()
-    assert one.edge_type("writes") == WRITES
-    assert one.edge_type(("paper", "cites", "paper")) == CITES
-    assert one.incident("author") == (WRITES, WRITTEN)
+    academic = schema()
+    assert academic.edge_type("writes") == WRITES
+    assert academic.edge_type(("paper", "cites", "paper")) == CITES
+    assert academic.incident("author") == (WRITES, WRITTEN)
     with pytest.raises(SchemaError, match="Did you mean 'cites'"):
-        one.edge_type("cite")
+        academic.edge_type("cite")
     with pytest.raises(SchemaError, match="Did you mean 'author'"):
-        one.node_type("autor")
+        academic.node_type("autor")
 
 
 def test_ambiguous_name_lists_the_triples() -> None:
@@ -63,7 +63,7 @@ def test_ambiguous_name_lists_the_triples() -> None:
         ({"reverses": ((WRITES, EdgeType("paper", "z", "author")),)}, "not an edge type"),
     ],
 )
-def test_contradictions_are_told(change: dict, message: str) -> None:
+def test_contradictions_are_reported(change: dict, message: str) -> None:
     with pytest.raises(SchemaError, match=message):
         schema(**change)
 

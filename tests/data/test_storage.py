@@ -60,21 +60,21 @@ def build(*, flip: bool = False, long_index: bool = False, name: str = "all kind
     )
 
 
-def test_everything_comes_back(tmp_path: Path) -> None:
+def test_everything_round_trips(tmp_path: Path) -> None:
     graph = build()
     graph.save(tmp_path / "g")
-    found = HeteroGraph.load(tmp_path / "g", verify=True)
-    assert found.schema == graph.schema
-    assert dict(found.num_nodes) == dict(graph.num_nodes)
-    assert found.name == "all kinds"
-    assert found.content_hash == graph.content_hash
-    assert found.ids["author"].to_pylist() == ["a1", "ä2", "007"]
-    assert found.ids["paper.v1"].to_pylist() == [10, 20, 30, 2**40]
-    assert found.text["paper.v1"].to_pylist() == ["one", "", None, "four"]
+    actual = HeteroGraph.load(tmp_path / "g", verify=True)
+    assert actual.schema == graph.schema
+    assert dict(actual.num_nodes) == dict(graph.num_nodes)
+    assert actual.name == "all kinds"
+    assert actual.content_hash == graph.content_hash
+    assert actual.ids["author"].to_pylist() == ["a1", "ä2", "007"]
+    assert actual.ids["paper.v1"].to_pylist() == [10, 20, 30, 2**40]
+    assert actual.text["paper.v1"].to_pylist() == ["one", "", None, "four"]
     for edge_type, relation in graph.relations.items():
         for key, value in relation._tensors().items():
-            assert torch.equal(found.relations[edge_type]._tensors()[key], value)
-    assert found.relations[SIGNED] is found.relations[WRITES].transpose
+            assert torch.equal(actual.relations[edge_type]._tensors()[key], value)
+    assert actual.relations[SIGNED] is actual.relations[WRITES].transpose
 
 
 def test_the_folder_holds_no_pickle_and_only_the_three_parts(tmp_path: Path) -> None:
@@ -93,18 +93,18 @@ def test_a_reverse_that_is_no_exact_transpose_is_stored_as_it_is(tmp_path: Path)
     heavier = graph.relation(SIGNED).with_weight(torch.full((5,), 9.0))
     graph = graph.with_relation(SIGNED, heavier, reverse_of=WRITES)
     graph.save(tmp_path / "g")
-    found = HeteroGraph.load(tmp_path / "g", verify=True)
-    assert torch.equal(found.relation(SIGNED).weight, torch.full((5,), 9.0))
-    assert found.schema.reverse_of(WRITES) == SIGNED
+    actual = HeteroGraph.load(tmp_path / "g", verify=True)
+    assert torch.equal(actual.relation(SIGNED).weight, torch.full((5,), 9.0))
+    assert actual.schema.reverse_of(WRITES) == SIGNED
 
 
-def test_a_graph_without_edges_or_features_comes_back(tmp_path: Path) -> None:
+def test_a_graph_without_edges_or_features_round_trips(tmp_path: Path) -> None:
     graph = HeteroGraph(num_nodes={"a": 3}, relations={})
     graph.save(tmp_path / "g")
     assert HeteroGraph.load(tmp_path / "g", verify=True).content_hash == graph.content_hash
 
 
-def test_random_multigraphs_come_back(
+def test_random_multigraphs_round_trip(
     tmp_path: Path, random_graph: Callable[..., HeteroGraph]
 ) -> None:
     for seed in range(3):
@@ -193,7 +193,7 @@ def test_a_damaged_file_is_one_clear_line(tmp_path: Path, name: str, damage: str
     assert str(tmp_path / "g") in one_line(caught)
 
 
-def test_a_changed_value_is_found_on_request(tmp_path: Path) -> None:
+def test_a_changed_value_is_detected_on_request(tmp_path: Path) -> None:
     build().save(tmp_path / "g")
     path = tmp_path / "g" / "tensors.safetensors"
     content = bytearray(path.read_bytes())
@@ -205,7 +205,7 @@ def test_a_changed_value_is_found_on_request(tmp_path: Path) -> None:
         HeteroGraph.load(tmp_path / "g", verify=True)
 
 
-def test_an_index_out_of_range_is_always_found(tmp_path: Path) -> None:
+def test_an_index_out_of_range_is_always_detected(tmp_path: Path) -> None:
     graph = HeteroGraph(
         num_nodes={"a": 70000},
         relations={

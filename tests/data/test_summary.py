@@ -54,7 +54,7 @@ def test_rows_at_the_edges_of_the_matrix() -> None:
     assert summarize(graph).nodes[0].isolated == 2
 
 
-def test_what_nodes_and_edges_have(toy_graph: HeteroGraph) -> None:
+def test_summary_shows_what_nodes_and_edges_have(toy_graph: HeteroGraph) -> None:
     words = CSR.from_coo(torch.tensor([0, 0, 1]), torch.tensor([0, 3, 1]), (2, 4))
     graph = toy_graph.replace(
         num_nodes={**toy_graph.num_nodes, "ghost": 4},

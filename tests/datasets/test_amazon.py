@@ -40,9 +40,9 @@ def test_edges_become_symmetric_without_loops_and_the_split_is_fixed(tmp_path: P
     assert dataset.info["counts"] == {"stored_entries": 3, "self_loops": 1, "isolated_nodes": 118}
     split = dataset.splits["default"]
     assert split.valid is not None
-    parts = (split.train, split.valid, split.test)
-    assert [part.numel() for part in parts] == [40, 60, 20]
-    assert torch.cat(parts).unique().numel() == 120
+    ids_of_splits = (split.train, split.valid, split.test)
+    assert [ids.numel() for ids in ids_of_splits] == [40, 60, 20]
+    assert torch.cat(ids_of_splits).unique().numel() == 120
     again = load_dataset(f"amazon:{tmp_path}", cache=False)
     assert torch.equal(again.splits["default"].train, split.train)
 

@@ -53,8 +53,8 @@ def test_negatives_survive_the_cache(folder: Path) -> None:
     first = load_dataset(f"gatne:{folder}")
     again = load_dataset(f"gatne:{folder}")
     for name, link in first.links.items():
-        assert {k: pairs(v) for k, v in again.links[name].parts().items()} == {
-            k: pairs(v) for k, v in link.parts().items()
+        assert {k: pairs(v) for k, v in again.links[name].pairs().items()} == {
+            k: pairs(v) for k, v in link.pairs().items()
         }
 
 

@@ -63,8 +63,8 @@ def test_zip_gives_the_same_graph_as_the_folder(tmp_path: Path) -> None:
     with zipfile.ZipFile(archive, "w") as writer:
         for file in folder.iterdir():
             writer.write(file, file.name)
-    found = load_dataset(f"gtn:{archive}").graph.content_hash
-    assert found == load_dataset(f"gtn:{folder}").graph.content_hash
+    content_hash = load_dataset(f"gtn:{archive}").graph.content_hash
+    assert content_hash == load_dataset(f"gtn:{folder}").graph.content_hash
 
 
 @pytest.mark.parametrize(
@@ -140,11 +140,11 @@ def test_terms_of_other_papers_are_refused() -> None:
     base = graph([0, 1])
     bare = base.replace(
         num_nodes={"paper": 2, "conference": 2},
-        relations={key: one for key, one in base.relations.items() if "term" not in key},
+        relations={key: relation for key, relation in base.relations.items() if "term" not in key},
         features={},
     )
     wide = _with_terms(bare, base)
     assert wide.num_nodes["term"] == 3
     assert wide.relation("mentions").to_dense().tolist() == [[0, 1], [0, 0], [1, 0]]
-    with pytest.raises(DataError, match="not the same"):
+    with pytest.raises(DataError, match="small differ"):
         _with_terms(bare, graph([1, 0]))

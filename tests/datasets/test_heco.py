@@ -48,10 +48,10 @@ def test_customary_paths_give_the_stored_products(
     name: str, path: str, file: str, data_root: Path
 ) -> None:
     dataset = load_dataset(f"heco/{name}", root=data_root, cache=False)
-    found = compose(dataset.graph, dataset.metapaths[path])
+    composed = compose(dataset.graph, dataset.metapaths[path])
     stored = CSR.from_scipy(sp.load_npz(data_root / f"heco/{name}/{file}.npz"))
-    assert torch.equal(found.indptr, stored.indptr)
-    assert torch.equal(found.indices, stored.indices)
+    assert torch.equal(composed.indptr, stored.indptr)
+    assert torch.equal(composed.indices, stored.indices)
 
 
 def test_folder_is_read_exactly_and_the_target_is_told_by_the_paths(folder: Path) -> None:

@@ -37,8 +37,8 @@ def test_real_dblp_equals_a_plain_reader(data_root: Path) -> None:
         expected = np.array(lines[line].split("\t")[3].split(","), dtype=np.float32)
         features = dataset.graph.features[kind]
         row = torch.tensor([line - start[kind]])
-        found = features.rows(row).to_dense() if isinstance(features, CSR) else features[row]
-        np.testing.assert_array_equal(found[0].numpy(), expected)
+        loaded = features.rows(row).to_dense() if isinstance(features, CSR) else features[row]
+        np.testing.assert_array_equal(loaded[0].numpy(), expected)
         if kind == "author":
             assert dataset.graph.text[kind][int(row)].as_py() == lines[line].split("\t")[1]
     assert "paper" not in dataset.graph.text  # Their names are empty in the file.
@@ -102,8 +102,8 @@ def test_windows_line_ends_and_a_missing_last_newline(tiny_hgb: Tiny) -> None:
     for name in ("node.dat", "link.dat", "label.dat", "label.dat.test"):
         text = (folder / name).read_bytes().replace(b"\n", b"\r\n").removesuffix(b"\r\n")
         (folder / name).write_bytes(text)
-    found = load_dataset(f"hgb:{folder}", cache=False)
-    assert found.graph.content_hash == expected.graph.content_hash
+    loaded = load_dataset(f"hgb:{folder}", cache=False)
+    assert loaded.graph.content_hash == expected.graph.content_hash
 
 
 def test_zip_gives_the_same_graph_as_the_folder(tiny_hgb: Tiny, tmp_path: Path) -> None:

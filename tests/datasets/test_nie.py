@@ -45,7 +45,7 @@ def test_fb15k_has_the_published_counts(fb15k: Dataset) -> None:
     src, dst = own.edges()
     names = graph.ids["entity"].to_pylist()
     assert ("/m/027rn", "/m/06cx9") in {(names[a], names[b]) for a, b in zip(src, dst, strict=True)}
-    degree = sum(one.degree for one in graph.relations.values())
+    degree = sum(relation.degree for relation in graph.relations.values())
     assert int((degree == 0).sum()) == 410
 
 
@@ -78,8 +78,8 @@ def test_released_hypergraphs_are_partitions(name: str, request: pytest.FixtureR
 
 def test_the_signature_of_fb15k_237_is_like_the_released_one(fb15k: Dataset) -> None:
     """Not equal: the released partition comes from all triples of FB15k, of which half are here."""
-    found = signature_hypergraph(fb15k.graph)
-    sizes = (found.num_edges, int((found.sizes == 1).sum()), int(found.sizes.max()))
+    signatures = signature_hypergraph(fb15k.graph)
+    sizes = (signatures.num_edges, int((signatures.sizes == 1).sum()), int(signatures.sizes.max()))
     assert sizes == (10107, 9275, 410)  # the largest are the nodes without an edge
     relations = relation_hypergraph(fb15k.graph).incidence
     assert relations.nnz == 150508
@@ -140,7 +140,7 @@ def tiny(tmp_path: Path) -> Files:
     for name, text in (("train", "/m/a\tr\t/m/c\r\n"), ("valid", ""), ("test", "/m/c\tq\t/m/a\n")):
         (other / f"{name}.txt").write_text(text)
     shared = [
-        FileEntry(f"{one}.txt", 0, "", (), "kg/FB15k-237") for one in ("train", "valid", "test")
+        FileEntry(f"{split}.txt", 0, "", (), "kg/FB15k-237") for split in ("train", "valid", "test")
     ]
     return Files(folder, Manifest("nie", "FB15k", files=tuple(shared)))
 
@@ -152,7 +152,8 @@ def test_a_tiny_set_is_read_exactly(tiny: Files) -> None:
     assert dataset.values.target.tolist() == [7.0, 1.0]
     assert dataset.graph.text["entity"].to_pylist() == ['The "A", a letter', None, "C"]
     edges = {
-        key.name: torch.stack(one.edges()).tolist() for key, one in dataset.graph.relations.items()
+        key.name: torch.stack(relation.edges()).tolist()
+        for key, relation in dataset.graph.relations.items()
     }
     assert edges == {"q": [[2], [0]], "r": [[0], [2]], "rev_q": [[0], [2]], "rev_r": [[2], [0]]}
     assert dataset.hypergraphs["released"].members.indices.tolist() == [0, 2, 1]
@@ -163,7 +164,7 @@ def test_a_tiny_set_is_read_exactly(tiny: Files) -> None:
     [
         ("node_infos.tsv", "pageviews", "views", "does not begin with the header"),
         ("node_infos.tsv", "7", "seven", "damaged"),
-        ("fb15k_description.tsv", "/m/b", "/m/d", "other entities"),
+        ("fb15k_description.tsv", "/m/b", "/m/d", "different entities"),
         ("../../kg/FB15k-237/test.txt", "/m/c", "/m/d", "/m/d is not an entity"),
         ("../../kg/FB15k-237/test.txt", "q\t", "", "damaged"),
     ],

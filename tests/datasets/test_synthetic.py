@@ -47,8 +47,8 @@ def probe(dataset: Dataset, *features: np.ndarray) -> float:
 
 
 def test_every_source_carries_its_known_share(academic: Dataset) -> None:
-    expected, found = academic.info["expected_accuracy"], sources(academic)
-    own, one_hop, path, terms = found.values()
+    expected, measured = academic.info["expected_accuracy"], sources(academic)
+    own, one_hop, path, terms = measured.values()
     assert probe(academic, own) == pytest.approx(expected["features"], abs=0.03)
     assert probe(academic, one_hop) == pytest.approx(expected["author-paper"], abs=0.03)
     name = "author-paper-venue-paper-author"
@@ -149,7 +149,7 @@ def test_mag_at_full_size_has_the_published_counts() -> None:
         ({"num_nodes": 10.5}, "num_nodes is 10.5"),
         ({"num_nodes": 50}, "expected 200 or more"),
         ({"num_nodes": 300, "num_edges": 100}, "expected 540 or more"),
-        ({"num_nodes": 300, "num_edges": 10**6}, "different edges do not fit"),
+        ({"num_nodes": 300, "num_edges": 10**6}, "distinct edges do not fit"),
         ({"size": "magg"}, "Did you mean 'mag'"),
     ],
 )

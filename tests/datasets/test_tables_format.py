@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hetgraph import HeteroGraph, load_dataset
-from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.errors import ConfigError, DataError, FileFormatError, UserError
 from hetgraph.io import save_tables
 from hetgraph.seeds import Seeds
@@ -16,9 +16,7 @@ from hetgraph.tasks import make_task
 @pytest.fixture
 def folder(tmp_path: Path, toy_graph: HeteroGraph, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HETGRAPH_CACHE", str(tmp_path / "cache"))
-    labels = NodeLabels(
-        "paper", 2, torch.arange(3), torch.tensor([0, 1, 0]), class_names=("x", "y")
-    )
+    labels = Labels("paper", 2, torch.arange(3), torch.tensor([0, 1, 0]), class_names=("x", "y"))
     split = Split(torch.tensor([0]), torch.tensor([1]), torch.tensor([2]))
     save_tables(
         Dataset("toy", toy_graph, labels, {"default": split}), tmp_path / "toy", format="csv"

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.data import HeteroGraph
 from hetgraph.methods import Method, RelevanceRow
 from hetgraph.runs.record import Record
@@ -62,9 +62,9 @@ def open_run(random_graph: Callable[..., HeteroGraph], tmp_path: Path) -> Callab
         target = ids % 3
         if multi_label:
             target = torch.stack([ids % 2 == 0, ids % 3 == 0, ids < 0], dim=1)
-        labels = NodeLabels("author", 3, ids, target, multi_label, CLASS_NAMES)
+        labels = Labels("author", 3, ids, target, multi_label, CLASS_NAMES)
         split = Split(ids[:14], ids[14:20], ids[20:])
-        dataset = Dataset("toy/told", graph, labels=labels, splits={"fixed": split})
+        dataset = Dataset("toy/told", graph, labels, splits={"fixed": split})
         task = make_task(dataset, seeds=Seeds())
         model = Told(graph.schema, task.spec, None)
         if rows is not None:

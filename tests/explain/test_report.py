@@ -59,7 +59,9 @@ def test_a_real_run_gets_a_table_and_pictures(trained: Path) -> None:
     before = names(trained)
     made = explain(trained)
     pictures = {f"explain/{name}" for name in ("relevance", "flow", "embedding", "schema")}
-    files = {"relevance.csv"} | {f"{one}.{kind}" for one in pictures for kind in ("png", "svg")}
+    files = {"relevance.csv"} | {
+        f"{picture}.{kind}" for picture in pictures for kind in ("png", "svg")
+    }
     assert names(trained) - before == files
     assert {str(path.relative_to(trained)) for path in made.files} == files
     assert made.notes == ()
@@ -68,34 +70,35 @@ def test_a_real_run_gets_a_table_and_pictures(trained: Path) -> None:
     rows = run.model.relevance(run.inputs)
     assert list(made.rows) == rows
     with (trained / "relevance.csv").open(newline="") as file:
-        assert [float(one["weight"]) for one in csv.DictReader(file)] == [r.weight for r in rows]
+        assert [float(line["weight"]) for line in csv.DictReader(file)] == [r.weight for r in rows]
 
 
 def test_the_numbers_behind_the_pictures_are_the_models(trained: Path) -> None:
     run = reopen(trained)
     rows = run.model.relevance(run.inputs)
+    layout, network = run.model.encoder.layout, run.model.encoder.network
     filters = {
         name: module.weight.detach().abs()
-        for name, module in zip(run.model.layout.names, run.model.encoder.filters, strict=True)
+        for name, module in zip(layout.names, network.filters, strict=True)
     }
     (heat,) = heat_data(rows)
     for name, weights in zip(heat.relations, heat.weight, strict=True):
         expected = filters[name].mean(dim=0).numpy()
         np.testing.assert_allclose(weights[np.isfinite(weights)], expected, rtol=1e-6)
     flows = flow_data(rows, run.task.graph.schema)
-    starts = dict(zip(run.model.layout.names, run.model.layout.sources, strict=True))
+    starts = dict(zip(layout.names, layout.sources, strict=True))
     for flow, row in zip(flows, rows, strict=True):
         assert (flow.weight, flow.order) == (row.weight, row.order)
         assert (flow.source, flow.node_type) == (starts[row.relation], "author")
 
     (data,) = report.embedding_data(run).values()
-    parts = {split: run.task.index(split) for split in ("train", "valid", "test")}
+    splits = {split: run.task.index(split) for split in ("train", "valid", "test")}
     with torch.no_grad():
-        vectors = torch.cat([run.model.embed(run.inputs, split) for split in parts])
+        vectors = torch.cat([run.model.embed(run.inputs, split) for split in splits])
     assert torch.equal(data.points, project(vectors)[0])
-    shown = torch.cat([run.task.labels[ids] for ids in parts.values()])
+    shown = torch.cat([run.task.labels[ids] for ids in splits.values()])
     assert torch.equal(data.classes, shown)
-    assert bool((data.classes[-parts["test"].numel() :] == -1).all()), "test labels stay hidden"
+    assert bool((data.classes[-splits["test"].numel() :] == -1).all()), "test labels stay hidden"
 
 
 def test_representations_on_the_way_are_drawn_too(
@@ -131,7 +134,9 @@ def test_by_class_where_a_node_has_several(open_run: Build) -> None:
 
 def test_classes_that_change_nothing_are_noted(trained: Path) -> None:
     made = explain(trained, by_class=True, formats=[])
-    assert made.notes == ("rphgnn has the same weights for all nodes: there are none by class.",)
+    assert made.notes == (
+        "rphgnn has the same weights for all nodes, so there are no weights by class.",
+    )
 
 
 def test_a_model_without_relevance_still_gets_pictures(
@@ -140,7 +145,7 @@ def test_a_model_without_relevance_still_gets_pictures(
     folder = use(open_run(rows=()))
     made = explain(folder, formats=["png"])
     assert made.rows == ()
-    assert made.notes == ("told weighs no relations: there is no relevance table.",)
+    assert made.notes == ("told weighs no relations, so there is no relevance table.",)
     assert names(folder) == {"explain/embedding.png", "explain/schema.png"}
 
 
@@ -163,7 +168,7 @@ def test_one_relation_with_an_odd_name(open_run: Build, use: Callable[[OpenRun],
 
 
 def test_an_unknown_format_is_refused_before_anything_is_done(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="unknown picture format 'jpg'"):
+    with pytest.raises(ConfigError, match="unknown figure format 'jpg'"):
         explain(tmp_path / "nowhere", formats=["jpg"])
 
 
@@ -187,4 +192,4 @@ def test_a_recommender_has_no_classes_to_show(tmp_path: Path) -> None:
     made = explain(out, by_class=True, formats=("svg",))
     assert {path.stem for path in made.files} == {"relevance", "flow", "schema"}
     assert {row.relation for row in made.rows} == {"buy", "view"}
-    assert "none by class" in made.notes[0]
+    assert "no weights by class" in made.notes[0]

@@ -86,7 +86,7 @@ def test_several_labels_a_node() -> None:
 
 def _drawn(data: Scatter, names: tuple[str, ...] = ()) -> dict[str, int]:
     ax = draw_scatter(style.new_figure(4, 4).subplots(), data, names)
-    return {one.get_label(): len(one.get_offsets()) for one in ax.collections}
+    return {points.get_label(): len(points.get_offsets()) for points in ax.collections}
 
 
 def test_every_node_is_drawn_once_under_its_class() -> None:

@@ -71,8 +71,8 @@ def test_places_are_apart(num_types: int) -> None:
 def test_what_is_drawn_is_the_data(random_graph) -> None:
     data = schema_data(random_graph())
     ax = draw_schema(style.new_figure(5, 5).subplots(), data, target="paper")
-    lines = [one for one in ax.patches if isinstance(one, FancyArrowPatch)]
-    loops = [one for one in ax.patches if isinstance(one, Ellipse)]
+    lines = [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
+    loops = [patch for patch in ax.patches if isinstance(patch, Ellipse)]
     assert (len(lines), len(loops)) == (2, 1)
     shown = {text.get_text() for text in ax.texts}
     for name, count in data.num_nodes.items():

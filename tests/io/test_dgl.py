@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import sys
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 
 from hetgraph.data import HeteroGraph
 from hetgraph.errors import ConfigError, SchemaError
+from hetgraph.io import dgl as module
 from hetgraph.io import from_dgl, to_dgl
 
 
@@ -52,7 +54,7 @@ def dgl(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_graph_goes_to_dgl_and_back(rich_graph: HeteroGraph) -> None:
     middle = to_dgl(rich_graph)
     assert middle.nodes["paper"].data["feat"].shape == (7, 10)
-    found = from_dgl(middle, name="rich")
+    converted = from_dgl(middle, name="rich")
     times = rich_graph.relation("cites").edge_time
     assert times is not None
     expected = rich_graph.replace(
@@ -71,7 +73,7 @@ def test_a_graph_goes_to_dgl_and_back(rich_graph: HeteroGraph) -> None:
         )
         for key, relation in expected.relations.items()
     }
-    assert found.content_hash == expected.replace(relations=lost).content_hash
+    assert converted.content_hash == expected.replace(relations=lost).content_hash
 
 
 def test_what_is_no_dgl_graph_is_refused(toy_graph: HeteroGraph) -> None:
@@ -79,3 +81,9 @@ def test_what_is_no_dgl_graph_is_refused(toy_graph: HeteroGraph) -> None:
         from_dgl([])
     with pytest.raises(ConfigError, match="pip install 'dgl'"):
         to_dgl(toy_graph)
+
+
+@pytest.mark.usefixtures("dgl")
+def test_the_examples_run() -> None:
+    assert doctest.testmod(module).attempted == 7
+    assert not doctest.testmod(module).failed

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.data import HeteroGraph
 from hetgraph.errors import ConfigError, DataError, FileFormatError, UserError
 from hetgraph.files import OutputError
@@ -72,6 +72,16 @@ def test_declared_tables_become_a_data_set(shop: Path) -> None:
     assert dataset.info == {"license": "CC0", "date": "2020-01-01"}
 
 
+def test_a_folder_may_be_relative(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_tables("shop").sha256 == load_tables(shop).sha256
+    (shop / "tables.yaml").unlink()
+    (shop / "nodes" / "user.csv").unlink()
+    assert load_tables("shop").graph.num_nodes == {"item": 2}
+
+
 def test_names_of_files_and_columns_are_enough(tmp_path: Path) -> None:
     (tmp_path / "nodes").mkdir()
     (tmp_path / "edges").mkdir()
@@ -92,9 +102,9 @@ def test_names_of_files_and_columns_are_enough(tmp_path: Path) -> None:
     assert dataset.labels is not None
     assert dataset.labels.num_classes == 2
     split = dataset.splits["random-60-20-20"]
-    parts = torch.cat([split.train, split.valid, split.test])
-    assert [len(part) for part in (split.train, split.valid, split.test)] == [3, 1, 1]
-    assert sorted(parts.tolist()) == dataset.labels.index.tolist()
+    ids = torch.cat([split.train, split.valid, split.test])
+    assert [len(chosen) for chosen in (split.train, split.valid, split.test)] == [3, 1, 1]
+    assert sorted(ids.tolist()) == dataset.labels.index.tolist()
     assert [path.name for path in table_files(tmp_path)] == [
         "author__writes__paper.csv",
         "paper.parquet",
@@ -105,7 +115,7 @@ def as_dataset(graph: HeteroGraph, *, multi_label: bool) -> Dataset:
     target = torch.tensor([2, 0, 2, 0])
     if multi_label:
         target = torch.tensor([[1, 0, 1], [0, 0, 0], [0, 1, 0], [1, 1, 1]], dtype=torch.bool)
-    labels = NodeLabels(
+    labels = Labels(
         node_type="paper",
         num_classes=3,
         index=torch.tensor([0, 1, 3, 6]),
@@ -122,23 +132,23 @@ def as_dataset(graph: HeteroGraph, *, multi_label: bool) -> Dataset:
 
 @pytest.mark.parametrize("multi_label", [False, True])
 @pytest.mark.parametrize("format", ["parquet", "csv"])
-def test_a_data_set_goes_to_a_folder_and_back(
+def test_a_data_set_is_saved_and_loaded(
     rich_graph: HeteroGraph, tmp_path: Path, format: Any, multi_label: bool
 ) -> None:
     if format == "csv":
         rich_graph = rich_graph.with_features("paper", torch.randn(7, 3))
     given = as_dataset(rich_graph, multi_label=multi_label)
     save_tables(given, tmp_path / "t", format=format)
-    found = load_tables(tmp_path / "t")
-    assert found.graph.schema == rich_graph.schema
-    assert found.graph.content_hash == rich_graph.content_hash
-    assert found.metapaths == given.metapaths
+    loaded = load_tables(tmp_path / "t")
+    assert loaded.graph.schema == rich_graph.schema
+    assert loaded.graph.content_hash == rich_graph.content_hash
+    assert loaded.metapaths == given.metapaths
     for key, value in vars(given.labels).items():
-        other = getattr(found.labels, key)
+        other = getattr(loaded.labels, key)
         assert torch.equal(other, value) if isinstance(value, torch.Tensor) else other == value
-    assert list(found.splits) == ["full", "half"]
-    assert found.splits["half"].valid is None
-    assert found.splits["full"].train.tolist() == [0, 3]
+    assert list(loaded.splits) == ["full", "half"]
+    assert loaded.splits["half"].valid is None
+    assert loaded.splits["full"].train.tolist() == [0, 3]
 
 
 def test_strange_type_names_come_back(tmp_path: Path) -> None:
@@ -150,7 +160,7 @@ def test_strange_type_names_come_back(tmp_path: Path) -> None:
 
 
 def test_numbered_classes_without_names_come_back(toy_graph: HeteroGraph, tmp_path: Path) -> None:
-    labels = NodeLabels("paper", 4, torch.arange(3), torch.tensor([3, 0, 3]))
+    labels = Labels("paper", 4, torch.arange(3), torch.tensor([3, 0, 3]))
     save_tables(Dataset("d", toy_graph, labels, {}), tmp_path / "t", format="csv")
     path = tmp_path / "t" / "tables.yaml"
     path.write_text(path.read_text() + "splits: {s: part}\n")
@@ -160,9 +170,9 @@ def test_numbered_classes_without_names_come_back(toy_graph: HeteroGraph, tmp_pa
         f"{line},{part}" for line, part in zip(lines, ["part", "train", "test", ""], strict=True)
     ]
     path.write_text("\n".join(lines) + "\n")
-    found = load_tables(tmp_path / "t").labels
-    assert found is not None
-    assert (found.num_classes, found.target.tolist(), found.class_names) == (4, [3, 0, 3], ())
+    loaded = load_tables(tmp_path / "t").labels
+    assert loaded is not None
+    assert (loaded.num_classes, loaded.target.tolist(), loaded.class_names) == (4, [3, 0, 3], ())
 
 
 def test_only_own_folders_are_replaced(shop: Path, toy_graph: HeteroGraph, tmp_path: Path) -> None:
@@ -180,18 +190,34 @@ def test_only_own_folders_are_replaced(shop: Path, toy_graph: HeteroGraph, tmp_p
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("nodes:\n", "nods:\n", "unknown entry 'nods'. Did you mean 'nodes'?"),
-        ("features:", "featurs:", "unknown entry 'featurs'. Did you mean 'features'?"),
+        ("nodes:\n", "nods:\n", "unknown key 'nods'. Did you mean 'nodes'?"),
+        ("features:", "featurs:", "unknown key 'nodes.user.featurs'. Did you mean 'features'?"),
         ("src: who", "src: whom", "no column 'whom'. Did you mean 'who'?"),
-        ("file: of.csv", "", "edges: item -of> brand has no file"),
+        ("file: of.csv", "", "the key 'edges.1.file' is missing"),
         ("file: of.csv", "file: off.csv", "there is no such file"),
-        ("[item, of, brand]", "[item, brand]", "expected [source, name, destination]"),
-        ("reverses: []", "reverses: [[a, b]]", "type is 'a'; expected [source, name, destination]"),
+        (
+            "[item, of, brand]",
+            "[item, brand]",
+            "edges.1.type is ['item', 'brand'], expected [source, name, destination]",
+        ),
+        (
+            "reverses: []",
+            "reverses: [[a, b]]",
+            "reverses.0.0 is 'a', expected [source, name, destination]",
+        ),
+        ("reverses: []", "reverses: [a]", "reverses.0 is 'a', expected a pair of edge types"),
+        ("reverses: []", "reverses: 5", "reverses is 5, expected a list"),
+        ("[item, of, brand]", "[item, on, brand]", "edges.1.type.1 is True, expected text"),
+        ("[age, income]", "3", "nodes.user.features is 3, expected text or a list"),
+        ("brand: null", "3: null", "the key 3 of nodes is no text; put it in quotes"),
+        ("{UIU: user-item-user}", "[UIU]", "metapaths is ['UIU'], expected names with values"),
+        ("name: shop", "hyperedges: [a.csv]", "hyperedges is ['a.csv'], expected names"),
+        ("name: shop", "splits: {a: b}", "key 'splits' is given twice"),
         ("node_type: user", "node_type: usr", "Did you mean 'user'?"),
         ("column: kind, ", "", "has no column"),
         ("[young, old, robot]", "[young]", "class 'old' is not declared"),
         ("default: part", "default: kind", "holds 'young'; expected train, valid, test"),
-        ("name: shop", "name: [", "is not valid YAML"),
+        ("name: shop", "name: [", "cannot be read as YAML"),
         ("item: {file: nodes/item.csv}", "itm: {file: nodes/item.csv}", "Did you mean 'itm'?"),
         ("text: about", "txt: about", "Did you mean 'text'?"),
     ],

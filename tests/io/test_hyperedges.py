@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.catalog import Dataset, NodeValues
+from hetgraph.catalog import Dataset, Values
 from hetgraph.catalog.loading import dataset_task
 from hetgraph.data import HeteroGraph, Hypergraph
 from hetgraph.errors import DataError, SchemaError
@@ -34,13 +34,13 @@ def films(tmp_path: Path) -> Path:
 
 
 def test_names_of_files_and_columns_are_enough(films: Path) -> None:
-    found = load_tables(films)
-    assert found.task == "node-importance"
-    assert found.values is not None
-    assert found.values.node_type == "film"
-    assert found.values.index.tolist() == [0, 2]
-    assert found.values.target.tolist() == [12.5, 3.0]
-    sets = found.hypergraphs["sets"]
+    loaded = load_tables(films)
+    assert loaded.task == "node-importance"
+    assert loaded.values is not None
+    assert loaded.values.node_type == "film"
+    assert loaded.values.index.tolist() == [0, 2]
+    assert loaded.values.target.tolist() == [12.5, 3.0]
+    sets = loaded.hypergraphs["sets"]
     assert sets.type_names == ("cast", "genre")
     assert [row.tolist() for row in sets.members.coo()] == [[0, 0, 1], [0, 3, 2]]
 
@@ -52,9 +52,9 @@ def test_a_declaration_may_name_the_columns(films: Path) -> None:
         "values: {node_type: film, column: value}\n"
         "hyperedges: {s: {file: hyperedges/sets.csv, node: who, hyperedge: in}}\n"
     )
-    found = load_tables(films).hypergraphs["s"]
-    assert (found.num_edges, found.num_types) == (2, 1)
-    assert found.sizes.tolist() == [2, 1]
+    loaded = load_tables(films).hypergraphs["s"]
+    assert (loaded.num_edges, loaded.num_types) == (2, 1)
+    assert loaded.sizes.tolist() == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_data_set_goes_to_a_folder_and_back(
         "x",
         graph,
         task="node-importance",
-        values=NodeValues(
+        targets=Values(
             "paper", torch.tensor([1, 4]), torch.tensor([0.1, 1e300], dtype=torch.float64)
         ),
         hypergraphs={
@@ -94,16 +94,16 @@ def test_a_data_set_goes_to_a_folder_and_back(
         },
     )
     save_tables(given, tmp_path / "t", format=format)
-    found = load_tables(tmp_path / "t")
-    assert found.graph.content_hash == graph.content_hash
-    assert found.task == "node-importance"
-    assert found.values is not None
+    loaded = load_tables(tmp_path / "t")
+    assert loaded.graph.content_hash == graph.content_hash
+    assert loaded.task == "node-importance"
+    assert loaded.values is not None
     assert given.values is not None
-    assert torch.equal(found.values.index, given.values.index)
-    assert torch.equal(found.values.target, given.values.target)
-    assert list(found.hypergraphs) == ["first", "the second"]
+    assert torch.equal(loaded.values.index, given.values.index)
+    assert torch.equal(loaded.values.target, given.values.target)
+    assert list(loaded.hypergraphs) == ["first", "the second"]
     for name, hypergraph in given.hypergraphs.items():
-        other = found.hypergraphs[name]
+        other = loaded.hypergraphs[name]
         for one, two in zip(other.members.coo(), hypergraph.members.coo(), strict=True):
             assert torch.equal(one, two)
         named = [other.type_names[code] for code in other.edge_type.tolist()]
@@ -122,7 +122,7 @@ def test_a_data_set_goes_to_a_folder_and_back(
             SETS,
             "hyperedge,node\na,alien\n",
             SchemaError,
-            "has the node types film, person; tell in a column node_type",
+            "has the node types film, person; give the type of each node in a column node_type",
         ),
     ],
 )

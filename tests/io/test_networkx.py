@@ -45,9 +45,9 @@ def test_a_graph_goes_to_networkx_and_back(rich_graph: HeteroGraph) -> None:
     assert middle.number_of_edges() == rich_graph.num_edges
     assert middle.nodes["ann"]["type"] == "author"
     assert middle.nodes["ghost", 2] == {"type": "ghost"}
-    found = from_networkx(middle)
-    assert found.replace(ids=rich_graph.ids).content_hash == rich_graph.content_hash
-    assert found.ids["author"].to_pylist() == rich_graph.ids["author"].to_pylist()
+    converted = from_networkx(middle)
+    assert converted.replace(ids=rich_graph.ids).content_hash == rich_graph.content_hash
+    assert converted.ids["author"].to_pylist() == rich_graph.ids["author"].to_pylist()
 
 
 def test_networkx_goes_to_a_graph_and_back() -> None:
@@ -81,10 +81,10 @@ def test_names_in_two_types_are_qualified(toy_graph: HeteroGraph) -> None:
     back = to_networkx(toy_graph, features=False)
     assert back.has_edge(("author", 1), ("paper", 2), "writes")
     assert back.nodes["venue", 0] == {"type": "venue"}
-    found = from_networkx(back)
-    assert found.num_nodes == toy_graph.num_nodes
-    assert found.ids["venue"].to_pylist() == ["('venue', 0)"]
-    assert found.schema.reverse_of("writes") == EdgeType("paper", "written_by", "author")
+    converted = from_networkx(back)
+    assert converted.num_nodes == toy_graph.num_nodes
+    assert converted.ids["venue"].to_pylist() == ["('venue', 0)"]
+    assert converted.schema.reverse_of("writes") == EdgeType("paper", "written_by", "author")
 
 
 def test_other_attribute_names_and_triples() -> None:
@@ -92,9 +92,9 @@ def test_other_attribute_names_and_triples() -> None:
     graph.add_node(1, kind="a")
     graph.add_node(2, kind="b")
     graph.add_edge(1, 2, rel=("a", "r", "b"))
-    found = from_networkx(graph, node_type="kind", edge_type="rel", name="n")
-    assert found.edge_types == (EdgeType("a", "r", "b"),)
-    assert found.name == "n"
+    converted = from_networkx(graph, node_type="kind", edge_type="rel", name="n")
+    assert converted.edge_types == (EdgeType("a", "r", "b"),)
+    assert converted.name == "n"
 
 
 @pytest.mark.parametrize("values", [(0, 2), (True, False), (0.5, 1.5), ([1, 2], [3, 4])])

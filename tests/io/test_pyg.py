@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.data import EdgeType, HeteroGraph
 from hetgraph.errors import ConfigError, DataError, SchemaError, UserError
 from hetgraph.io import from_pyg, from_pyg_dataset, to_pyg
@@ -30,9 +30,9 @@ def test_a_graph_goes_to_pyg_and_back(rich_graph: HeteroGraph) -> None:
         assert data.validate(raise_on_error=True)
     assert data.metadata()[1] == [tuple(key) for key in rich_graph.edge_types]
     assert data.num_nodes == sum(rich_graph.num_nodes.values())
-    found = from_pyg(data, name="rich")
-    assert found.schema == rich_graph.schema
-    assert found.content_hash == rich_graph.content_hash
+    converted = from_pyg(data, name="rich")
+    assert converted.schema == rich_graph.schema
+    assert converted.content_hash == rich_graph.content_hash
 
 
 def test_pyg_goes_to_a_graph_and_back() -> None:
@@ -141,14 +141,14 @@ def labelled(multi_label: bool = False) -> Any:
 def test_labels_and_masks_in_both_directions(multi_label: bool) -> None:
     dataset = from_pyg_dataset(labelled(multi_label))
     again = from_pyg_dataset(to_pyg(dataset))
-    for one in (dataset, again):
-        assert one.labels is not None
-        assert (one.labels.node_type, one.labels.num_classes) == ("paper", 2)
-        assert one.labels.index.tolist() == [0, 2]
-        assert one.labels.target.tolist() == (
+    for built in (dataset, again):
+        assert built.labels is not None
+        assert (built.labels.node_type, built.labels.num_classes) == ("paper", 2)
+        assert built.labels.index.tolist() == [0, 2]
+        assert built.labels.target.tolist() == (
             [[True, True], [False, False]] if multi_label else [1, 0]
         )
-        split = one.splits["default"]
+        split = built.splits["default"]
         assert (split.train.tolist(), split.valid, split.test.tolist()) == ([0], None, [2])
 
 
@@ -174,11 +174,11 @@ def test_a_data_set_without_masks_is_split() -> None:
 
 
 def test_a_multi_label_data_set_goes_there_and_back(rich_graph: HeteroGraph) -> None:
-    labels = NodeLabels("paper", 2, torch.tensor([1, 4]), torch.eye(2).bool(), multi_label=True)
+    labels = Labels("paper", 2, torch.tensor([1, 4]), torch.eye(2).bool(), multi_label=True)
     split = Split(torch.tensor([1]), torch.tensor([2]), torch.tensor([4]))
-    found = from_pyg_dataset(to_pyg(Dataset("d", rich_graph, labels, {"default": split})))
-    assert found.graph.content_hash == rich_graph.content_hash
-    assert found.splits["default"].valid.tolist() == [2]
+    converted = from_pyg_dataset(to_pyg(Dataset("d", rich_graph, labels, {"default": split})))
+    assert converted.graph.content_hash == rich_graph.content_hash
+    assert converted.splits["default"].valid.tolist() == [2]
 
 
 # --------------------------------------------------------------------------- bad input
@@ -202,7 +202,10 @@ W = ("author", "writes", "paper")
     [
         (geometric.Data(), "data.to_heterogeneous()"),
         (change("author", num_nodes=None), "'author' has neither x nor num_nodes"),
-        (change(("ghost", "r", "paper"), edge_index=torch.zeros(2, 1).long()), "type 'ghost', of"),
+        (
+            change(("ghost", "r", "paper"), edge_index=torch.zeros(2, 1).long()),
+            "type 'ghost', which is unknown",
+        ),
         (change(W, edge_index=torch.zeros(2, 3)), "expected integers of shape [2, num_edges]"),
         (change(W, edge_index=torch.zeros(3, 2).long()), "shape [3, 2]; expected"),
         (change(W, edge_index=torch.tensor([[4], [0]])), "column 4 is outside 0..3"),
@@ -210,10 +213,13 @@ W = ("author", "writes", "paper")
         (change(W, edge_weight=torch.ones(2)), "weight has shape [2], expected 3 rows"),
         (change("paper", x=torch.full((3, 2), float("nan"))), "features of 'paper' hold NaN"),
         (change("paper", x=["a", "b", "c"]), "x of 'paper' is a list"),
-        (change("paper", y=torch.tensor([0.5, 1, 0])), "y of 'paper' holds fractions"),
+        (
+            change("paper", y=torch.tensor([0.5, 1, 0])),
+            "y of 'paper' holds numbers that are not whole",
+        ),
         (change("paper", y=torch.tensor([1, 2])), "y of 'paper' has 2 rows, expected 3"),
         (change("paper", y=torch.tensor([-1, -1, -1])), "has no label"),
-        (change("paper", y=torch.tensor([[2, 0]] * 3)), "expected 0 and 1 for each class"),
+        (change("paper", y=torch.tensor([[2, 0]] * 3)), "expected 0 or 1 for each class"),
     ],
 )
 def test_bad_data_is_one_clear_line(data: Any, expected: str) -> None:

@@ -98,7 +98,7 @@ def test_ids_of_any_type_are_kept_and_mapped_back(ids: Any) -> None:
     src, dst = graph.relation("r").edges()
     assert sorted(zip(src.tolist(), dst.tolist(), strict=True)) == [(0, 0), (2, 2), (2, 2)]
     if isinstance(ids[0], uuid.UUID):
-        assert kept == [one.bytes for one in UUIDS]
+        assert kept == [uuid.bytes for uuid in UUIDS]
 
 
 def test_integers_of_different_width_meet() -> None:
@@ -166,9 +166,9 @@ def test_categories_from_text_do_not_depend_on_the_order() -> None:
 
 def test_a_graph_goes_to_tables_and_back(rich_graph: HeteroGraph) -> None:
     tables = to_tables(rich_graph)
-    found = from_tables(tables.nodes, tables.edges, reverses=tables.reverses, name="rich")
-    assert found.schema == rich_graph.schema
-    assert found.content_hash == rich_graph.content_hash
+    rebuilt = from_tables(tables.nodes, tables.edges, reverses=tables.reverses, name="rich")
+    assert rebuilt.schema == rich_graph.schema
+    assert rebuilt.content_hash == rich_graph.content_hash
     assert tables.edges[EdgeType(*WRITES)].table["src"].to_pylist()[0] in (
         "ann",
         "bob",

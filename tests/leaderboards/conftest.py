@@ -38,7 +38,7 @@ def make_result() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def make_record(make_result: Callable[..., dict[str, Any]]) -> Callable[..., RunRecord]:
-    """Builds a record; keywords beyond the result's keys are overrides, version, recorded."""
+    """Builds a record; keywords beyond the result's keys are overrides, version, recorded, code."""
 
     def build(
         *,
@@ -48,11 +48,16 @@ def make_record(make_result: Callable[..., dict[str, Any]]) -> Callable[..., Run
         overrides: dict[str, Any] | None = None,
         benchmark: str = "tiny",
         recorded: str = "",
+        code: str = "",
         **changes: Any,
     ) -> RunRecord:
         changes.setdefault("metrics", {"test": {"micro_f1": micro, "macro_f1": macro}})
         record = RunRecord.from_result(
-            make_result(**changes), benchmark=benchmark, version=version, overrides=overrides
+            make_result(**changes),
+            benchmark=benchmark,
+            version=version,
+            overrides=overrides,
+            code={"total": code} if code else None,
         )
         if not recorded:
             return record

@@ -6,7 +6,10 @@ import pytest
 
 from hetgraph.leaderboards import load_benchmark
 from hetgraph.leaderboards.board import build_boards
+from hetgraph.leaderboards.code import code_digest
 from hetgraph.leaderboards.columns import table_columns
+from hetgraph.leaderboards.record import RunRecord
+from hetgraph.leaderboards.text import board_remarks
 
 
 def _row(board, title: str):
@@ -166,8 +169,8 @@ paired: {against: RpHGNN}
     assert rows["RpHGNN"].paired == {}
     assert rows["Wide"].paired["micro_f1"].difference == pytest.approx(0.05 / 3)
     assert rows["Wide"].paired["micro_f1"].pairs == 3
-    column = next(one for one in table_columns(board) if one.key == "paired")
-    assert column.heading == "Less RpHGNN: Micro-F1"
+    column = next(column for column in table_columns(board) if column.key == "paired")
+    assert column.heading == "vs. RpHGNN: Micro-F1"
     assert column.value(rows["Wide"]).text == "+1.67 ± 0.33, p = 0.038"
     assert any(note.startswith("Wide: seeds 0, 1, 2") for note in board.notes)
 
@@ -188,3 +191,86 @@ def test_a_row_names_its_settings_on_its_own_datasets_alone(tiny: Path, make_rec
     titles = [row.title for row in board.rows]
     assert "Wide" in titles
     assert "rphgnn (model.hidden=64)" in titles
+
+
+def test_rows_of_older_code_are_marked_and_newer_ones_wait(tiny: Path, make_record):
+    old = _records(make_record, recorded="2026-01-01T00:00:00+00:00")
+    new = _records(make_record, count=5, code="abc", recorded="2026-01-02T00:00:00+00:00")
+
+    def board(records):
+        def is_current(record) -> bool:
+            return record.code.get("total") == "abc"
+
+        return build_boards(load_benchmark(tiny), records, is_current)[0]
+
+    few = board([*old, *new[:4]])
+    row = _row(few, "RpHGNN")
+    assert row.samples["full", "micro_f1"].n == 5
+    assert row.marked_title == "RpHGNN †"
+    assert _row(few, "Other | one").marked_title == "Other | one"
+    assert any(
+        "4 of them are of newer code; they are shown once there are 5." in n for n in few.notes
+    )
+    assert any(remark.startswith("† ") for remark in board_remarks(few))
+    assert table_columns(few)[0].value(row).text == "RpHGNN †"
+    enough = board([*old, *new])
+    assert _row(enough, "RpHGNN").marked_title == "RpHGNN"
+    assert any("code abc" in note for note in enough.notes)
+    assert not any(remark.startswith("† ") for remark in board_remarks(enough))
+
+
+def test_records_are_compared_with_the_code_at_hand(tiny: Path, make_record):
+    code = code_digest("rphgnn", "hetgraph.tasks.node_classification")
+    records = [RunRecord.from_dict({**r.to_dict(), "code": code}) for r in _records(make_record)]
+    board = build_boards(load_benchmark(tiny), records)[0]
+    assert _row(board, "RpHGNN").marked_title == "RpHGNN"
+    board = build_boards(load_benchmark(tiny), _records(make_record))[0]
+    assert _row(board, "RpHGNN").marked_title == "RpHGNN †"
+
+
+ROWS = """
+rows:
+  - {label: Wide, model: rphgnn, settings: {model: {hidden: 128}}}
+  - {label: Narrow, model: rphgnn, settings: {model: {hidden: 4}}}
+  - {label: Wide and refit, model: rphgnn, settings: {model: {hidden: 128}, train: {refit: true}}}
+paired: {against: RpHGNN}
+"""
+
+
+def test_refit_has_rows_of_its_own_without_a_verdict(tiny: Path, make_record):
+    refit, wide = {"train": {"refit": True}}, {"model": {"hidden": 128}}
+    variants = {
+        "RpHGNN": ({}, {}),
+        "rphgnn (refit)": (refit, refit),
+        "rphgnn (model.hidden=8, refit)": ({**refit, "model": {"hidden": 8}}, refit),
+        "rphgnn (train.lr=1.0, refit)": ({"train": {"refit": True, "lr": 1.0}}, refit),
+        "Wide": (wide, wide),
+        "Wide and refit": ({**wide, **refit}, {**wide, **refit}),
+        "Narrow (refit)": ({"model": {"hidden": 4}, **refit}, refit),
+    }
+    tiny.write_text(tiny.read_text(encoding="utf-8") + ROWS, encoding="utf-8")
+    records = [
+        make_record(seed=seed, micro=0.92 + number / 100, overrides=overrides, config=config)
+        for number, (overrides, config) in enumerate(variants.values())
+        for seed in range(5)
+    ]
+    board = build_boards(load_benchmark(tiny), records)[0]
+    for number, title in enumerate(variants):
+        row = _row(board, title)
+        assert row.samples["full", "micro_f1"].mean == pytest.approx(0.92 + number / 100)
+        assert bool(row.verdicts) == (title == "RpHGNN")
+    assert _row(board, "Wide").paired
+    assert not _row(board, "rphgnn (refit)").paired
+
+
+def test_a_benchmark_whose_protocol_is_refit_pairs_with_published_rows(tiny: Path, make_record):
+    text = tiny.read_text(encoding="utf-8")
+    text = text.replace("task: {test: half}", "task: {test: half}\n  train: {refit: true}")
+    tiny.write_text(text, encoding="utf-8")
+    records = [
+        make_record(seed=0, config={"train": {"refit": True}}, micro=0.9),
+        make_record(seed=0, config={"train": {"refit": False}}, micro=0.8),
+    ]
+    board = build_boards(load_benchmark(tiny), records)[0]
+    assert _row(board, "RpHGNN").samples["full", "micro_f1"].mean == 0.9
+    assert _row(board, "rphgnn (no refit)").samples["full", "micro_f1"].mean == 0.8

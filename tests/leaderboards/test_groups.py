@@ -88,3 +88,58 @@ def test_override_text_is_flat_and_sorted():
         "model.a=2, model.b=1, train.lr=0.1"
     )
     assert override_text({}) == ""
+
+
+def _run(make_record, code: str, seeds: int, day: int, **changes):
+    (recorded,) = _times(day)
+    return [
+        make_record(seed=seed, code=code, recorded=recorded, **changes) for seed in range(seeds)
+    ]
+
+
+def _shown(records, current: str = "new"):
+    """Code, number of runs, others, waiting and mark of the only group."""
+    (group,) = latest_groups(records, 3, lambda record: record.code.get("total") == current)
+    code = group.first.code.get("total", "")
+    assert {record.code.get("total", "") for record in group.records} == {code}
+    return code, len(group.records), group.others, group.waiting, group.older
+
+
+def test_the_newest_code_with_enough_runs_is_shown(make_record):
+    old = _run(make_record, "", 5, 1)
+    assert _shown(old) == ("", 5, 0, 0, True)
+    assert _shown([*old, *_run(make_record, "new", 2, 2)]) == ("", 5, 2, 2, True)
+    assert _shown([*old, *_run(make_record, "new", 3, 2)]) == ("new", 3, 5, 0, False)
+    middle = _run(make_record, "middle", 3, 2)
+    few = _run(make_record, "new", 1, 3)
+    assert _shown([*few, *middle, *old]) == ("middle", 3, 6, 1, True)
+
+
+def test_the_newest_code_is_shown_if_none_has_enough_runs(make_record):
+    records = [*_run(make_record, "", 2, 1), *_run(make_record, "new", 1, 2)]
+    assert _shown(records) == ("new", 1, 2, 0, False)
+
+
+def test_the_code_at_hand_counts_as_the_newest(make_record):
+    """As after a visit to another branch, whose records are the latest ones."""
+    records = [*_run(make_record, "new", 3, 1), *_run(make_record, "branch", 4, 2)]
+    assert _shown(records) == ("new", 3, 4, 0, False)
+    assert _shown(records, "else") == ("branch", 4, 3, 0, True)
+
+
+def test_older_code_is_not_shown_for_another_configuration(make_record):
+    records = [
+        *_run(make_record, "", 5, 1),
+        *_run(make_record, "new", 1, 2, config={"model": {"hidden": 1}}),
+    ]
+    assert _shown(records) == ("new", 1, 5, 0, False)
+
+
+def test_training_once_more_is_another_protocol(make_record):
+    refit = {"config": {"train": {"refit": True}}}
+    records = [make_record(seed=0), make_record(seed=0, config={"train": {"refit": False}})]
+    records += [make_record(seed=0, **refit), make_record(seed=1, **refit)]
+    assert sorted((group.refit, len(group.records)) for group in latest_groups(records)) == [
+        (False, 1),
+        (True, 2),
+    ]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import gzip
 import json
 import multiprocessing
 from pathlib import Path
 
 import pytest
 
+from hetgraph import renamed
 from hetgraph.errors import DataError, FileFormatError
 from hetgraph.files import OutputError
 from hetgraph.leaderboards import record as module
@@ -17,6 +19,7 @@ from hetgraph.leaderboards.record import (
     read_records,
     record_file,
 )
+from hetgraph.renamed import Renamed
 
 
 def test_round_trip_through_the_file(tmp_path: Path, make_record):
@@ -30,6 +33,19 @@ def test_round_trip_through_the_file(tmp_path: Path, make_record):
     assert line["data_sha256"] == "ab" * 32
     assert line["environment"]["torch"] == "2.13.0"
     assert line["recorded"].endswith("+00:00")
+
+
+def test_files_that_the_wheel_compresses_are_read_as_well(tmp_path: Path, make_record):
+    plain = [append_record(tmp_path, make_record(model=model)) for model in ("hgt", "mlp")]
+    before = read_records(tmp_path, "tiny")
+    packed = tmp_path / f"{plain[0].name}.gz"
+    packed.write_bytes(gzip.compress(plain[0].read_bytes()))
+    plain[0].unlink()
+    assert read_records(tmp_path, "tiny") == before
+    for damaged in (packed.read_bytes()[:-9], b"no gzip"):
+        packed.write_bytes(damaged)
+        with pytest.raises(FileFormatError, match=r"hgt\.jsonl\.gz: not a whole gzip file"):
+            read_records(tmp_path, "tiny")
 
 
 def test_earlier_lines_are_never_rewritten(tmp_path: Path, make_record):
@@ -175,8 +191,8 @@ def test_processes_that_append_at_once_lose_nothing(tmp_path: Path, make_record)
         process.start()
     for process in processes:
         process.join()
-    found = read_records(tmp_path, "tiny")
-    assert sorted(r.seed for r in found) == sorted(r.seed for part in records for r in part)
+    records_read = read_records(tmp_path, "tiny")
+    assert sorted(r.seed for r in records_read) == sorted(r.seed for part in records for r in part)
 
 
 def _append_all(folder: Path, records: list[RunRecord]) -> None:
@@ -186,3 +202,23 @@ def _append_all(folder: Path, records: list[RunRecord]) -> None:
 
 def test_file_name_is_by_benchmark_and_model(tmp_path: Path):
     assert record_file(tmp_path, "b", "m").name == "b.m.jsonl"
+
+
+def test_renamed_settings_keep_the_identity_of_old_records(
+    tmp_path: Path, make_record, monkeypatch: pytest.MonkeyPatch
+):
+    """The file stays as it is; the record is that of a run of today, and its hash is checked."""
+    old = make_record(config={"model": {"width": 8}}, overrides={"model": {"width": 8}})
+    new = make_record(config={"model": {"dim": 8}}, overrides={"model": {"dim": 8}})
+    path = append_record(tmp_path, old)
+    before = path.read_bytes()
+    assert read_records(tmp_path, "tiny")[0].identity == old.identity != new.identity
+    table = (Renamed("model.width", "model.dim", methods=("rphgnn",)),)
+    monkeypatch.setattr(renamed, "RENAMED", table)
+    (read,) = read_records(tmp_path, "tiny")
+    assert read.identity == new.identity
+    assert read.overrides == {"model": {"dim": 8}}
+    assert path.read_bytes() == before
+    path.write_bytes(before.replace(b'"config": {"model": {"width": 8}', b'"config": {"a": {}'))
+    with pytest.raises(FileFormatError, match="config_sha256 does not belong to config"):
+        read_records(tmp_path, "tiny")

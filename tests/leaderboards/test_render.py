@@ -11,8 +11,7 @@ from hetgraph.errors import ConfigError
 from hetgraph.leaderboards import available, folders, load_benchmark
 from hetgraph.leaderboards.board import build_boards
 from hetgraph.leaderboards.folders import find_folders
-from hetgraph.leaderboards.html import to_html
-from hetgraph.leaderboards.markdown import to_markdown
+from hetgraph.leaderboards.pages import to_html, to_markdown
 from hetgraph.leaderboards.record import append_record
 from hetgraph.leaderboards.render import show
 
@@ -103,7 +102,7 @@ def test_markdown_tables_are_rectangular_and_complete(tiny: Path, results: Path)
     for table in tables:
         assert len({len(row) for row in table}) == 1
     dblp = tables[0]
-    header, ours = dblp[0], next(row for row in dblp if row[0] == "**RpHGNN**")
+    header, ours = dblp[0], next(row for row in dblp if row[0] == "**RpHGNN †**")
     row = dict(zip(header, ours, strict=True))
     assert row["Published: Micro-F1"] == "95.55 ± 0.29"
     assert row["Ours, full test: Micro-F1"] == "95.59 ± 0.08"
@@ -204,9 +203,9 @@ def test_shipped_benchmarks_render_without_records(name: str, tmp_path: Path):
 
 
 def test_the_checkout_holds_results_and_tables():
-    found = find_folders()
-    assert found.results == folders.FOLDER / "results"
-    assert found.shipped is None
+    places = find_folders()
+    assert places.results == folders.FOLDER / "results"
+    assert places.shipped is None
 
 
 def test_an_installed_package_writes_to_the_current_folder(
@@ -218,8 +217,8 @@ def test_an_installed_package_writes_to_the_current_folder(
     results.rename(package / "results")
     monkeypatch.setattr(folders, "FOLDER", package)
     monkeypatch.chdir(tmp_path)
-    found = find_folders()
-    assert found.results == Path("leaderboards/results")
+    places = find_folders()
+    assert places.results == Path("leaderboards/results")
     assert "reproduced" in _shown(tiny)
     assert (tmp_path / "leaderboards" / "tables" / "tiny.md").is_file()
     assert sorted(path.name for path in package.iterdir()) == ["results"]
@@ -228,3 +227,10 @@ def test_an_installed_package_writes_to_the_current_folder(
 def test_results_by_name_keep_the_tables_together(tmp_path: Path):
     assert find_folders(tmp_path / "results").tables == tmp_path / "tables"
     assert find_folders(tmp_path / "mine").tables == tmp_path / "mine" / "tables"
+
+
+def test_markdown_cells_lose_their_meaning(tiny: Path):
+    text = tiny.read_text(encoding="utf-8").replace("Other | one", r"'*Other* | one\'")
+    tiny.write_text(text, encoding="utf-8")
+    benchmark = load_benchmark(tiny)
+    assert "| \\*Other\\* \\| one\\\\ |" in to_markdown(benchmark, build_boards(benchmark, []))

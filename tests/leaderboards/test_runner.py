@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,29 +14,36 @@ from torch import Tensor, nn
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.files import OutputError
 from hetgraph.leaderboards import job as job_module
-from hetgraph.leaderboards.job import Job
-from hetgraph.leaderboards.record import read_records
+from hetgraph.leaderboards.code import code_digest
+from hetgraph.leaderboards.job import Hashes, Job
+from hetgraph.leaderboards.record import append_record, read_records
 from hetgraph.leaderboards.render import show
 from hetgraph.leaderboards.runner import run_benchmark
 from hetgraph.leaderboards.spec import load_benchmark
-from hetgraph.methods import Loss, Method, Stage
+from hetgraph.methods import Loss, Method, NodePredictions, Stage
 from hetgraph.registry import models
 from hetgraph.tasks import Task
 
-HASHES = ("c" * 16, "d" * 64)
+HASHES = Hashes("c" * 16, "d" * 64, {"total": "e" * 16})
 
 
 @pytest.fixture
-def faked(monkeypatch, make_record):
+def code() -> list[str]:
+    """The digest of the code, which a test may exchange."""
+    return ["1" * 16]
+
+
+@pytest.fixture
+def faked(monkeypatch, make_record, code):
     """Replaces loading and training; returns the calls and the datasets that shall fail."""
     calls: list[tuple[str, int, bool]] = []
     broken: dict[str, Exception] = {}
 
-    def identify(self: Job) -> tuple[str, str]:
+    def identify(self: Job) -> Hashes:
         if self.dataset in broken and isinstance(broken[self.dataset], DataError):
             raise broken[self.dataset]
         example = make_record(model=self.model, dataset=self.dataset)
-        return example.config_sha256, example.data_sha256
+        return Hashes(example.config_sha256, example.data_sha256, {"total": code[0]})
 
     def run(self: Job, hashes, seed: int, *, fresh: bool, progress: bool):
         if self.dataset in broken:
@@ -49,6 +56,7 @@ def faked(monkeypatch, make_record):
             seed=seed,
             version=version,
             overrides=self.overrides,
+            code=hashes.code["total"],
         )
 
     monkeypatch.setattr(Job, "identify", identify)
@@ -93,6 +101,30 @@ def test_another_version_is_run_again(tiny: Path, tmp_path: Path, faked, monkeyp
     assert len(calls) == 2
 
 
+def test_other_code_is_run_again_unless_older_records_are_kept(
+    tiny: Path, tmp_path: Path, faked, code, make_record
+):
+    calls, _ = faked
+    run = {"results": tmp_path / "results", "datasets": ["DBLP"]}
+    old = make_record(seed=0, version=job_module.hetgraph.__version__)
+    append_record(tmp_path / "results", old)  # without any digest, as before there were digests
+    stream = io.StringIO()
+    kept = run_benchmark(
+        tiny, "rphgnn", 1, keep_older=True, console=Console(file=stream, width=200), **run
+    )
+    assert (kept.recorded, len(kept.skipped)) == ([], 1)
+    assert "seed 0: recorded already, by older code." in stream.getvalue()
+    stream = io.StringIO()
+    report = run_benchmark(tiny, "rphgnn", 1, console=Console(file=stream, width=200), **run)
+    assert "seed 0: recorded by older code, so it is run again." in stream.getvalue()
+    assert [record.code for record in report.recorded] == [{"total": code[0]}]
+    assert len(run_benchmark(tiny, "rphgnn", 1, **run).skipped) == 1
+    code[0] = "2" * 16
+    assert len(run_benchmark(tiny, "rphgnn", 2, keep_older=True, **run).recorded) == 1
+    assert len(run_benchmark(tiny, "rphgnn", 2, **run).recorded) == 1
+    assert [seed for _, seed, _ in calls] == [0, 1, 0]
+
+
 @pytest.mark.parametrize("error", [DataError("no such file; fetch it."), RuntimeError("boom")])
 def test_a_failed_dataset_does_not_stop_the_others(tiny: Path, tmp_path: Path, faked, error):
     _, broken = faked
@@ -106,7 +138,7 @@ def test_a_failed_dataset_does_not_stop_the_others(tiny: Path, tmp_path: Path, f
     assert failure.dataset == "hgb/DBLP"
     assert str(error) in failure.message
     assert ("RuntimeError" in failure.traceback) == isinstance(error, RuntimeError)
-    assert f"failed, going on with the next dataset. {failure.message}" in stream.getvalue()
+    assert f"failed, continuing with the next dataset. {failure.message}" in stream.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -191,8 +223,8 @@ def test_further_rows_are_run_with_their_model(
         tiny, model, 1, settings=settings, results=tmp_path, console=Console(file=stream, width=200)
     )
     lines = [line for line in stream.getvalue().splitlines() if "seed 0" in line]
-    found = [line.split(" on ")[0] for line in lines]
-    assert {name: found.count(name) for name in found} == expected
+    titles = [line.split(" on ")[0] for line in lines]
+    assert {title: titles.count(title) for title in titles} == expected
 
 
 def test_settings_of_the_caller_win_over_those_of_the_benchmark(tiny: Path):
@@ -215,10 +247,10 @@ def test_a_dataset_may_be_another_one_with_settings(toy: Path, tmp_path: Path):
     run = {"results": tmp_path / "results", "out": tmp_path / "runs", "progress": False}
     report = run_benchmark(toy, "toy_linear", 1, **run)
     assert report.failures == []
-    found = {record.dataset: record for record in report.recorded}
-    assert set(found) == {"large", "synthetic/academic"}
-    assert found["large"].config["data"] == {"num_nodes": 500}
-    assert found["synthetic/academic"].config["data"] == {"num_nodes": 400}
+    by_dataset = {record.dataset: record for record in report.recorded}
+    assert set(by_dataset) == {"large", "synthetic/academic"}
+    assert by_dataset["large"].config["data"] == {"num_nodes": 500}
+    assert by_dataset["synthetic/academic"].config["data"] == {"num_nodes": 400}
     assert len(run_benchmark(toy, "toy_linear", 1, **run).skipped) == 2
     stream = io.StringIO()
     show(toy, Console(file=stream, width=140), results=tmp_path / "results")
@@ -234,6 +266,8 @@ def test_a_fresh_run_gets_a_folder_of_its_own(tiny: Path, tmp_path: Path):
     again = job.folder(HASHES, 0, fresh=True)
     assert again != first
     assert again.parent == first.parent
+    changed = replace(HASHES, code={"total": "f" * 16})
+    assert job.folder(changed, 0, fresh=False).parent != first.parent
 
 
 @dataclass(frozen=True)
@@ -255,9 +289,9 @@ class Linear(Method):
         return task
 
     def batches(
-        self, inputs, part, *, stage, batch_size, generator=None, shard=(0, 1)
+        self, inputs, split, *, stage, batch_size, generator=None, shard=(0, 1)
     ) -> Iterator[Any]:
-        rows = inputs.index(part)
+        rows = inputs.index(split)
         yield inputs.graph.features[inputs.spec.target][rows], inputs.labels[rows]
 
     def training_step(self, batch, *, stage: Stage) -> Loss:
@@ -265,11 +299,11 @@ class Linear(Method):
         loss = nn.functional.cross_entropy(self.head(x * self.config.scale), y)
         return Loss({"entropy": loss}, len(y))
 
-    def predict(self, inputs, part) -> Tensor:
-        return self.head(inputs.graph.features[inputs.spec.target][inputs.index(part)])
+    def predict(self, inputs, split) -> NodePredictions:
+        return NodePredictions(self.embed(inputs, split))
 
-    def embed(self, inputs, part) -> Tensor:
-        return self.predict(inputs, part)
+    def embed(self, inputs, split) -> Tensor:
+        return self.head(inputs.graph.features[inputs.spec.target][inputs.index(split)])
 
 
 SYNTHETIC = """
@@ -310,6 +344,7 @@ def test_real_runs_are_recorded_skipped_and_rendered(toy: Path, tmp_path: Path):
     assert first.data_sha256 == second.data_sha256
     assert {"micro_f1", "micro_f1_half", "macro_f1"} <= set(first.metrics["test"])
     assert first.config["task"]["test"] == "half"
+    assert first.code == code_digest("toy_linear", "hetgraph.tasks.node_classification")
     assert first.protocol["sizes"]["test"] > 0
     assert first.environment["torch"] == torch.__version__
     assert set(first.seconds) >= {"load", "prepare", "fit", "evaluate"}

@@ -33,8 +33,8 @@ def test_every_published_cell_has_a_source_and_every_source_and_dataset_is_used(
     cells = [
         (dataset, cell)
         for row in benchmark.published
-        for dataset, found in row.results.items()
-        for cell in found.values()
+        for dataset, metrics in row.results.items()
+        for cell in metrics.values()
     ]
     assert {cell.source for _, cell in cells} == set(benchmark.sources)
     published = {dataset for dataset, _ in cells}
@@ -65,9 +65,9 @@ def _published(name: str, model: str, dataset: str) -> dict[str, tuple[float, fl
 
 
 def test_published_rphgnn_rows_as_fractions():
-    found = _published("hgb-node-classification", "RpHGNN", "hgb/DBLP")
-    assert found["micro_f1"] == pytest.approx((0.9555, 0.0029))
-    assert found["macro_f1"] == pytest.approx((0.9523, 0.0031))
+    published = _published("hgb-node-classification", "RpHGNN", "hgb/DBLP")
+    assert published["micro_f1"] == pytest.approx((0.9555, 0.0029))
+    assert published["macro_f1"] == pytest.approx((0.9523, 0.0031))
     acm = _published("hgb-node-classification", "RpHGNN", "hgb/ACM")
     assert acm["micro_f1"] == pytest.approx((0.9404, 0.0059))
     assert acm["macro_f1"] == "unknown"

@@ -33,7 +33,7 @@ def test_sample_of_one_value_has_no_spread_and_of_none_is_none():
 @pytest.mark.parametrize(("std", "n"), [(0.001, 5), (0.006, 5), (0.004, 30)])
 def test_p_values_equal_scipy(difference: float, std: float, n: int):
     ours = Sample(PUBLISHED.mean + difference, std, n)
-    found = _outcome(ours)
+    outcome = _outcome(ours)
     arguments = (std, n, PUBLISHED.mean, PUBLISHED.std, PUBLISHED.n)
 
     def p(shift: float, alternative: str) -> float:
@@ -41,27 +41,27 @@ def test_p_values_equal_scipy(difference: float, std: float, n: int):
             ours.mean + shift, *arguments, equal_var=False, alternative=alternative
         ).pvalue
 
-    assert found.p_difference == pytest.approx(p(0.0, "two-sided"), rel=1e-12)
+    assert outcome.p_difference == pytest.approx(p(0.0, "two-sided"), rel=1e-12)
     expected = max(p(0.008, "greater"), p(-0.008, "less"))
-    assert found.p_equivalence == pytest.approx(expected, rel=1e-12)
+    assert outcome.p_equivalence == pytest.approx(expected, rel=1e-12)
 
 
 def test_p_values_and_interval_equal_closed_form():
     """Welch with equal n and std has 2n - 2 degrees of freedom and error std sqrt(2 / n)."""
     published = Sample(0.70, 0.01, 8)
-    found = compare(Sample(0.704, 0.01, 8), published, margin=0.02)
+    outcome = compare(Sample(0.704, 0.01, 8), published, margin=0.02)
     error = 0.01 * math.sqrt(2 / 8)
-    assert found.p_equivalence == pytest.approx(stats.t.sf((0.02 - 0.004) / error, 14))
-    assert found.p_difference == pytest.approx(2 * stats.t.sf(0.004 / error, 14))
+    assert outcome.p_equivalence == pytest.approx(stats.t.sf((0.02 - 0.004) / error, 14))
+    assert outcome.p_difference == pytest.approx(2 * stats.t.sf(0.004 / error, 14))
     reach = stats.t.ppf(0.95, 14) * error
-    assert (found.low, found.high) == pytest.approx((0.004 - reach, 0.004 + reach))
+    assert (outcome.low, outcome.high) == pytest.approx((0.004 - reach, 0.004 + reach))
 
 
 @pytest.mark.parametrize("difference", np.linspace(-0.02, 0.02, 21))
 def test_reproduced_exactly_when_the_interval_lies_within_the_margin(difference: float):
-    found = _outcome(Sample(PUBLISHED.mean + difference, 0.003, 5))
-    inside = found.low >= -0.008 and found.high <= 0.008
-    assert (found.verdict == "reproduced") == inside
+    outcome = _outcome(Sample(PUBLISHED.mean + difference, 0.003, 5))
+    inside = outcome.low >= -0.008 and outcome.high <= 0.008
+    assert (outcome.verdict == "reproduced") == inside
 
 
 def test_close_and_steady_runs_reproduce():
@@ -69,9 +69,9 @@ def test_close_and_steady_runs_reproduce():
 
 
 def test_equivalence_wins_over_a_small_significant_difference():
-    found = _outcome(Sample(0.960, 0.0005, 10))
-    assert found.p_difference < 0.05
-    assert found.verdict == "reproduced"
+    outcome = _outcome(Sample(0.960, 0.0005, 10))
+    assert outcome.p_difference < 0.05
+    assert outcome.verdict == "reproduced"
 
 
 def test_a_clear_gain_is_better_and_a_clear_loss_worse():
@@ -86,19 +86,19 @@ def test_direction_follows_the_metric():
 
 
 def test_noise_is_undecided_not_reproduced():
-    found = _outcome(Sample(0.9555, 0.03, 5))
-    assert found.difference == 0.0
-    assert found.verdict == "undecided"
+    outcome = _outcome(Sample(0.9555, 0.03, 5))
+    assert outcome.difference == 0.0
+    assert outcome.verdict == "undecided"
 
 
 @pytest.mark.parametrize("n", [1, 2, 4])
 def test_few_runs_are_undecided_with_a_reason_and_no_nan(n: int):
     std = None if n == 1 else 0.0
-    found = _outcome(Sample(0.9555, std, n))
-    assert found.verdict == "undecided"
-    assert str(n) in found.reason
-    assert found.p_equivalence is None
-    assert found.low is None
+    outcome = _outcome(Sample(0.9555, std, n))
+    assert outcome.verdict == "undecided"
+    assert str(n) in outcome.reason
+    assert outcome.p_equivalence is None
+    assert outcome.low is None
 
 
 def test_one_run_is_undecided_even_if_one_is_enough_for_the_caller():
@@ -108,9 +108,9 @@ def test_one_run_is_undecided_even_if_one_is_enough_for_the_caller():
 def test_unknown_published_spread_is_undecided():
     ours = Sample(0.9555, 0.001, 5)
     for published in (Sample(0.9555, None, 10), Sample(0.9555, 0.001, 1)):
-        found = compare(ours, published, margin=0.008)
-        assert found.verdict == "undecided"
-        assert found.reason
+        outcome = compare(ours, published, margin=0.008)
+        assert outcome.verdict == "undecided"
+        assert outcome.reason
 
 
 def test_no_spread_on_either_side_is_decided_by_the_difference():
@@ -124,10 +124,10 @@ def test_no_spread_on_either_side_is_decided_by_the_difference():
 
 def test_no_spread_on_one_side_gives_finite_numbers():
     for ours_std, published_std in ((0.0, 0.003), (0.003, 0.0), (1e-200, 1e-200)):
-        found = compare(Sample(0.951, ours_std, 5), Sample(0.95, published_std, 10), margin=0.01)
-        numbers = (found.low, found.high, found.p_equivalence, found.p_difference)
+        outcome = compare(Sample(0.951, ours_std, 5), Sample(0.95, published_std, 10), margin=0.01)
+        numbers = (outcome.low, outcome.high, outcome.p_equivalence, outcome.p_difference)
         assert all(math.isfinite(number) for number in numbers)
-        assert found.verdict == "reproduced"
+        assert outcome.verdict == "reproduced"
 
 
 def test_no_runs_is_not_run():

@@ -30,7 +30,7 @@ def dense_factors() -> Callable[[HeteroGraph, str], list[Tensor]]:
 def dense_product(
     dense_factors: Callable[[HeteroGraph, str], list[Tensor]],
 ) -> Callable[..., Tensor]:
-    """Returns the dense product of a path, rows = nodes at its end."""
+    """Returns the dense product of a path; rows are its end nodes."""
 
     def build(graph: HeteroGraph, path: str, weighting: str = "count") -> Tensor:
         factors = dense_factors(graph, path)

@@ -50,17 +50,17 @@ def test_everything_that_matters_is_in_the_key(multigraph, tmp_path):
     assert len(files(tmp_path)) == 7
 
 
-def test_custom_relations_are_told_apart_by_content(multigraph, tmp_path):
+def test_custom_relations_are_distinguished_by_content(multigraph, tmp_path):
     graph = multigraph()
     for source in (0, 1, 1):
         near = Relation.from_edges(torch.tensor([source]), torch.tensor([1]), 12, 12)
         path = MetaPath.from_relation(graph.schema, "near", "a", "a", near)
-        found = compose(graph, path, cache_dir=tmp_path)
-        assert found.indices.tolist() == [source]
+        actual = compose(graph, path, cache_dir=tmp_path)
+        assert actual.indices.tolist() == [source]
     assert len(files(tmp_path)) == 2
 
 
-def test_a_damaged_file_is_built_again(multigraph, tmp_path):
+def test_a_damaged_file_is_rebuilt(multigraph, tmp_path):
     graph = multigraph()
     built = compose(graph, "a-b-a", cache_dir=tmp_path)
     (file,) = files(tmp_path)
@@ -75,9 +75,9 @@ def test_a_damaged_file_is_built_again(multigraph, tmp_path):
 def test_a_folder_that_cannot_be_written_is_a_warning(multigraph, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    with pytest.warns(UserWarning, match="was composed but not kept"):
-        found = compose(multigraph(), "a-b-a", cache_dir=blocked)
-    assert found.nnz > 0
+    with pytest.warns(UserWarning, match="was composed but not cached"):
+        actual = compose(multigraph(), "a-b-a", cache_dir=blocked)
+    assert actual.nnz > 0
     assert list(tmp_path.iterdir()) == [blocked]
 
 
@@ -85,3 +85,15 @@ def test_nothing_is_written_when_the_budget_is_too_small(multigraph, tmp_path):
     with pytest.raises(ValueError, match="memory_budget"):
         compose(multigraph(), "a-b-a", memory_budget=10, cache_dir=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stored_result_of_another_size_is_a_miss(multigraph, tmp_path):
+    """Whatever lies under the right name, no relation of wrong size comes out."""
+    graph = multigraph()
+    path = MetaPath.parse("a-b-a", graph.schema)
+    cache = CompositionCache(graph, "binary", True, tmp_path)
+    for rows, cols in ((11, 12), (13, 12)):
+        cache.save(path, Relation.from_edges(torch.tensor([0]), torch.tensor([1]), cols, rows))
+        assert cache.load(path) is None
+    cache.save(path, Relation.from_edges(torch.tensor([0]), torch.tensor([1]), 12, 12))
+    assert cache.load(path) is not None

@@ -12,12 +12,12 @@ def plan(graph, *paths, weighting="binary", budget=float("inf")):
 
 def test_a_palindrome_holds_one_half_only(multigraph):
     composition = plan(multigraph(), "a-b-c-b-a")
-    made = [one.node.span for one in composition.schedule.operations if one.kind == "make"]
+    made = [step.node.span for step in composition.schedule.operations if step.kind == "make"]
     assert (0, 1) in made
     assert (2, 3) not in made
 
 
-def test_row_weighting_cannot_share_halves(multigraph):
+def test_row_weighting_cannot_reuse_halves(multigraph):
     composition = plan(multigraph(), "a-b-c-b-a", weighting="row")
     first, second = composition.roots[0].children
     assert first.identity != second.identity
@@ -27,7 +27,7 @@ def test_prefixes_are_shared_between_paths(multigraph):
     graph = multigraph()
     together = plan(graph, "a-b-c", "a-b-c-b-a", "a-b-c-b")
     alone = [plan(graph, path) for path in ("a-b-c", "a-b-c-b-a", "a-b-c-b")]
-    assert together.schedule.terms < sum(one.schedule.terms for one in alone)
+    assert together.schedule.terms < sum(composition.schedule.terms for composition in alone)
 
 
 def test_value_sizes_follow_the_weighting(multigraph):

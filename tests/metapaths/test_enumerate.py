@@ -4,7 +4,8 @@ import pytest
 
 from hetgraph.data import EdgeSpec, EdgeType, FeatureSpec, Schema
 from hetgraph.errors import MetaPathError, SchemaError
-from hetgraph.metapaths.metapath import MetaPath, Step
+from hetgraph.metapaths.metapath import MetaPath
+from hetgraph.metapaths.step import Step
 
 EDGES = [
     EdgeType("a", "r", "b"),
@@ -21,21 +22,21 @@ SCHEMA = Schema(
 
 def walks(source: str, length: int) -> set[MetaPath]:
     """All step sequences tried one by one."""
-    found = set()
+    actual = set()
     steps = [Step(edge, forward) for edge in EDGES for forward in (True, False)]
     for walk in itertools.product(steps, repeat=length):
-        ends = [(one.end, other.start) for one, other in itertools.pairwise(walk)]
+        ends = [(first.end, second.start) for first, second in itertools.pairwise(walk)]
         if walk[0].start == source and all(end == start for end, start in ends):
-            found.add(MetaPath(walk, SCHEMA))
-    return found
+            actual.add(MetaPath(walk, SCHEMA))
+    return actual
 
 
 @pytest.mark.parametrize("source", ["a", "b", "c"])
 def test_finds_every_path_once_short_ones_first(source):
-    found = MetaPath.enumerate(SCHEMA, source, 3)
-    assert len(set(found)) == len(found)
-    assert set(found) == walks(source, 1) | walks(source, 2) | walks(source, 3)
-    assert [len(path) for path in found] == sorted(len(path) for path in found)
+    actual = MetaPath.enumerate(SCHEMA, source, 3)
+    assert len(set(actual)) == len(actual)
+    assert set(actual) == walks(source, 1) | walks(source, 2) | walks(source, 3)
+    assert [len(path) for path in actual] == sorted(len(path) for path in actual)
 
 
 def test_target_keeps_the_paths_that_end_there():

@@ -6,7 +6,8 @@ import torch
 
 from hetgraph.data import EdgeSpec, EdgeType, FeatureSpec, Relation, Schema
 from hetgraph.errors import MetaPathError, SchemaError
-from hetgraph.metapaths.metapath import MetaPath, Step, as_metapath
+from hetgraph.metapaths.metapath import MetaPath, as_metapath
+from hetgraph.metapaths.step import Step
 
 WRITES = EdgeType("author", "writes", "paper")
 WRITTEN = EdgeType("paper", "written_by", "author")
@@ -75,7 +76,7 @@ def test_an_undirected_relation_is_its_own_reverse(schema):
 
 def test_sum_must_meet(schema):
     one, other = MetaPath.parse("author-paper", schema), MetaPath.parse("venue-paper", schema)
-    with pytest.raises(MetaPathError, match=r"ends at 'paper'.*starts at 'venue'"):
+    with pytest.raises(MetaPathError, match=r"cannot join .*ends at 'paper'.*starts at 'venue'"):
         one + other
 
 
@@ -132,7 +133,7 @@ def test_a_custom_relation_joins_the_algebra(schema):
     assert as_metapath(longer, schema).node_types == ("author", "author", "paper")
     other = MetaPath.from_relation(schema, "near", "author", "author", relation.transpose)
     assert other != near
-    with pytest.raises(MetaPathError, match="two relations of one name"):
+    with pytest.raises(MetaPathError, match="two relations with the same name"):
         near + other
 
 

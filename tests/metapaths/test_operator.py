@@ -70,7 +70,7 @@ def test_rows_of_a_walk_sum_to_one_or_nothing(multigraph):
 def test_bad_arguments(multigraph):
     graph = multigraph()
     operator = metapath_operator(graph, "a-b")
-    with pytest.raises(DataError, match=r"shape \[5, 2\], expected 12 rows, one for each 'a'"):
+    with pytest.raises(DataError, match=r"shape \[5, 2\], expected 12 rows, one per 'a'"):
         operator @ torch.ones(5, 2)
     with pytest.raises(DataError, match="expected 12 rows"):
         operator @ torch.tensor(1.0)

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from hetgraph.data import EdgeSpec, EdgeType, FeatureSpec, Schema
 from hetgraph.errors import MetaPathError
-from hetgraph.metapaths.metapath import MetaPath, Step
-from hetgraph.metapaths.text import quote
+from hetgraph.metapaths.metapath import MetaPath
+from hetgraph.metapaths.step import Step, quote
 
 WRITES = EdgeType("author", "writes", "paper")
 WRITTEN = EdgeType("paper", "written_by", "author")
@@ -118,14 +118,16 @@ def paths(draw: st.DrawFn) -> MetaPath:
     text = st.text(st.characters() | st.sampled_from("-<>'\" ab"), max_size=4)
     types = draw(st.lists(text, min_size=1, max_size=3, unique=True))
     triple = st.tuples(st.sampled_from(types), text, st.sampled_from(types))
-    edges = [EdgeType(*one) for one in draw(st.lists(triple, min_size=1, max_size=6, unique=True))]
+    edges = [
+        EdgeType(*edge) for edge in draw(st.lists(triple, min_size=1, max_size=6, unique=True))
+    ]
     reverses, free = [], list(edges)
     while free and draw(st.booleans()):
-        one = free.pop()
-        fitting = [x for x in [*free, one] if (x.src, x.dst) == (one.dst, one.src)]
+        edge = free.pop()
+        fitting = [x for x in [*free, edge] if (x.src, x.dst) == (edge.dst, edge.src)]
         if fitting:
             other = draw(st.sampled_from(fitting))
-            reverses.append((one, other))
+            reverses.append((edge, other))
             free = [x for x in free if x != other]
     schema = Schema({t: FeatureSpec() for t in types}, {e: EdgeSpec() for e in edges}, reverses)
     walk = [draw(st.builds(Step, st.sampled_from(edges), st.booleans()))]
@@ -155,8 +157,8 @@ def test_text_is_as_short_as_can_be(path):
     """Dropping a relation's name from the text makes it ambiguous."""
     for step in path.steps:
         short = f"{quote(step.start)}-{quote(step.end)}"
-        one = MetaPath((step,), path.schema)
-        if len(str(one)) > len(short):
+        edge = MetaPath((step,), path.schema)
+        if len(str(edge)) > len(short):
             with pytest.raises(MetaPathError, match="is ambiguous"):
                 MetaPath.parse(short, path.schema)
 

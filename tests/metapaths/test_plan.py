@@ -20,7 +20,7 @@ def leaves(node: Node) -> list[int]:
 
 
 def exact_terms(node: Node, products) -> float:
-    """Multiply-adds of a plan, counted on the dense sub-products, each different one once."""
+    """Multiply-adds of a plan, counted on the dense sub-products, each distinct one once."""
     if not node.children:
         return 0.0
     right, left = node.children
@@ -42,7 +42,7 @@ def all_plans(sizes, span):
 
 @pytest.fixture
 def bottleneck() -> HeteroGraph:
-    """Many a and d nodes, few b and c nodes: multiplying from the middle is a bad idea."""
+    """Many a and d nodes, few b and c nodes: starting in the middle is expensive."""
     generator = torch.Generator().manual_seed(0)
     counts = {"a": 150, "b": 150, "c": 3, "d": 150}
 
@@ -87,21 +87,21 @@ def test_halves_of_a_palindrome_are_found(bottleneck):
     assert right.key == left.reverse_key
 
 
-def test_halves_can_be_demanded(multigraph):
+def test_halves_can_be_required(multigraph):
     sizes = sizes_of(multigraph(), "a-a-b-c-b-a-a")
     plan = best_plan(sizes, halves=True)
     assert [child.span for child in plan.children] == [(0, 2), (3, 5)]
 
 
 @pytest.mark.parametrize("span", [(0, 1), (1, 2)])
-def test_products_that_are_made_anyway_attract_the_plan(bottleneck, span):
+def test_known_products_are_free_in_the_plan(bottleneck, span):
     sizes = sizes_of(bottleneck, "a-b-c-d")
     pair = sizes.node(span, 0.0, tuple(sizes.node((i, i)) for i in span))
     plan = best_plan(sizes, known={pair.identity})
     assert span in [child.span for child in plan.children]
 
 
-def test_the_lean_plan_peaks_lower():
+def test_the_memory_plan_has_a_lower_peak():
     """Four ways to the same product where the fastest order has the largest middle."""
     generator = torch.Generator().manual_seed(1)
     counts = {"a": 400, "b": 40, "c": 400, "d": 4}
@@ -150,3 +150,18 @@ def test_terms_of_two_factors_are_exact(multigraph, dense_factors):
     first, second = dense_factors(graph, "a-b-c")
     expected = float((first.sum(1) * second.sum(0)).sum())
     assert best_plan(sizes_of(graph, "a-b-c")).terms == expected
+
+
+@pytest.mark.parametrize("estimate", [0.0, 1e12])
+def test_an_estimate_stays_within_its_bounds(bottleneck, monkeypatch, estimate):
+    """At least an entry per row that is reached, at most as many as paths or columns."""
+    graph, path = bottleneck, "a-b-c-d"
+    sizes = sizes_of(graph, path)
+    monkeypatch.setattr(sizes, "_rows", lambda span: torch.tensor([estimate]))
+    products = [factor.relation.to_dense(torch.float64) for factor in sizes.factors]
+    paths = products[2] @ products[1] @ products[0]
+    lower = int((paths.sum(1) > 0).sum())
+    upper = sum(min(int(count), paths.shape[1]) for count in paths.sum(1))
+    assert lower < upper < int(paths.sum())
+    assert (sizes.lower, sizes.upper) == (lower, upper)
+    assert sizes.nnz((0, 2)) == (upper if estimate else lower)

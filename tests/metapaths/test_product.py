@@ -24,9 +24,9 @@ def joined(blocks, shape, dtype=np.float64):
 def test_product_equals_scipy(monkeypatch, density, terms):
     monkeypatch.setattr(product, "_BLOCK_TERMS", terms)
     left, right = random_matrix(60, 40, density, 0), random_matrix(40, 90, density, 1)
-    found = joined(product_blocks(left, right), (60, 90))
-    assert found.has_canonical_format
-    np.testing.assert_array_equal(found.toarray(), left.toarray() @ right.toarray())
+    actual = joined(product_blocks(left, right), (60, 90))
+    assert actual.has_canonical_format
+    np.testing.assert_array_equal(actual.toarray(), left.toarray() @ right.toarray())
 
 
 def test_blocks_are_in_order_and_bounded(monkeypatch):
@@ -42,18 +42,18 @@ def test_blocks_are_in_order_and_bounded(monkeypatch):
 
 def test_boolean_product_is_a_pattern():
     left, right = random_matrix(20, 300, 0.9, 0, np.bool_), random_matrix(300, 20, 0.9, 1, np.bool_)
-    found = joined(product_blocks(left, right), (20, 20), np.bool_)
-    assert found.toarray().all()  # 300 paths between two nodes do not overflow
+    actual = joined(product_blocks(left, right), (20, 20), np.bool_)
+    assert actual.toarray().all()  # 300 paths between two nodes do not overflow
 
 
 def test_matrix_blocks_give_the_matrix_back(monkeypatch):
     monkeypatch.setattr(product, "_BLOCK_TERMS", 7)
     matrix = random_matrix(30, 20, 0.1, 2)
-    found = joined(matrix_blocks(matrix), (30, 20))
-    np.testing.assert_array_equal(found.toarray(), matrix.toarray())
+    actual = joined(matrix_blocks(matrix), (30, 20))
+    np.testing.assert_array_equal(actual.toarray(), matrix.toarray())
 
 
-def test_buffers_grow_and_shrink_to_what_is_there():
+def test_buffers_grow_and_are_trimmed():
     matrix = random_matrix(400, 50, 0.3, 3)
     _, indices, values = collect(matrix_blocks(matrix), (400, 50), np.float32, check=lambda _: None)
     assert values.dtype == np.float32

@@ -43,9 +43,9 @@ def test_it_is_public():
 
 
 def test_texts_need_no_registration(graph):
-    found = resolve(graph, "author -writes> paper-author", "author-paper-venue")
-    assert list(found) == ["author-paper-author", "author-paper-venue"]
-    assert found["author-paper-author"] == parse(graph, "author-paper-author")
+    actual = resolve(graph, "author -writes> paper-author", "author-paper-venue")
+    assert list(actual) == ["author-paper-author", "author-paper-venue"]
+    assert actual["author-paper-author"] == parse(graph, "author-paper-author")
 
 
 def test_names_for_one_set_and_for_all(graph):
@@ -53,9 +53,9 @@ def test_names_for_one_set_and_for_all(graph):
     register_metapath("*", "apv", parse(graph, "author-paper-venue"))
     register_metapath("other/set", "vp", "venue-paper")
     assert metapath_names("toy/set") == ("apa", "apv")
-    found = resolve(graph, "apv", "apa")
-    assert list(found) == ["apv", "apa"]
-    assert found["apa"] == parse(graph, "author-paper-author")
+    actual = resolve(graph, "apv", "apa")
+    assert list(actual) == ["apv", "apa"]
+    assert actual["apa"] == parse(graph, "author-paper-author")
     with pytest.raises(MetaPathError, match=r"unknown meta-path 'vp' for 'toy/set'"):
         resolve(graph, "vp")
 
@@ -66,7 +66,7 @@ def test_later_registration_replaces(graph):
     assert resolve(graph, "x")["x"] == parse(graph, "paper-venue")
 
 
-def test_the_narrower_registration_wins(graph):
+def test_the_more_specific_registration_wins(graph):
     declared = {"x": "author-paper", "y": "author-paper"}
     register_metapath("*", "x", "paper-venue")
     assert resolve(graph, "x", declared=declared)["x"] == parse(graph, "author-paper")
@@ -74,17 +74,17 @@ def test_the_narrower_registration_wins(graph):
     assert resolve(graph, "x", declared=declared)["x"] == parse(graph, "venue-paper")
 
 
-def test_nothing_asked_for_is_what_the_set_declares(graph):
+def test_no_request_stands_for_the_declared_paths(graph):
     register_metapath("toy/set", "extra", "author-paper")
     assert resolve(graph) == {}
     assert list(resolve(graph, declared={"apa": "author-paper-author"})) == ["apa"]
 
 
 def test_named_texts(graph):
-    found = resolve(graph, "mine = author-paper", "mine=author-paper-author")
-    assert found == {"mine": parse(graph, "author-paper-author")}
-    found = resolve(graph, "to-venue & back=paper -published_at> venue-paper")
-    assert found == {"to-venue & back": parse(graph, "paper-venue-paper")}
+    actual = resolve(graph, "mine = author-paper", "mine=author-paper-author")
+    assert actual == {"mine": parse(graph, "author-paper-author")}
+    actual = resolve(graph, "to-venue & back=paper -published_at> venue-paper")
+    assert actual == {"to-venue & back": parse(graph, "paper-venue-paper")}
 
 
 def test_types_with_an_equals_sign_are_no_names(toy_graph):
@@ -113,12 +113,12 @@ def test_functions_of_the_graph(graph):
     register_metapath("toy/set", "path", lambda g: parse(g, "paper-venue"))
     register_metapath("toy/set", "near", lambda g: near)
     register_metapath("toy/set", "typed", lambda g: ("author", "author", near))
-    found = resolve(graph, "text", "path", "near", "typed")
-    assert found["text"] == parse(graph, "author-paper")
-    assert found["path"] == parse(graph, "paper-venue")
-    assert torch.equal(compose(graph, found["near"]).to_dense(), near.to_dense())
-    assert found["typed"].node_types == ("author", "author")
-    longer = found["near"] + parse(graph, "author-paper")
+    actual = resolve(graph, "text", "path", "near", "typed")
+    assert actual["text"] == parse(graph, "author-paper")
+    assert actual["path"] == parse(graph, "paper-venue")
+    assert torch.equal(compose(graph, actual["near"]).to_dense(), near.to_dense())
+    assert actual["typed"].node_types == ("author", "author")
+    longer = actual["near"] + parse(graph, "author-paper")
     assert compose(graph, longer).shape == (3, 2)
 
 
@@ -216,8 +216,8 @@ def plugin(tmp_path, monkeypatch) -> Path:
 def test_other_packages_plug_in(graph, plugin):
     assert metapath_names("toy/set") == ("apa", "apv", "made", "pv")
     assert metapath_names("any/other") == ("apa",)
-    found = resolve(graph, "apa", "apv", "made", "pv")
-    assert [str(path) for path in found.values()] == [
+    actual = resolve(graph, "apa", "apv", "made", "pv")
+    assert [str(path) for path in actual.values()] == [
         "author-paper-author",
         "author-paper-venue",
         "paper-venue",

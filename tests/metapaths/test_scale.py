@@ -1,4 +1,4 @@
-"""A graph of the size of OGBN-MAG: time and memory of its life, measured in a fresh process."""
+"""A graph of the size of OGBN-MAG: time and memory in a fresh process."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
         [sys.executable, str(SCRIPT), str(folder)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    actual: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return actual
 
 
 pytestmark = pytest.mark.slow

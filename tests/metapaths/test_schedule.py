@@ -24,7 +24,9 @@ def mirrored(node: Node, shift: int) -> Node:
 
 
 def kinds(schedule):
-    return [(one.kind, one.node.span, one.root) for one in schedule.operations]
+    return [
+        (operation.kind, operation.node.span, operation.root) for operation in schedule.operations
+    ]
 
 
 def test_one_factor():
@@ -62,7 +64,7 @@ def test_a_mirrored_half_is_made_once():
 def test_factors_are_freed_when_nothing_needs_them():
     half = product(leaf(1, 0), leaf(2, 1))
     schedule = make_schedule([product(half, leaf(3, 2))], ENTRY)
-    freed = [set(one.free) for one in schedule.operations]
+    freed = [set(operation.free) for operation in schedule.operations]
     assert kinds(schedule)[2] == ("make", (0, 1), 0)
     assert freed[2] == {((1, True),), ((2, True),)}
 
@@ -71,17 +73,24 @@ def test_shared_prefixes_are_made_once():
     prefix = product(leaf(1, 0), leaf(2, 1))
     roots = [prefix, product(prefix, leaf(3, 2)), product(prefix, leaf(4, 2))]
     schedule = make_schedule(roots, ENTRY)
-    assert [one.kind for one in schedule.operations if one.node == prefix] == ["make", "finish"]
-    assert [one.root for one in schedule.operations if one.kind != "make"] == [0, 1, 2]
+    assert [operation.kind for operation in schedule.operations if operation.node == prefix] == [
+        "make",
+        "finish",
+    ]
+    assert [operation.root for operation in schedule.operations if operation.kind != "make"] == [
+        0,
+        1,
+        2,
+    ]
     assert schedule.terms == 300
     assert prefix.identity in schedule.operations[-1].free
-    assert all(prefix.identity not in one.free for one in schedule.operations[:-1])
+    assert all(prefix.identity not in operation.free for operation in schedule.operations[:-1])
 
 
 def test_a_result_asked_for_twice_or_backwards_is_computed_once():
     path = product(leaf(1, 0), leaf(2, 1))
     schedule = make_schedule([path, mirrored(path, 0), path], ENTRY)
-    assert [one.kind for one in schedule.operations] == [
+    assert [operation.kind for operation in schedule.operations] == [
         "make",
         "make",
         "make",

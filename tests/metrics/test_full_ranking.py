@@ -40,31 +40,31 @@ def test_equal_to_a_table_of_all_scores(monkeypatch, block, rounded, masked) -> 
     held = CSR.from_dense((torch.rand(20, 30, generator=generator) < 0.06).float())
     seen = CSR.from_dense((torch.rand(20, 30, generator=generator) < 0.3).float())
     assert set(held.degree.tolist()) >= {0, 1, 2}
-    found = held_out_ranks(users, items, held, seen if masked else None)
-    assert found.tolist() == naive(users, items, held, seen if masked else None)
+    ranks = held_out_ranks(users, items, held, seen if masked else None)
+    assert ranks.tolist() == naive(users, items, held, seen if masked else None)
 
 
 def test_metrics_of_known_ranks() -> None:
     held = CSR.from_coo(torch.tensor([0, 1, 1, 3]), torch.tensor([2, 0, 4, 1]), (4, 6))
-    found = ranking_metrics(torch.tensor([0, 3, 1, 5]), held, (2, 4))
+    metrics = ranking_metrics(torch.tensor([0, 3, 1, 5]), held, (2, 4))
     # User 0 at the top, user 1 at ranks 3 and 1, user 2 without an item, user 3 far down.
-    assert found["recall@2"] == pytest.approx((1 + 0.5 + 0) / 3)
-    assert found["hits@2"] == pytest.approx(2 / 3)
+    assert metrics["recall@2"] == pytest.approx((1 + 0.5 + 0) / 3)
+    assert metrics["hits@2"] == pytest.approx(2 / 3)
     ideal = 1 + 1 / math.log2(3)
-    assert found["ndcg@2"] == pytest.approx((1 + (1 / math.log2(3)) / ideal) / 3)
-    assert found["recall@4"] == pytest.approx(2 / 3)
+    assert metrics["ndcg@2"] == pytest.approx((1 + (1 / math.log2(3)) / ideal) / 3)
+    assert metrics["recall@4"] == pytest.approx(2 / 3)
     both = (1 / math.log2(3) + 1 / math.log2(5)) / ideal
-    assert found["ndcg@4"] == pytest.approx((1 + both) / 3)
-    assert found["mrr"] == pytest.approx((1 + 1 / 2 + 1 / 6) / 3)
+    assert metrics["ndcg@4"] == pytest.approx((1 + both) / 3)
+    assert metrics["mrr"] == pytest.approx((1 + 1 / 2 + 1 / 6) / 3)
 
 
 @pytest.mark.parametrize("rank", [0, 7, 19, 20, 25])
 def test_one_item_a_user(rank: int) -> None:
     held = CSR.from_coo(torch.tensor([0]), torch.tensor([3]), (1, 40))
-    found = ranking_metrics(torch.tensor([rank]), held, (20,))
-    assert found["recall@20"] == found["hits@20"] == (rank < 20)
-    assert found["ndcg@20"] == pytest.approx(1 / math.log2(rank + 2) if rank < 20 else 0)
-    assert found["mrr"] == pytest.approx(1 / (rank + 1))
+    metrics = ranking_metrics(torch.tensor([rank]), held, (20,))
+    assert metrics["recall@20"] == metrics["hits@20"] == (rank < 20)
+    assert metrics["ndcg@20"] == pytest.approx(1 / math.log2(rank + 2) if rank < 20 else 0)
+    assert metrics["mrr"] == pytest.approx(1 / (rank + 1))
 
 
 def test_bad_input_is_told() -> None:

@@ -41,8 +41,8 @@ def test_grouped_mrr_equals_a_sort_of_every_group() -> None:
     scores = torch.rand(300)
     target, group = torch.rand(300) < 0.3, torch.randint(40, (300,))
     want = []
-    for one in range(40):
-        own = (group == one).numpy()
+    for label in range(40):
+        own = (group == label).numpy()
         ranked = target.numpy()[own][np.argsort(-scores.numpy()[own])]
         if ranked.any():
             want.append(1 / (1 + np.flatnonzero(ranked)[0]))

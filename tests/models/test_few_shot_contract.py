@@ -1,8 +1,8 @@
-"""What every registered few-shot classifier must hold, run for each of them by name."""
+"""What few-shot classification adds to the contract of every method, run for each by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,29 +10,25 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.catalog import Dataset, NodeLabels
+from hetgraph.catalog import Dataset, Labels
 from hetgraph.data import EdgeType, HeteroGraph, Relation
-from hetgraph.errors import DataError
-from hetgraph.models.gph2 import ExpertConfig
+from hetgraph.errors import ConfigError, DataError
+from hetgraph.methods import offers
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import Task, audit, make_task
+from hetgraph.tasks import Task, make_task
 
-NAMES = [name for name in models.names() if "few-shot" in models.get(name).tasks]
+OFFERED = [offer.model for offer in offers() if offer.family == "few-shot" and not offer.reason]
+NAMES = [name for name in OFFERED if models.get(name).refuses("node-classification")]
+"""Those that the contract of node classification does not have."""
 TRAINED = [name for name in NAMES if name != "prototype"]
 SEEDS = Seeds.from_seed(0)
 SIZE, CLASSES = 107, 3
 
-# Without other graphs: its own tests have experts of some.
-SETTINGS = {
-    "gph2": {"experts": "scratch", "expert": ExpertConfig(dim=16)},
-    "prototype": {"dim": 16, "hops": 2},
-}
-
 
 @pytest.fixture(params=NAMES)
 def name(request: pytest.FixtureRequest) -> str:
-    """The name of each registered model in turn."""
+    """The name of each method for few shots alone, in turn."""
     return str(request.param)
 
 
@@ -51,7 +47,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def dataset(random_graph: Callable[..., HeteroGraph]) -> Dataset:
     """Papers with features, the last of them without an edge."""
     index = torch.arange(SIZE)
-    labels = NodeLabels("paper", CLASSES, index, index % CLASSES)
+    labels = Labels("paper", CLASSES, index, index % CLASSES)
     return Dataset("toy/few", random_graph(num_nodes=SIZE - 7, num_edges=250), labels)
 
 
@@ -61,22 +57,28 @@ def few(dataset: Dataset, seeds: Seeds = SEEDS) -> Task:
 
 
 @pytest.fixture
-def contract(contract_of: Callable[..., Any], dataset: Dataset) -> Any:
-    """What can be done with a model, with the tasks of the data set."""
-    return contract_of(lambda seeds: few(dataset, seeds), batch_size=4, settings=SETTINGS)
+def contract(
+    contract_of: Callable[..., Any], dataset: Dataset, small_settings: Mapping[str, Any]
+) -> Any:
+    """What can be done with a method, with the tasks of the data set.
+
+    The settings have no experts of other graphs; the tests of that method have some.
+    """
+    return contract_of(lambda seeds: few(dataset, seeds), batch_size=4, settings=small_settings)
 
 
+@pytest.mark.parametrize("name", OFFERED, indirect=True)
 def test_shapes_and_scores(name: str, contract: Any, dataset: Dataset) -> None:
     task = few(dataset)
-    audit(task)
+    assert task.audit().checks
     model = contract.build(name, task)
     inputs = model.prepare(task, seeds=SEEDS)
-    for part in ("train", "valid", "test"):
-        found = contract.predict(model, task, part)
-        assert found.shape == (task.index(part).numel(), CLASSES)
-        assert all(value == value for value in task.score(found, part).values())
+    for split in ("train", "valid", "test"):
+        found = contract.predictions(model, task, split)
+        assert task.to_tensor(found, split).shape == (task.index(split).numel(), CLASSES)
+        assert all(value == value for value in task.score(found, split).values())
         with torch.no_grad():
-            assert bool(torch.isfinite(model.embed(inputs, part)).all())
+            assert bool(torch.isfinite(model.embed(inputs, split)).all())
     assert model.citation
     assert all(row.weight == row.weight for row in model.relevance(inputs))
     assert (model.stages() == ()) == (not model.num_parameters())
@@ -108,10 +110,10 @@ def test_the_order_of_nodes_does_not_matter(name: str, contract: Any, dataset: D
     turned = replace(
         dataset,
         graph=dataset.graph.subgraph(take),
-        labels=replace(labels, index=place[labels.index]),
+        targets=replace(labels, index=place[labels.index]),
     )
     task, other = few(dataset), few(turned)
-    same: dict[str, Any] = {part: place[task.index(part)] for part in ("train", "valid", "test")}
+    same: dict[str, Any] = {split: place[task.index(split)] for split in ("train", "valid", "test")}
     other._splits = same  # type: ignore[attr-defined]
     model = contract.build(name, task)
     torch.testing.assert_close(
@@ -132,7 +134,7 @@ def test_any_type_names_work(name: str, contract: Any, dataset: Dataset) -> None
         features={new[key]: x for key, x in graph.features.items()},
         reverses=[(edge[a], edge[b]) for a, b in graph.schema.reverses],
     )
-    turned = replace(dataset, graph=renamed, labels=replace(labels, node_type="__paper__"))
+    turned = replace(dataset, graph=renamed, targets=replace(labels, node_type="__paper__"))
     task, other = few(dataset), few(turned)
     found = contract.predict(contract.build(name, other), other)
     expected = contract.predict(contract.build(name, task), task)
@@ -172,3 +174,13 @@ def test_another_graph_is_refused(name: str, contract: Any, dataset: Dataset) ->
     graph = dataset.graph.with_features("paper", torch.randn(SIZE, 2))
     with pytest.raises(DataError, match="made for another graph"):
         model.prepare(few(replace(dataset, graph=graph)), seeds=SEEDS)
+
+
+@pytest.mark.parametrize("name", OFFERED, indirect=True)
+def test_an_own_loss_is_trained_by_or_refused(name: str, contract: Any, dataset: Dataset) -> None:
+    own = few(dataset).with_functions(loss=lambda logits, target: logits.square().mean() + 7)
+    if contract.build(name, own).reads_task_loss:
+        assert float(contract.first_loss(name, own).detach()) > 6.5
+    else:
+        with pytest.raises(ConfigError, match=r"'prototype' does not .* so loss= would not be"):
+            contract.build(name, own).prepare(own, seeds=SEEDS)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 import torch
 
 from hetgraph.data import CSR, HeteroGraph
 from hetgraph.errors import DataError, SchemaError
 from hetgraph.nn import FeatureEncoder, feature_matrix
-from hetgraph.nn.features import SPARSE_SHARE, TypeEncoder
-from hetgraph.tasks import TaskSpec
-
-SPEC = TaskSpec("node-classification", "author", 3)
+from hetgraph.nn.features import SPARSE_FRACTION, TypeEncoder
 
 
 def few_ones(rows=30, cols=12, share=0.1):
@@ -78,7 +77,7 @@ def test_features_are_stored_as_they_multiply_fastest(toy_graph):
     assert torch.equal(full, many)
     kept = feature_matrix(toy(toy_graph, paper=CSR.from_dense(few)), "paper")
     assert isinstance(kept, CSR)
-    assert kept.nnz / (3 * 40) < SPARSE_SHARE
+    assert kept.nnz / (3 * 40) < SPARSE_FRACTION
 
 
 def test_precision_codes_and_absence(toy_graph):
@@ -92,15 +91,16 @@ def test_precision_codes_and_absence(toy_graph):
     assert feature_matrix(toy(toy_graph, paper=half), "paper").weight.dtype == torch.float32
 
 
-def encode(graph: HeteroGraph, spec: TaskSpec, **options) -> tuple[FeatureEncoder, dict]:
-    encoder = FeatureEncoder(graph.schema, spec, graph.node_types, 5, **options)
+def encode(
+    graph: HeteroGraph, num_nodes: Mapping[str, int], **options
+) -> tuple[FeatureEncoder, dict]:
+    encoder = FeatureEncoder(graph.schema, num_nodes, graph.node_types, 5, **options)
     return encoder, encoder({name: feature_matrix(graph, name) for name in graph.node_types})
 
 
 def test_every_kind_gets_the_common_width(toy_graph):
     graph = toy(toy_graph, author=torch.tensor([2, 0]))
-    spec = TaskSpec("node-classification", "author", 3, num_nodes={"venue": 1})
-    encoder, out = encode(graph, spec)
+    encoder, out = encode(graph, {"venue": 1})
     assert {name: list(x.shape) for name, x in out.items()} == {
         "author": [2, 5],
         "paper": [3, 5],
@@ -113,8 +113,7 @@ def test_every_kind_gets_the_common_width(toy_graph):
 
 
 def test_types_may_be_told_to_learn_a_vector_a_node(toy_graph):
-    spec = TaskSpec("node-classification", "author", 3, num_nodes=toy_graph.num_nodes)
-    encoder, out = encode(toy_graph, spec, ids={"paper"})
+    encoder, out = encode(toy_graph, toy_graph.num_nodes, ids={"paper"})
     assert torch.equal(out["paper"], encoder["paper"].weight)
     assert encoder["paper"].weight.shape == (3, 5)
     assert not encoder["author"].lookup
@@ -122,21 +121,20 @@ def test_types_may_be_told_to_learn_a_vector_a_node(toy_graph):
 
 def test_without_features_the_number_of_nodes_must_be_known(toy_graph):
     with pytest.raises(SchemaError, match=r"'venue' has no features.*with_features"):
-        encode(toy_graph, SPEC)
+        encode(toy_graph, {})
     # Types that are not encoded need no size.
-    FeatureEncoder(toy_graph.schema, SPEC, ["author"], 5)
+    FeatureEncoder(toy_graph.schema, {}, ["author"], 5)
 
 
 def test_features_of_another_width_are_refused(toy_graph):
-    encoder = FeatureEncoder(toy_graph.schema, SPEC, ["paper"], 5)
+    encoder = FeatureEncoder(toy_graph.schema, {}, ["paper"], 5)
     for wrong in (torch.ones(3, 2), CSR.from_dense(torch.ones(3, 2))):
-        with pytest.raises(DataError, match="features of 'paper' have width 2, expected 1"):
+        with pytest.raises(DataError, match="features of 'paper' have dimension 2, expected 1"):
             encoder({"paper": wrong})
 
 
 def test_features_of_no_width_are_no_features(toy_graph):
     graph = toy(toy_graph, paper=torch.ones(3, 0))
-    spec = TaskSpec("node-classification", "author", 3, num_nodes={"paper": 3})
-    encoder = FeatureEncoder(graph.schema, spec, ["paper"], 5)
+    encoder = FeatureEncoder(graph.schema, {"paper": 3}, ["paper"], 5)
     out = encoder({"paper": feature_matrix(graph, "paper")})
     assert torch.equal(out["paper"], encoder["paper"].weight)

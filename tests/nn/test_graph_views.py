@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.catalog.loading import load_dataset
 from hetgraph.data import CSR, EdgeType, HeteroGraph, Relation
 from hetgraph.nn.graph_views import closed_pattern, drop_edges, graph_views, view_names
@@ -31,9 +31,13 @@ def reference(one: CSR) -> torch.Tensor:
 
 def wrap(graph: HeteroGraph, target: str) -> Task:
     ids = torch.arange(6)
-    labels = NodeLabels(target, 2, ids, ids % 2)
+    labels = Labels(target, 2, ids, ids % 2)
     split = Split(ids[:2], ids[2:4], ids[4:])
     return make_task(Dataset("toy/views", graph, labels, {"default": split}))
+
+
+def views(task: Task, requests: tuple[str, ...] = ()) -> dict[str, CSR]:
+    return graph_views(task.graph, task.dataset_name, task.spec.target, requests)
 
 
 def test_the_matrix_is_that_of_the_closed_graph() -> None:
@@ -75,7 +79,7 @@ def test_one_node_type_is_its_own_view() -> None:
     other = Relation.from_edges(torch.tensor([3]), torch.tensor([4]), 6, 6)
     task = wrap(HeteroGraph(num_nodes={"node": 6}, relations={near: one, far: other}), "node")
     (name,) = view_names(task.graph.schema, "node", ())
-    (found,) = graph_views(task, ()).values()
+    (found,) = views(task).values()
     assert name == "(graph)"
     assert found.nnz == 6 + 2 * 3
 
@@ -83,11 +87,11 @@ def test_one_node_type_is_its_own_view() -> None:
 def test_meta_paths_of_the_user_are_the_views(random_graph: Callable[..., HeteroGraph]) -> None:
     task = wrap(random_graph(), "paper")
     asked = ("mine=paper-author-paper", "paper-term-paper")
-    found = graph_views(task, asked)
+    found = views(task, asked)
     assert tuple(found) == view_names(task.graph.schema, "paper", asked)
     for one in found.values():
         assert torch.equal(one.to_dense(), one.to_dense().T)
-    assert set(graph_views(task, ())) == set(view_names(task.graph.schema, "paper", ()))
+    assert set(views(task)) == set(view_names(task.graph.schema, "paper", ()))
 
 
 @pytest.mark.parametrize(
@@ -105,5 +109,5 @@ def test_entries_are_those_of_the_public_graphs(
     name: str, entries: list[int], data_root: Path
 ) -> None:
     dataset = load_dataset(name, data_root)
-    views = graph_views(make_task(dataset), tuple(dataset.metapaths.values()))
-    assert [one.nnz for one in views.values()] == entries
+    found = views(make_task(dataset), tuple(dataset.metapaths.values()))
+    assert [one.nnz for one in found.values()] == entries

@@ -76,3 +76,8 @@ def test_a_target_without_arrivals_or_of_another_graph_is_refused():
         layer_plans(schema("a b", "a>b"), "a", 2)
     with pytest.raises(SchemaError, match="unknown node type 'A'"):
         layer_plans(schema("a b", "b>a"), "A", 2)
+
+
+def test_a_graph_without_edges_is_refused_with_another_cure() -> None:
+    with pytest.raises(SchemaError, match="has no edges to pass messages along; choose a model"):
+        layer_plans(schema("a", ""), "a", 2)

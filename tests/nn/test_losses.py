@@ -1,4 +1,4 @@
-"""Losses of node classification by name."""
+"""Losses by name."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ import torch.nn.functional as F
 
 from hetgraph.errors import ConfigError
 from hetgraph.nn import choose_loss, multi_hot_kl
-from hetgraph.tasks import TaskSpec
-
-SINGLE = TaskSpec("node-classification", "paper", 3)
-MULTI = TaskSpec("node-classification", "paper", 3, multi_label=True)
 
 
 def test_kl_sums_over_the_classes_of_a_node():
@@ -28,18 +24,26 @@ def test_kl_sums_over_the_classes_of_a_node():
 def test_automatic_choice_follows_the_task():
     logits, classes = torch.randn(4, 3), torch.tensor([0, 2, 1, 1])
     torch.testing.assert_close(
-        choose_loss("auto", SINGLE)(logits, classes), F.cross_entropy(logits, classes)
+        choose_loss("auto")(logits, classes), F.cross_entropy(logits, classes)
     )
     many = torch.randint(2, (4, 3))
     torch.testing.assert_close(
-        choose_loss("auto", MULTI)(logits, many),
+        choose_loss("auto", multi_label=True)(logits, many),
         F.binary_cross_entropy_with_logits(logits, many.float()),
     )
 
 
 @pytest.mark.parametrize(
-    ("name", "spec"), [("bce", SINGLE), ("kl", SINGLE), ("cross_entropy", MULTI)]
+    ("name", "kind"),
+    [
+        ("bce", {}),
+        ("kl", {}),
+        ("mse", {}),
+        ("cross_entropy", {"multi_label": True}),
+        ("mse", {"multi_label": True}),
+        ("cross_entropy", {"numbers": True}),
+    ],
 )
-def test_losses_that_do_not_fit_are_refused(name, spec):
+def test_losses_that_do_not_fit_are_refused(name, kind):
     with pytest.raises(ConfigError, match="does not fit"):
-        choose_loss(name, spec)
+        choose_loss(name, **kind)

@@ -5,20 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hetgraph.catalog import Dataset, NodeLabels, Split
 from hetgraph.catalog.loading import load_dataset
 from hetgraph.data import EdgeType, HeteroGraph, Schema
 from hetgraph.data.schema import EdgeSpec, FeatureSpec
 from hetgraph.errors import BudgetError, MetaPathError
 from hetgraph.nn import metapath_labels, metapath_relations, metapath_requests
-from hetgraph.tasks import Task, make_task
 
 
-def wrap(graph: HeteroGraph) -> Task:
-    ids = torch.arange(3)
-    labels = NodeLabels("paper", 3, ids, ids)
-    splits = {"fixed": Split(ids[:1], ids[1:2], ids[2:])}
-    return make_task(Dataset("toy/paths", graph, labels, splits))
+def relations(graph: HeteroGraph, requests: list[str] | tuple[str, ...], **options):
+    return metapath_relations(graph, "toy/paths", ("paper",), requests, **options)
 
 
 def test_without_a_choice_there_is_a_shortest_round_trip_to_every_type(toy_graph):
@@ -62,7 +57,7 @@ def test_labels_are_names_or_texts():
 
 def test_relations_by_name_in_the_order_of_the_requests(toy_graph):
     requests = ("pvp=paper-venue-paper", "paper-author-paper")
-    found = metapath_relations(wrap(toy_graph), requests, weighting="count")
+    found = relations(toy_graph, requests, weighting="count")
     assert tuple(found) == metapath_labels(requests)
     writes = toy_graph.relations[toy_graph.schema.edge_type("writes")].to_dense()
     assert torch.equal(found["paper-author-paper"].to_dense(), writes @ writes.t())
@@ -70,13 +65,12 @@ def test_relations_by_name_in_the_order_of_the_requests(toy_graph):
 
 
 def test_options_reach_the_composition(toy_graph):
-    task = wrap(toy_graph)
-    found = metapath_relations(task, ["paper-author-paper"], keep_self_loops=False)
+    found = relations(toy_graph, ["paper-author-paper"], keep_self_loops=False)
     assert not bool(found["paper-author-paper"].to_dense().diagonal().any())
     with pytest.raises(BudgetError):
-        metapath_relations(task, ["paper-author-paper"], memory_budget=1)
+        relations(toy_graph, ["paper-author-paper"], memory_budget=1)
 
 
 def test_paths_between_other_types_are_refused(toy_graph):
     with pytest.raises(MetaPathError, match=r"'apa' leads from 'author' to 'author'.*'paper'"):
-        metapath_relations(wrap(toy_graph), ["apa=author-paper-author"])
+        relations(toy_graph, ["apa=author-paper-author"])

@@ -1,4 +1,4 @@
-"""Small matrices with every difficulty at once, and their dense float64 form."""
+"""Small matrices with all edge cases at once, and dense float64 references."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hetgraph.data import CSR
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Matrices of a few entries gain nothing from threads and wait for them on a busy machine."""
+    """Threads only slow down matrices of a few entries."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -49,7 +49,7 @@ def make_csr() -> Callable[..., CSR]:
 
 @pytest.fixture
 def hub() -> CSR:
-    """One row with 3,000 entries (parallel ones among them), 40 rows with one or none."""
+    """One row with 3,000 entries, including parallel ones; 40 rows with at most one."""
     row = torch.cat([torch.full((3000,), 5), torch.arange(0, 40, 2)])
     col = torch.arange(row.numel()) % 211
     return CSR.from_coo(row, col, (41, 212))

@@ -79,9 +79,9 @@ def test_equals_cpu(make_csr, index_dtype, operation, dtype):
 def test_bfloat16_and_same_bits_twice(make_csr, operation):
     csr = make_csr(70, 50, 900)
     values = tensors(csr)
-    one, two = (on("cuda", csr, values, operation, torch.bfloat16) for _ in range(2))
+    runs = (on("cuda", csr, values, operation, torch.bfloat16) for _ in range(2))
     expected = on("cpu", csr, values, operation, torch.float32)
-    for first, second, want in zip(one, two, expected, strict=True):
+    for first, second, want in zip(*runs, expected, strict=True):
         assert torch.equal(first, second)
         torch.testing.assert_close(first.float(), want, atol=0.3, rtol=0.1)
 

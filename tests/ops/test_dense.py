@@ -1,4 +1,4 @@
-"""Dense products by either library."""
+"""Dense products with either BLAS library."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_both_libraries_write_in_place(monkeypatch, numpy, dtype):
     assert bool(out[:2].isnan().all() & out[11:].isnan().all())
 
 
-def test_numpy_is_left_alone_when_torch_may_not_use_all_cores(monkeypatch):
+def test_torch_is_used_when_it_may_not_use_all_cores(monkeypatch):
     monkeypatch.setattr(dense, "_is_amd", lambda: True)
     monkeypatch.setattr(dense, "_num_cores", lambda: torch.get_num_threads() + 1)
     assert not dense._prefers_numpy()

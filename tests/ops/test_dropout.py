@@ -1,4 +1,4 @@
-"""Dropout has the right share, scale and gradient, and keeps no mask."""
+"""Dropout has the right fraction, scale and gradient, and stores no mask."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIZE = (500, 400)
 
 @pytest.mark.parametrize("p", [0.05, 0.5, 0.8])
 @pytest.mark.parametrize("size", [SIZE, (20, 30)])
-def test_share_scale_and_gradient(p, size):
+def test_fraction_scale_and_gradient(p, size):
     x = (torch.rand(size) + 1).requires_grad_()
     y = dropout(x, p)
     kept = y != 0
@@ -26,7 +26,7 @@ def test_share_scale_and_gradient(p, size):
     torch.testing.assert_close(x.grad, upstream * kept / (1 - p), rtol=1e-3, atol=0)
 
 
-def test_every_place_is_cleared_as_often():
+def test_every_position_is_dropped_equally_often():
     mean = torch.stack([dropout(torch.ones(SIZE), 0.5) for _ in range(200)]).mean(0) / 2
     rows = mean.mean(1)  # of 80,000 draws each
     assert float((rows - 0.5).abs().max()) < 5 * 0.5 / 80_000**0.5
@@ -82,7 +82,7 @@ def test_a_probability_out_of_range_is_refused(p):
         dropout(torch.ones(3), p)
 
 
-def test_words_use_every_bit():
+def test_random_words_use_every_bit():
     words = random_words(1 << 18, 3, 4)
     bits = torch.stack([(words.int() >> i) & 1 for i in range(16)]).float().mean(dim=1)
     assert float((bits - 0.5).abs().max()) < 5 * 0.5 / 512

@@ -114,12 +114,12 @@ def test_fused_and_chained_agree(make_csr, form):
     torch.testing.assert_close(fused, chained)
     torch.testing.assert_close(lse, chained_lse)
     upstream = torch.randn_like(fused)
-    for one, two in zip(
+    for first, second in zip(
         torch.autograd.grad(fused, list(tensors.values()), upstream),
         torch.autograd.grad(chained, list(tensors.values()), upstream),
         strict=True,
     ):
-        torch.testing.assert_close(one, two)
+        torch.testing.assert_close(first, second)
 
 
 def test_one_gradient_is_enough(make_csr):
@@ -145,20 +145,20 @@ def test_rows_sum_weights_to_one_and_empty_rows_are_zero(make_csr):
 
 
 def test_softmax_over_two_relations_by_logsumexp(make_csr):
-    one, two = make_csr(seed=1), make_csr(seed=2)
+    first, second = make_csr(seed=1), make_csr(seed=2)
     both = CSR.from_coo(
-        torch.cat([one.row_ids, two.row_ids]),
-        torch.cat([one.indices.long(), two.indices.long()]),
-        one.shape,
+        torch.cat([first.row_ids, second.row_ids]),
+        torch.cat([first.indices.long(), second.indices.long()]),
+        first.shape,
     )
-    tensors = operands(one, FORMS["dot"])
-    parts = [attend(csr, tensors, return_logsumexp=True) for csr in (one, two)]
-    share = torch.stack([lse for _, lse in parts]).softmax(0).nan_to_num()
-    merged = sum(w.unsqueeze(-1) * out for w, (out, _) in zip(share, parts, strict=True))
+    tensors = operands(first, FORMS["dot"])
+    results = [attend(csr, tensors, return_logsumexp=True) for csr in (first, second)]
+    weights = torch.stack([lse for _, lse in results]).softmax(0).nan_to_num()
+    merged = sum(w.unsqueeze(-1) * out for w, (out, _) in zip(weights, results, strict=True))
     expected = attend(both, tensors)
     torch.testing.assert_close(merged, expected)
     upstream = torch.randn_like(merged)
-    filled = (one.degree > 0) & (two.degree > 0)
+    filled = (first.degree > 0) & (second.degree > 0)
     upstream[~filled] = 0
     mine = torch.autograd.grad(merged, tensors["query"], upstream)
     want = torch.autograd.grad(expected, tensors["query"], upstream)
@@ -215,7 +215,7 @@ def test_empty_relation(rows, cols):
     assert not any(t.grad.any() for t in tensors.values())
 
 
-def test_zero_width_values(make_csr):
+def test_zero_dim_values(make_csr):
     csr = make_csr()
     assert attend(csr, operands(csr, FORMS["additive"], dim=0)).shape == (9, 2, 0)
 
@@ -260,16 +260,16 @@ def test_matches_pyg_transformerconv(make_csr):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"query": None}, "go together"),
+        ({"query": None}, "pass both or neither"),
         ({"query": None, "key": None}, "no score is given"),
         ({"value": torch.randn(7, 6)}, "heads, dim"),
         ({"key": torch.randn(7, 3, 4)}, "2 heads of value"),
-        ({"key": torch.randn(7, 2, 5)}, "must be the same"),
+        ({"key": torch.randn(7, 2, 5)}, "must be equal"),
         ({"row_score": torch.randn(9, 2, 1)}, "row_score"),
         ({"edge_score": torch.randn(3, 2)}, "edge_score"),
     ],
 )
-def test_mistakes_say_how_to_mend_them(make_csr, change, words):
+def test_errors_say_how_to_fix_them(make_csr, change, words):
     csr = make_csr()
     with pytest.raises(DataError, match=words):
         attend(csr, operands(csr, FORMS["dot"], dtype=torch.float32) | change)

@@ -15,7 +15,7 @@ NODES = 30
 
 
 def random_edges(seed: int, num_edges: int = 90) -> tuple[Tensor, Tensor]:
-    """Edges with parallel ones and self-loops; the last five nodes are left by none."""
+    """Edges with parallel ones and self-loops; the last five nodes have no outgoing edge."""
     generator = torch.Generator().manual_seed(seed)
     src = torch.randint(NODES - 5, (num_edges,), generator=generator)
     return src, torch.randint(NODES, (num_edges,), generator=generator)
@@ -30,9 +30,9 @@ def test_against_networkx(personal: bool, weighted: bool, damping: float) -> Non
     graph = nx.DiGraph()
     graph.add_nodes_from(range(NODES))
     values = [1.0] * src.numel() if weight is None else weight.tolist()
-    for one, other, value in zip(src.tolist(), dst.tolist(), values, strict=True):
-        before = graph.get_edge_data(one, other, {"weight": 0.0})["weight"]
-        graph.add_edge(one, other, weight=before + value)
+    for source, target, value in zip(src.tolist(), dst.tolist(), values, strict=True):
+        before = graph.get_edge_data(source, target, {"weight": 0.0})["weight"]
+        graph.add_edge(source, target, weight=before + value)
     teleport = torch.arange(NODES, dtype=torch.float64) % 4 if personal else None
     wanted = nx.pagerank(
         graph,
@@ -41,13 +41,13 @@ def test_against_networkx(personal: bool, weighted: bool, damping: float) -> Non
         tol=1e-12,
         max_iter=1000,
     )
-    found = pagerank(
+    actual = pagerank(
         CSR.from_coo(dst, src, (NODES, NODES), weight), teleport=teleport, damping=damping
     )
     torch.testing.assert_close(
-        found, torch.tensor([wanted[node] for node in range(NODES)]).double()
+        actual, torch.tensor([wanted[node] for node in range(NODES)]).double()
     )
-    assert float(found.sum()) == pytest.approx(1)
+    assert float(actual.sum()) == pytest.approx(1)
 
 
 def test_closed_forms() -> None:
@@ -58,11 +58,11 @@ def test_closed_forms() -> None:
     # A star 1, 2, 3 -> 0 with a way back to each: r0 = 0.15 / 4 + 0.85 (r1 + r2 + r3).
     src, dst = torch.tensor([1, 2, 3, 0, 0, 0]), torch.tensor([0, 0, 0, 1, 2, 3])
     center = (0.15 / 4 + 0.85) / 1.85
-    found = pagerank(CSR.from_coo(dst, src, (4, 4)))
-    assert found.tolist() == pytest.approx([center, *[(1 - center) / 3] * 3])
+    actual = pagerank(CSR.from_coo(dst, src, (4, 4)))
+    assert actual.tolist() == pytest.approx([center, *[(1 - center) / 3] * 3])
 
 
-def test_bad_input_is_told() -> None:
+def test_bad_input_is_reported() -> None:
     square = CSR.from_coo(torch.tensor([0]), torch.tensor([1]), (2, 2))
     with pytest.raises(DataError, match="2 x 3"):
         pagerank(CSR.from_coo(torch.tensor([0]), torch.tensor([1]), (2, 3)))

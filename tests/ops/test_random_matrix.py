@@ -24,10 +24,10 @@ def test_any_block_in_any_order_has_the_same_bits(draw, cols):
 
 
 @pytest.mark.parametrize("draw", [sign_matrix, gaussian_matrix])
-def test_keys_tell_matrices_apart(draw):
-    one = draw(("rphgnn", 0, "paper"), 40, 30)
-    assert torch.equal(one, draw(("rphgnn", 0, "paper"), 40, 30))
-    assert not torch.equal(one, draw(("rphgnn", 1, "paper"), 40, 30))
+def test_keys_distinguish_matrices(draw):
+    drawn = draw(("rphgnn", 0, "paper"), 40, 30)
+    assert torch.equal(drawn, draw(("rphgnn", 0, "paper"), 40, 30))
+    assert not torch.equal(drawn, draw(("rphgnn", 1, "paper"), 40, 30))
     assert not torch.equal(draw(1, 40, 30), draw(2, 40, 30))
 
 
@@ -48,7 +48,7 @@ def test_frequencies_of_signs(s):
     assert signs.unique().tolist() == ([-1, 1] if s == 1 else [-1, 0, 1])
 
 
-def test_moments_of_normals():
+def test_moments_of_normal_entries():
     normal = gaussian_matrix(3, 600, 501).double()
     count = normal.numel()
     assert abs(normal.mean()) < 4 / math.sqrt(count)
@@ -67,7 +67,7 @@ def test_rows_and_columns_are_uncorrelated(draw):
 
 
 @pytest.mark.parametrize("kind", ["sparse", "gaussian"])
-def test_projection_keeps_angles_better_the_wider_it_is(kind):
+def test_angles_are_preserved_better_in_higher_dimensions(kind):
     x = torch.nn.functional.normalize(torch.rand(60, 300))
     errors = []
     for width in (16, 256, 4096):

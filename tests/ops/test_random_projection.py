@@ -11,7 +11,7 @@ from hetgraph.ops import projection_matrix, random_projection
 
 
 @pytest.mark.parametrize("kind", ["sparse", "gaussian"])
-def test_dense_and_sparse_features_meet_the_same_matrix(make_csr, kind):
+def test_dense_and_sparse_features_use_the_same_matrix(make_csr, kind):
     csr = make_csr()
     csr = csr.with_weight(torch.rand(csr.nnz))
     expected = csr.to_dense() @ projection_matrix(9, 7, 5, kind=kind)

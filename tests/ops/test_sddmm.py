@@ -72,7 +72,7 @@ def test_strides_do_not_matter(make_csr):
     torch.testing.assert_close(sddmm(csr, a, b).double(), oracle(csr, a, b), atol=1e-4, rtol=1e-4)
 
 
-def test_mismatched_widths_are_named(make_csr):
+def test_mismatched_dims_are_named(make_csr):
     with pytest.raises(DataError, match="same heads and dim"):
         sddmm(make_csr(), torch.randn(9, 3), torch.randn(7, 4))
     with pytest.raises(DataError, match="a_rows"):

@@ -16,9 +16,9 @@ REDUCTIONS = ("sum", "mean", "min", "max")
 def oracle(indptr, values, reduce):
     out = torch.zeros(indptr.numel() - 1, *values.shape[1:], dtype=torch.float64)
     for row, (start, stop) in enumerate(pairwise(indptr)):
-        part = values[start:stop].double()
+        segment = values[start:stop].double()
         if stop > start:
-            out[row] = getattr(part, {"min": "amin", "max": "amax"}.get(reduce, reduce))(0)
+            out[row] = getattr(segment, {"min": "amin", "max": "amax"}.get(reduce, reduce))(0)
     return out
 
 
@@ -49,7 +49,7 @@ def test_gradients(reduce):
     assert gradcheck(lambda v: segment_reduce(INDPTR, v, reduce), (values,))
 
 
-def test_equal_maxima_share_the_gradient():
+def test_equal_maxima_divide_the_gradient():
     values = torch.tensor([1.0, 1.0, 0.0], requires_grad=True)
     segment_reduce(torch.tensor([0, 3]), values, "max").backward()
     assert values.grad.tolist() == [0.5, 0.5, 0.0]
@@ -78,7 +78,7 @@ def test_strides_do_not_matter():
         )
 
 
-def test_mistakes_say_how_to_mend_them():
+def test_errors_say_how_to_fix_them():
     with pytest.raises(DataError, match="values has shape"):
         segment_reduce(INDPTR, torch.randn(4))
     with pytest.raises(DataError, match="indptr"):

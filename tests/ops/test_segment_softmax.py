@@ -27,7 +27,7 @@ def test_matches_a_loop_for_any_range(index_dtype, shape, shift):
     torch.testing.assert_close(result.double(), oracle(INDPTR, scores), atol=1e-6, rtol=1e-4)
 
 
-def test_wide_spread_between_segments():
+def test_segments_of_very_different_scales():
     scores = torch.tensor([1000.0, 999.0, -1000.0, -1001.0])
     result = segment_softmax(torch.tensor([0, 2, 4]), scores)
     torch.testing.assert_close(result[:2], result[2:])
@@ -89,3 +89,12 @@ def test_agrees_with_torch_scatter_and_pyg(hub):
     torch.testing.assert_close(
         result, scatter.composite.scatter_softmax(scores, hub.row_ids, dim=0)
     )
+
+
+@pytest.mark.parametrize("gap", [40.0, 95.0, 150.0])
+def test_a_low_segment_beside_a_high_one_keeps_its_weights(gap: float) -> None:
+    """One shift for all segments would leave the low one nothing, or a few bits."""
+    scores = torch.tensor([0.0, 1.0, -gap, -gap - 1.5, -gap + 0.5])
+    indptr = torch.tensor([0, 2, 5])
+    found = segment_softmax(indptr, scores).double()
+    torch.testing.assert_close(found, oracle(indptr, scores), rtol=1e-5, atol=0)

@@ -168,13 +168,13 @@ def test_same_bits_for_any_number_of_threads(make_csr):
         ({"x": torch.randn(3, 2)}, "csr.transpose"),
         ({"x": torch.ones(7, 2, dtype=torch.long)}, r"\.float\(\)"),
         ({"x": torch.randn(7, 1, 1, 1)}, "at most"),
-        ({"weight": torch.randn(3)}, "one row for each entry"),
+        ({"weight": torch.randn(3)}, "one row per entry"),
         ({"weight": torch.randn(40, 2)}, "heads"),
         ({"out": torch.randn(2, 2)}, "out is"),
         ({"x": torch.randn(7, 2, requires_grad=True), "out": torch.empty(9, 2)}, "no_grad"),
     ],
 )
-def test_mistakes_say_how_to_mend_them(make_csr, change, words):
+def test_errors_say_how_to_fix_them(make_csr, change, words):
     arguments = {"x": torch.randn(7, 2), "weight": None, "out": None} | change
     with pytest.raises(DataError, match=words):
         spmm(make_csr(), arguments["x"], arguments["weight"], out=arguments["out"])

@@ -72,6 +72,6 @@ def test_bfloat16_and_autocast():
         (BOUNDS, torch.randn(4, 3, 2, dtype=torch.float64), None, "convert"),
     ],
 )
-def test_mistakes_say_how_to_mend_them(bounds, weight, bias, words):
+def test_errors_say_how_to_fix_them(bounds, weight, bias, words):
     with pytest.raises(DataError, match=words):
         typed_linear(torch.randn(7, 3), bounds, weight, bias)

@@ -1,4 +1,4 @@
-"""Rows of length one: values and gradients of torch's own, zeros without a gradient."""
+"""Unit rows: values and gradients equal torch's; zero rows get no gradient."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from hetgraph.ops import unit_rows
 def test_equal_to_torch(shape: tuple[int, int]) -> None:
     x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(shape, dtype=torch.float64)
-    found, expected = unit_rows(x), F.normalize(x, eps=1e-12)
-    torch.testing.assert_close(found, expected)
-    one, other = (torch.autograd.grad((y * weight).sum(), x)[0] for y in (found, expected))
-    torch.testing.assert_close(one, other)
+    actual, expected = unit_rows(x), F.normalize(x, eps=1e-12)
+    torch.testing.assert_close(actual, expected)
+    actual_grad, expected_grad = (
+        torch.autograd.grad((y * weight).sum(), x)[0] for y in (actual, expected)
+    )
+    torch.testing.assert_close(actual_grad, expected_grad)
 
 
 def test_gradients_by_differences() -> None:
@@ -25,11 +27,11 @@ def test_gradients_by_differences() -> None:
     assert torch.autograd.gradcheck(unit_rows, (x,))
 
 
-def test_zeros_stay_and_get_no_gradient() -> None:
+def test_zero_rows_stay_and_get_no_gradient() -> None:
     x = torch.tensor([[0.0, 0.0], [3.0, 4.0]], requires_grad=True)
-    found = unit_rows(x)
-    torch.testing.assert_close(found.detach(), torch.tensor([[0.0, 0.0], [0.6, 0.8]]))
-    found.sum().backward()
+    actual = unit_rows(x)
+    torch.testing.assert_close(actual.detach(), torch.tensor([[0.0, 0.0], [0.6, 0.8]]))
+    actual.sum().backward()
     assert x.grad is not None
     assert torch.equal(x.grad[0], torch.zeros(2))
     assert bool(x.grad[1].any())
@@ -40,7 +42,7 @@ def test_strided_input() -> None:
     torch.testing.assert_close(unit_rows(x), F.normalize(x))
 
 
-def test_bad_input_is_told() -> None:
+def test_bad_input_is_reported() -> None:
     for bad in (torch.ones(3), torch.ones(2, 2, dtype=torch.int64)):
         with pytest.raises(DataError, match="expected floating"):
             unit_rows(bad)

@@ -87,8 +87,8 @@ def test_the_saved_model_gives_the_saved_predictions(tmp_path):
     model = Method.load(tmp_path / "a" / "model")
     assert record.parameters == model.num_parameters()
     features = load_dataset("synthetic/academic", num_nodes=300).graph.features["author"]
-    for part in ("train", "valid", "test"):
-        torch.testing.assert_close(model(features[saved[f"{part}.index"]]), saved[part])
+    for split in ("train", "valid", "test"):
+        torch.testing.assert_close(model(features[saved[f"{split}.index"]]), saved[split])
 
 
 def test_config_yaml_repeats_the_run(tmp_path):
@@ -213,8 +213,8 @@ def test_nothing_to_resume(tmp_path):
 
 
 def test_metapaths_reach_a_model_that_takes_them():
-    customary = _run().config["model"]["metapaths"]
-    assert customary == [
+    defaults = _run().config["model"]["metapaths"]
+    assert defaults == [
         "APA=author-paper-author",
         "APVPA=author-paper-venue-paper-author",
         "APTPA=author-paper-term-paper-author",

@@ -66,9 +66,9 @@ def paper(tmp_path: Path):
 
 def test_the_file_is_found_by_its_name(paper):
     assert [path.name for path in experiment_files(paper)] == ["hgb-ACM.yaml"]
-    found = find_experiment(paper, "hgb/ACM")
-    assert found.dataset == "hgb/ACM"
-    assert found.published == {"micro_f1": 94.04}
+    experiment = find_experiment(paper, "hgb/ACM")
+    assert experiment.dataset == "hgb/ACM"
+    assert experiment.published == {"micro_f1": 94.04}
     assert find_experiment(paper, "hgb/DBLP") is None
     assert find_experiment(paper, "hgb:ACM") is None
 
@@ -110,6 +110,8 @@ def test_a_bare_word_goes_to_the_only_section_that_has_it(paper):
         ("train: {lr: fast}", "train.lr is 'fast', expected a number"),
         ("train: {lr: -1}", "train.lr is -1.0, expected a positive number"),
         ("task: 3", "task is 3, expected names with values"),
+        ("task: {1: 2}", "mine.yaml: the key 1 of task is no text; put it in quotes"),
+        ("dataset: 3", "dataset is 3, expected text or nothing"),
         ("- a", "must hold sections"),
         ("a: [", "cannot be read as YAML"),
         ("method: latte", "is for the model 'latte', not for 'paper'"),

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from hetgraph.catalog.loading import load_dataset
 from hetgraph.errors import ConfigError, FileFormatError
+from hetgraph.explain import explain
 from hetgraph.io import save_tables
 from hetgraph.models.mlp import MLP
 from hetgraph.runs import run
@@ -39,7 +40,7 @@ def train(out, dataset="synthetic/academic", *, data=None, seed=3):
 def test_model_task_and_inputs_are_those_of_the_run(tmp_path):
     record = train(tmp_path / "run", data={"num_nodes": 300})
     opened = reopen(tmp_path / "run")
-    assert isinstance(opened.model, MLP)
+    assert isinstance(opened.model.encoder, MLP)
     assert not opened.model.training
     assert opened.record == record
     assert opened.model.config.hidden_dim == 8
@@ -47,12 +48,29 @@ def test_model_task_and_inputs_are_those_of_the_run(tmp_path):
     assert opened.inputs is opened.inputs
     saved = load_file(tmp_path / "run" / "predictions.safetensors")
     with torch.no_grad():
-        for part in ("train", "valid", "test"):
-            assert torch.equal(opened.task.index(part), saved[f"{part}.index"])
-            logits = opened.model.predict(opened.inputs, part)
-            torch.testing.assert_close(logits, saved[part])
-            scores = opened.task.score(logits, part)
-            assert scores["micro_f1"] == pytest.approx(record.metrics[part]["micro_f1"])
+        for split in ("train", "valid", "test"):
+            assert torch.equal(opened.task.index(split), saved[f"{split}.index"])
+            predictions = opened.model.predict(opened.inputs, split)
+            torch.testing.assert_close(predictions.values, saved[split])
+            scores = opened.task.score(predictions, split)
+            assert scores["micro_f1"] == pytest.approx(record.metrics[split]["micro_f1"])
+
+
+def test_a_refitted_model_reads_the_labels_that_it_was_refitted_on(tmp_path):
+    settings = {
+        "data": {"num_nodes": 300},
+        "model": {"hidden_dim": 8, "num_filters": 2, "labels": True},
+        "train": {**QUICK["train"], "refit": True},
+    }
+    out = tmp_path / "run"
+    record = run("rphgnn", settings=settings, out=out, progress=False)
+    opened = reopen(out)
+    with torch.no_grad():
+        predictions = opened.model.predict(opened.inputs, "test")
+    saved = load_file(out / "predictions.safetensors")
+    torch.testing.assert_close(predictions.values, saved["test"])
+    assert opened.task.score(predictions, "test") == pytest.approx(record.metrics["test"])
+    assert {path.suffix for path in explain(out, formats=["svg"]).files} == {".svg", ".csv"}
 
 
 def test_a_folder_without_result_is_no_finished_run(tmp_path):

@@ -41,18 +41,18 @@ def test_the_best_trial_wins_and_the_search_repeats(tune):
     assert one.settings["train"]["max_epochs"] == 2
 
 
-def test_the_test_part_is_out_of_reach(tune, tiny, monkeypatch):
-    parts = []
+def test_the_test_split_is_out_of_reach(tune, tiny, monkeypatch):
+    tasks = []
 
     def prepare(self, task, *, seeds, workdir=None):
         with pytest.raises(PermissionError):
             task.index("test")
-        parts.append(task)
+        tasks.append(task)
         return {"task": task, "x": task.graph.features[task.spec.target]}
 
     monkeypatch.setattr(tiny.TinyModel, "prepare", prepare)
     tune("tiny", "synthetic/academic", trials=1, settings=SHARED, space=SPACE)
-    assert len(parts) == 1
+    assert len(tasks) == 1
 
 
 def test_diverged_trials_are_kept_as_such(tune):

@@ -1,4 +1,4 @@
-"""Negatives never are entries of their row."""
+"""Negative samples are never entries of their row."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def test_a_row_with_one_free_column() -> None:
 def test_the_generator_decides() -> None:
     sampler = UnseenSampler(CSR.from_dense(torch.eye(50)))
     rows = torch.arange(50)
-    one, same = (sampler.draw(rows, torch.Generator().manual_seed(3)) for _ in range(2))
-    assert torch.equal(one, same)
-    assert not torch.equal(one, sampler.draw(rows, torch.Generator().manual_seed(4)))
+    first, same = (sampler.draw(rows, torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(first, same)
+    assert not torch.equal(first, sampler.draw(rows, torch.Generator().manual_seed(4)))
 
 
 def test_nothing_seen_and_everything_seen() -> None:
     empty = CSR.from_coo(torch.zeros(0).long(), torch.zeros(0).long(), (2, 4))
     assert UnseenSampler(empty).draw(torch.tensor([0, 1]), torch.Generator()).max() < 4
-    with pytest.raises(DataError, match="row 1 has an entry for every column"):
+    with pytest.raises(DataError, match="row 1 has an entry in every column"):
         UnseenSampler(CSR.from_dense(torch.tensor([[1.0, 0], [1, 1]])))

@@ -1,4 +1,4 @@
-"""Neighbourhoods: seeds first, fan-outs kept, edges that exist."""
+"""Neighbourhoods: seeds first, fan-outs respected, only existing edges."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ def chance(seed: int = 0) -> torch.Generator:
 @pytest.mark.parametrize("edges", ["sampled", "induced"])
 def test_seeds_come_first_and_edges_exist(graph: HeteroGraph, edges: str) -> None:
     seeds = {"author": torch.tensor([7, 2])}
-    part = sample_neighbourhood(
+    drawn = sample_neighbourhood(
         graph.relations, graph.num_nodes, seeds, (3, 2), chance(), edges=edges
     )
-    assert part.nodes["author"][:2].tolist() == [7, 2]
-    assert set(part.nodes) == set(graph.num_nodes)
-    assert set(part.relations) == set(graph.relations)
-    for name, ids in part.nodes.items():
+    assert drawn.nodes["author"][:2].tolist() == [7, 2]
+    assert set(drawn.nodes) == set(graph.num_nodes)
+    assert set(drawn.relations) == set(graph.relations)
+    for name, ids in drawn.nodes.items():
         assert torch.unique(ids).numel() == ids.numel() <= graph.num_nodes[name]
-    for key, relation in part.relations.items():
+    for key, relation in drawn.relations.items():
         dst, src = relation.coo()
         whole = graph.relations[key]
-        assert relation.shape == (len(part.nodes[key.dst]), len(part.nodes[key.src]))
-        found = set(zip(*(one.tolist() for one in whole.coo()), strict=True))
+        assert relation.shape == (len(drawn.nodes[key.dst]), len(drawn.nodes[key.src]))
+        actual = set(zip(*(one.tolist() for one in whole.coo()), strict=True))
         mine = zip(
-            part.nodes[key.dst][dst].tolist(), part.nodes[key.src][src].tolist(), strict=True
+            drawn.nodes[key.dst][dst].tolist(), drawn.nodes[key.src][src].tolist(), strict=True
         )
-        assert set(mine) <= found
+        assert set(mine) <= actual
     if edges == "induced":
-        induced = graph.subgraph(dict(part.nodes))
-        sizes = {key: one.nnz for key, one in part.relations.items()}
+        induced = graph.subgraph(dict(drawn.nodes))
+        sizes = {key: one.nnz for key, one in drawn.relations.items()}
         assert sizes == {key: one.num_edges for key, one in induced.relations.items()}
 
 
 def test_no_node_gets_more_edges_than_the_fan_out(graph: HeteroGraph) -> None:
     seeds = {"paper": torch.arange(5)}
-    part = sample_neighbourhood(graph.relations, graph.num_nodes, seeds, (2,), chance())
-    for key, relation in part.relations.items():
-        limit = graph.relations[key].degree[part.nodes[key.dst]].clamp(max=2)
+    drawn = sample_neighbourhood(graph.relations, graph.num_nodes, seeds, (2,), chance())
+    for key, relation in drawn.relations.items():
+        limit = graph.relations[key].degree[drawn.nodes[key.dst]].clamp(max=2)
         if key.dst == "paper":
             assert torch.equal(relation.degree[:5], limit[:5])
         assert bool((relation.degree <= 2).all())
@@ -67,8 +67,8 @@ def test_a_wide_fan_out_takes_all_and_draws_are_uniform(graph: HeteroGraph) -> N
     counts = torch.zeros(graph.num_nodes["author"])
     generator = chance(1)
     for _ in range(400):
-        part = sample_neighbourhood(only, graph.num_nodes, seeds, (1,), generator)
-        counts[part.nodes["author"]] += 1
+        drawn = sample_neighbourhood(only, graph.num_nodes, seeds, (1,), generator)
+        counts[drawn.nodes["author"]] += 1
     expected = torch.bincount(
         relation.rows(torch.tensor([node])).indices.long(), minlength=len(counts)
     )
@@ -78,14 +78,14 @@ def test_a_wide_fan_out_takes_all_and_draws_are_uniform(graph: HeteroGraph) -> N
 
 def test_caps_keep_the_seeds_and_drop_edges_to_what_is_left_out(graph: HeteroGraph) -> None:
     seeds = {"paper": torch.arange(4)}
-    part = sample_neighbourhood(
+    drawn = sample_neighbourhood(
         graph.relations, graph.num_nodes, seeds, (50, 50), chance(), max_nodes=6
     )
-    assert all(ids.numel() <= 6 for ids in part.nodes.values())
-    assert part.nodes["paper"][:4].tolist() == [0, 1, 2, 3]
+    assert all(ids.numel() <= 6 for ids in drawn.nodes.values())
+    assert drawn.nodes["paper"][:4].tolist() == [0, 1, 2, 3]
 
 
-def test_same_chance_same_part_and_bad_sizes_are_refused(graph: HeteroGraph) -> None:
+def test_equal_generators_give_equal_samples_and_bad_sizes_are_refused(graph: HeteroGraph) -> None:
     seeds = {"author": torch.tensor([1])}
     one, other = (
         sample_neighbourhood(graph.relations, graph.num_nodes, seeds, (3, 3), chance(5))

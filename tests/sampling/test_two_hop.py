@@ -1,4 +1,4 @@
-"""Negatives two steps away, against sets."""
+"""Two-hop negative samples against Python sets."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ ENDS = [("author", "paper"), ("paper", "paper"), ("term", "author")]
 
 def neighbours(graph: HeteroGraph) -> dict[Node, set[Node]]:
     """Of every node, over all relations and in both directions."""
-    found: dict[Node, set[Node]] = {
+    actual: dict[Node, set[Node]] = {
         (kind, i): set() for kind, n in graph.num_nodes.items() for i in range(n)
     }
     for key, relation in graph.relations.items():
         for s, d in zip(*(one.tolist() for one in relation.edges()), strict=True):
-            found[key.src, s].add((key.dst, d))
-            found[key.dst, d].add((key.src, s))
-    return found
+            actual[key.src, s].add((key.dst, d))
+            actual[key.dst, d].add((key.src, s))
+    return actual
 
 
 @pytest.mark.parametrize(
@@ -37,11 +37,11 @@ def test_candidates_share_a_neighbour_and_are_not_linked(
     near = neighbours(graph)
     linked = linked_pairs(graph, src, dst)
     rows = torch.arange(graph.num_nodes[src]).flip(0)
-    found = TwoHopSampler(graph, src, dst, linked).candidates(rows).to_dense().bool()
+    actual = TwoHopSampler(graph, src, dst, linked).candidates(rows).to_dense().bool()
     for at, other in product(range(len(rows)), range(graph.num_nodes[dst])):
         one, two = (src, int(rows[at])), (dst, other)
         expected = bool(near[one] & near[two]) and two not in near[one]
-        assert bool(found[at, other]) == expected
+        assert bool(actual[at, other]) == expected
 
 
 def test_draws_are_uniform_over_the_candidates(random_graph: Callable[..., HeteroGraph]) -> None:

@@ -1,4 +1,4 @@
-"""Walks only use edges, and use them as often as they should."""
+"""Walks follow edges, with the right frequencies."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_seeds_repeat_walks(edges: CSR) -> None:
     assert not torch.equal(one, random_walks(edges, starts, 8, generator(1), q=2.0))
 
 
-def test_parallel_edges_count_apart() -> None:
+def test_parallel_edges_count_separately() -> None:
     edges = CSR.from_coo(torch.tensor([0, 0, 0]), torch.tensor([1, 1, 2]), (3, 3))
     ends = random_walks(edges, torch.zeros(6000, dtype=torch.int64), 1, generator())[:, 1]
     assert float((ends == 1).double().mean()) == pytest.approx(2 / 3, abs=0.03)
@@ -89,11 +89,11 @@ def test_metapath_walks_follow_the_types(toy_graph: HeteroGraph) -> None:
         generator(),
     )
     assert stopped.tolist() == [[0, -1, -1, -1]]
-    with pytest.raises(MetaPathError, match="cannot go on"):
+    with pytest.raises(MetaPathError, match="cannot repeat"):
         metapath_walks(toy_graph, "author-paper", torch.tensor([0]), 2, generator())
 
 
-def test_bad_input_is_told(edges: CSR) -> None:
+def test_bad_input_is_reported(edges: CSR) -> None:
     for bad in ({"p": 0.0}, {"q": -1.0}):
         with pytest.raises(ConfigError, match="two positive numbers"):
             random_walks(edges, torch.tensor([0]), 2, generator(), **bad)

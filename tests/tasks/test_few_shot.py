@@ -1,4 +1,4 @@
-"""Few-shot tasks: exactly k nodes a class, disjoint parts, equal for every model."""
+"""Few-shot tasks: exactly k nodes per class, disjoint splits, equal for every model."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.catalog import Dataset, NodeLabels
+from hetgraph.catalog import Dataset, Labels
 from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import FewShot, audit, make_task
-from hetgraph.tasks.base import run_family
+from hetgraph.tasks import FewShot, NodePredictions, audit, make_task
 
 SIZE, CLASSES = 4000, 3
 
@@ -26,7 +25,7 @@ def dataset() -> Dataset:
         num_nodes={"node": SIZE}, relations={edge: Relation.from_edges(*ends, SIZE, SIZE)}
     )
     index = torch.randperm(SIZE)
-    return Dataset("toy/few", graph, NodeLabels("node", CLASSES, index, index % CLASSES))
+    return Dataset("toy/few", graph, Labels("node", CLASSES, index, index % CLASSES))
 
 
 def few(dataset: Dataset, seed: int = 0, **options: Any) -> FewShot:
@@ -35,10 +34,10 @@ def few(dataset: Dataset, seed: int = 0, **options: Any) -> FewShot:
     return task
 
 
-def test_parts_are_disjoint_and_of_their_sizes(dataset: Dataset) -> None:
+def test_splits_are_disjoint_and_of_their_sizes(dataset: Dataset) -> None:
     task = few(dataset, shots=3, valid_shots=2)
     audit(task)
-    train, valid, test = (task.index(part) for part in ("train", "valid", "test"))
+    train, valid, test = (task.index(split) for split in ("train", "valid", "test"))
     assert test.numel() == 3600
     assert torch.cat([train, valid, test]).unique().numel() == 9 + 6 + 3600
     assert task.labels[train].bincount().tolist() == [3] * CLASSES
@@ -74,30 +73,31 @@ def test_small_sets_test_fewer(dataset: Dataset) -> None:
     assert labels is not None
     for size, tested in ((1000, 700), (1112, 1000), (1111, 777)):
         part = replace(labels, index=labels.index[:size], target=labels.target[:size])
-        assert few(replace(dataset, labels=part)).index("test").numel() == tested
+        assert few(replace(dataset, targets=part)).index("test").numel() == tested
     assert few(dataset, test_fraction=0.5).index("test").numel() == 2000
 
 
 def test_scores_are_those_of_a_classification(dataset: Dataset) -> None:
     task = few(dataset)
     perfect = torch.eye(CLASSES)[task.index("test") % CLASSES]
-    assert task.score(perfect, "test")["macro_f1"] == 1
+    assert task.score(NodePredictions(perfect), "test")["macro_f1"] == 1
 
 
 def test_what_cannot_be_drawn_is_told(dataset: Dataset) -> None:
     with pytest.raises(DataError, match=r"class 0 has \d+ nodes beside the test nodes"):
         few(dataset, shots=200)
-    several = NodeLabels("node", 2, torch.arange(4), torch.ones(4, 2).bool(), True)
+    several = Labels("node", 2, torch.arange(4), torch.ones(4, 2).bool(), True)
     with pytest.raises(DataError, match="one known class"):
-        few(replace(dataset, labels=several))
+        few(replace(dataset, targets=several))
     for name, value in (("shots", 0), ("number", -1), ("test_fraction", 1.0)):
         with pytest.raises(ConfigError, match=f"task.{name}"):
             few(dataset, **{name: value})
 
 
-def test_which_family_a_run_is_of() -> None:
-    assert run_family("", ("few-shot",)) == "few-shot"
-    assert run_family("node-classification", ("node-classification", "few-shot")) == (
-        "node-classification"
-    )
-    assert run_family("recommendation", ("few-shot",)) == "recommendation"
+def test_the_refit_has_the_shots_of_both_splits(dataset: Dataset) -> None:
+    task = few(dataset, shots=3, valid_shots=2)
+    view = task.refit_view()
+    assert view.labels[view.index("train")].bincount().tolist() == [5] * CLASSES
+    assert view.index("valid").numel() == 0
+    assert torch.equal(view.index("test"), task.index("test"))
+    assert audit(view).checks == audit(task).checks

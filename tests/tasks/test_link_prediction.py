@@ -10,11 +10,12 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from hetgraph.catalog import Dataset, LinkSplit
+from hetgraph.catalog import Dataset, Links
 from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError, DataError, LeakageError
+from hetgraph.nn import Dot
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import LinkPrediction, TaskSpec, audit, make_task
+from hetgraph.tasks import LinkPrediction, PairPredictions, TaskSpec, audit, make_task
 
 HEARS, HEARD = EdgeType("user", "hears", "artist"), EdgeType("artist", "heard_by", "user")
 KNOWS, LIKES = EdgeType("user", "knows", "user"), EdgeType("user", "likes", "artist")
@@ -43,8 +44,8 @@ def radio(*, visible: bool = False) -> Dataset:
         relations=relations,
         reverses=((HEARS, HEARD), (KNOWS, KNOWS)),
     )
-    links = {"default": LinkSplit(HEARS, None, test)}
-    return Dataset("toy/radio", graph, links=links, task="link-prediction")
+    links = {"default": Links((HEARS,), None, test)}
+    return Dataset("toy/radio", graph, links, task="link-prediction")
 
 
 def shop() -> Dataset:
@@ -63,10 +64,10 @@ def shop() -> Dataset:
     valid, test = torch.tensor([[0, 2], [1, 3]]), torch.tensor([[5, 8], [4, 7]])
     graph = graph.without_edges(NEAR, *torch.cat([valid, test], dim=1))
     links = {
-        "near": LinkSplit(NEAR, valid, test, torch.tensor([[0], [6]]), torch.tensor([[1], [7]])),
-        "far": LinkSplit(FAR, None, torch.tensor([[0], [5]])),
+        "near": Links((NEAR,), valid, test, torch.tensor([[0], [6]]), torch.tensor([[1], [7]])),
+        "far": Links((FAR,), None, torch.tensor([[0], [5]])),
     }
-    return Dataset("toy/shop", graph, links=links, task="link-prediction")
+    return Dataset("toy/shop", graph, links, task="link-prediction")
 
 
 def split(task: LinkPrediction, part: str) -> tuple[set[tuple[int, int]], list[tuple[int, int]]]:
@@ -158,10 +159,11 @@ def test_parallel_relations_can_be_cleaned_too() -> None:
 def test_scores_are_those_of_hgb() -> None:
     task = made(radio())
     pairs = task.index("test")
-    scores = torch.randn(pairs.shape[1], generator=torch.Generator().manual_seed(3))
+    table = torch.randn(20, 30, generator=torch.Generator().manual_seed(3))
+    scores = table[pairs[0], pairs[1]]
     links, _ = split(task, "test")
     target = np.array([tuple(one) in links for one in pairs.T.tolist()])
-    found = task.score(scores, "test")
+    found = task.score(scored(table), "test")
     assert found["roc_auc"] == pytest.approx(roc_auc_score(target, scores))
     reciprocal = []
     for source in set(pairs[0].tolist()):
@@ -170,14 +172,20 @@ def test_scores_are_those_of_hgb() -> None:
         reciprocal.append(1 / (1 + np.flatnonzero(ranked)[0]))
     assert found["mrr"] == pytest.approx(np.mean(reciprocal))
     assert set(found) == {"loss", "roc_auc", "mrr"}
-    constant = task.score(torch.zeros(pairs.shape[1]), "test")
+    constant = task.score(scored(torch.zeros(20, 30)), "test")
     assert constant["roc_auc"] == 0.5
     assert constant["mrr"] == 0.5  # one link and one negative for each user, the negative first
     assert constant["loss"] == pytest.approx(np.log(2))
 
 
-def leak(dataset: Dataset, split_: LinkSplit) -> Dataset:
-    return replace(dataset, links={"default": split_})
+def scored(table: Tensor) -> PairPredictions:
+    """Predictions whose scores of users and artists are those of a table."""
+    vectors = {"user": torch.eye(len(table)), "artist": table.T}
+    return PairPredictions(vectors, Dot(), (("user", "artist"),))
+
+
+def leak(dataset: Dataset, split_: Links) -> Dataset:
+    return replace(dataset, targets={"default": split_})
 
 
 def test_planted_leaks_are_found() -> None:
@@ -200,7 +208,10 @@ def test_planted_leaks_are_found() -> None:
 
 def test_a_view_for_tuning_has_no_test_part() -> None:
     view = made(radio()).without_test()
-    for attempt in (lambda: view.index("test"), lambda: view.score(torch.zeros(40), "test")):
+    for attempt in (
+        lambda: view.index("test"),
+        lambda: view.score(scored(torch.zeros(20, 30)), "test"),
+    ):
         with pytest.raises(PermissionError):
             attempt()
     assert set(view.open_splits()) == {"train", "valid"}
@@ -210,8 +221,8 @@ def test_a_view_for_tuning_has_no_test_part() -> None:
 
 def test_bad_input_is_told() -> None:
     task = made(radio())
-    with pytest.raises(DataError, match=r"shape \[3\], expected \[40\]"):
-        task.score(torch.zeros(3), "test")
+    with pytest.raises(DataError, match=r"3 vectors of 'user', expected 20"):
+        task.score(scored(torch.zeros(3, 30)), "test")
     for options, message in (
         ({"negatives": "hard"}, "expected one of 'two_hop', 'uniform', 'shipped'"),
         ({"valid_fraction": 1.0}, "valid_fraction is 1.0"),
@@ -222,13 +233,52 @@ def test_bad_input_is_told() -> None:
             made(radio(), **options)
     bare = radio()
     with pytest.raises(DataError, match="no held-out links"):
-        made(replace(bare, links={}))
+        made(replace(bare, targets={}))
     lone = bare.graph.without_relation(KNOWS).without_relation(HEARS).without_relation(LIKES)
     one = Relation.from_edges(torch.arange(5), torch.arange(5), 20, 30)
     sparse = replace(bare, graph=lone.with_relation(HEARS, one))
     with pytest.raises(DataError, match="to spare, so none can be held out"):
         made(sparse)
     held: Tensor = torch.tensor([[6], [7]])
-    given = {"default": LinkSplit(HEARS, held, held + 1)}
-    with pytest.raises(DataError, match=r"no user of the train part .* task\.negatives=uniform"):
-        made(replace(sparse, links=given))
+    given = {"default": Links((HEARS,), held, held + 1)}
+    with pytest.raises(DataError, match=r"no user of the train split .* task\.negatives=uniform"):
+        made(replace(sparse, targets=given))
+
+
+@pytest.mark.parametrize("name", ["near", "far"])
+def test_the_refit_of_a_symmetric_relation_has_both_directions(name: str) -> None:
+    dataset = shop()
+    task = made(dataset, split=name, negatives="uniform", valid_fraction=0.3)
+    view = task.refit_view()
+    key = NEAR if name == "near" else FAR
+    valid = set(map(tuple, task._held["valid"].T.tolist()))
+    both = valid | {(b, a) for a, b in valid}
+    assert edges(view, key) == edges(task, key) | both
+    assert view.graph.relations[key].num_edges == task.graph.relations[key].num_edges + len(both)
+    assert set(map(tuple, view.labels.T.tolist())) == edges(view, key)
+    assert len(audit(view).checks) == 2
+
+
+def test_the_refit_gives_validation_links_back_to_parallel_relations() -> None:
+    dataset = radio()
+    links = dataset.links["default"]
+    hears = torch.stack(dataset.graph.relations[HEARS].edges())
+    likes = torch.cat([links.test, hears], dim=1)
+    graph = dataset.graph.with_relation(LIKES, Relation.from_edges(*likes, 20, 30))
+    task = made(replace(dataset, graph=graph), hide_parallel=True)
+    train, valid, _ = (split(task, part)[0] for part in ("train", "valid", "test"))
+    assert edges(task, LIKES) == train
+    view = task.refit_view()
+    assert edges(view, LIKES) == train | valid
+    assert edges(view, HEARS) == train | valid
+    assert len(audit(view).checks) == 4
+
+
+def test_own_loss_and_metrics_of_the_sampled_protocol() -> None:
+    task = made(radio()).with_functions(
+        loss=lambda scores, target: (scores - target.float()).abs().mean(),
+        metrics={"links": lambda _, target: float(target.sum())},
+    )
+    assert task.monitors == ("loss", "roc_auc", "mrr", "links")
+    metrics = task.score(scored(torch.ones(20, 30)), "test")
+    assert (metrics["links"], metrics["loss"]) == (20.0, 0.5)

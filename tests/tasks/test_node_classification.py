@@ -4,13 +4,13 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.errors import ConfigError, DataError, LeakageError
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import NodeClassification, audit, make_task
+from hetgraph.tasks import NodeClassification, NodePredictions, audit, make_task
 
 
-def test_parts_are_disjoint_and_validation_comes_from_training(dataset: Dataset) -> None:
+def test_splits_are_disjoint_and_validation_comes_from_training(dataset: Dataset) -> None:
     task = make_task(dataset)
     parts = [task.index(part) for part in ("train", "valid", "test")]
     assert [len(part) for part in parts] == [16, 4, 16]
@@ -32,13 +32,13 @@ def test_test_labels_cannot_be_read_but_scored(dataset: Dataset) -> None:
     assert bool((task.labels[test] == -1).all())
     assert bool((task.labels[task.index("train")] >= 0).all())
     logits = torch.nn.functional.one_hot(test % 3, 3).float()
-    assert task.score(logits, "test")["micro_f1"] == 1.0
+    assert task.score(NodePredictions(logits), "test")["micro_f1"] == 1.0
 
 
 def test_scores_equal_sklearn(dataset: Dataset) -> None:
     task = make_task(dataset)
     logits = torch.randn(16, 3)
-    got = task.score(logits, "test")
+    got = task.score(NodePredictions(logits), "test")
     want = task.index("test") % 3
     predicted = logits.argmax(1)
     assert got["macro_f1"] == pytest.approx(f1_score(want, predicted, average="macro"))
@@ -51,7 +51,7 @@ def test_multi_label_scores_equal_sklearn(multi_label: Dataset) -> None:
     task = make_task(multi_label)
     logits = torch.randn(16, 4)
     want = multi_label.labels.target[20:]
-    got = task.score(logits, "test")
+    got = task.score(NodePredictions(logits), "test")
     assert got["micro_f1"] == pytest.approx(f1_score(want, logits > 0, average="micro"))
     assert bool((task.labels[task.index("test")] == -1).all())
     assert task.spec.multi_label
@@ -60,11 +60,13 @@ def test_multi_label_scores_equal_sklearn(multi_label: Dataset) -> None:
 def test_half_protocol_adds_scores_of_a_fixed_half(dataset: Dataset) -> None:
     logits = torch.randn(16, 3)
     scores = [
-        make_task(dataset, seeds=Seeds.from_seed(s), options={"test": "half"}).score(logits, "test")
+        make_task(dataset, seeds=Seeds.from_seed(s), options={"test": "half"}).score(
+            NodePredictions(logits), "test"
+        )
         for s in (0, 1)
     ]
     assert scores[0] == scores[1]
-    full = make_task(dataset).score(logits, "test")
+    full = make_task(dataset).score(NodePredictions(logits), "test")
     assert {name: scores[0][name] for name in full} == full
     assert set(scores[0]) == {*full, *(f"{name}_half" for name in full)}
 
@@ -75,7 +77,7 @@ def test_half_protocol_takes_the_list_of_the_data_set(dataset: Dataset) -> None:
     own = replace(dataset, splits={**dataset.splits, "half": Split(none, None, ids)})
     logits = torch.nn.functional.one_hot(torch.arange(20, 36) % 3, 3).float()
     logits[3:] = -logits[3:]
-    scores = make_task(own, options={"test": "half"}).score(logits, "test")
+    scores = make_task(own, options={"test": "half"}).score(NodePredictions(logits), "test")
     assert scores["micro_f1_half"] == 1.0
     assert scores["micro_f1"] < 0.5
 
@@ -97,7 +99,7 @@ def test_shots_are_counted_by_class_and_what_is_left_out_is_hidden(dataset: Data
     assert few.protocol["shots"] == 2
     assert "shots" not in whole.protocol
     logits = torch.nn.functional.one_hot(few.index("test") % 3, 3).float()
-    assert few.score(logits, "test")["micro_f1"] == 1.0
+    assert few.score(NodePredictions(logits), "test")["micro_f1"] == 1.0
 
 
 def test_a_column_that_equals_a_few_labels_by_chance_is_no_leak(dataset: Dataset) -> None:
@@ -140,15 +142,16 @@ def test_random_split_and_named_split(dataset: Dataset) -> None:
 def test_tuning_view_has_no_test(dataset: Dataset) -> None:
     view = make_task(dataset).without_test()
     assert view.index("valid").numel() == 4
-    for attempt in (lambda: view.index("test"), lambda: view.score(torch.zeros(16, 3), "test")):
-        with pytest.raises(PermissionError, match="no test part"):
+    blank = NodePredictions(torch.zeros(16, 3))
+    for attempt in (lambda: view.index("test"), lambda: view.score(blank, "test")):
+        with pytest.raises(PermissionError, match="no test split"):
             attempt()
 
 
 def test_wrong_input_is_told(dataset: Dataset) -> None:
     task = make_task(dataset)
     with pytest.raises(DataError, match=r"shape \[3, 3\], expected \[16, 3\]"):
-        task.score(torch.zeros(3, 3), "test")
+        task.score(NodePredictions(torch.zeros(3, 3)), "test")
     with pytest.raises(ConfigError, match="Did you mean 'train'"):
         task.index("trian")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="valid_fraction"):
@@ -156,10 +159,10 @@ def test_wrong_input_is_told(dataset: Dataset) -> None:
     with pytest.raises(ConfigError, match="unknown monitor"):
         task.monitor_value({"loss": 1.0}, "micro")
     with pytest.raises(DataError, match="no node labels"):
-        NodeClassification(replace(dataset, labels=None), Seeds())
+        NodeClassification(replace(dataset, targets=None), Seeds())
     none = torch.zeros(0, dtype=torch.int64)
     empty = replace(dataset, splits={"s": Split(torch.arange(3), torch.arange(3, 6), none)})
-    with pytest.raises(DataError, match="the test part holds no labelled node"):
+    with pytest.raises(DataError, match="the test split holds no labelled node"):
         make_task(empty)
     beyond = replace(
         dataset, splits={"s": Split(torch.tensor([38]), torch.arange(3), torch.arange(4, 9))}
@@ -170,6 +173,6 @@ def test_wrong_input_is_told(dataset: Dataset) -> None:
 
 def test_labels_are_checked() -> None:
     with pytest.raises(DataError, match="run from 0 to 3"):
-        NodeLabels("a", 3, torch.arange(2), torch.tensor([0, 3]))
+        Labels("a", 3, torch.arange(2), torch.tensor([0, 3]))
     with pytest.raises(DataError, match="twice"):
-        NodeLabels("a", 3, torch.tensor([1, 1]), torch.tensor([0, 2]))
+        Labels("a", 3, torch.tensor([1, 1]), torch.tensor([0, 2]))

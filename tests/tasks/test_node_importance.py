@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from hetgraph import load_dataset
-from hetgraph.catalog import Dataset, NodeValues
+from hetgraph.catalog import Dataset, Values
 from hetgraph.data import CSR, HeteroGraph, Hypergraph
 from hetgraph.errors import ConfigError, DataError, LeakageError
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import NodeImportance, TaskSpec, audit, make_task
+from hetgraph.tasks import NodeImportance, NodePredictions, TaskSpec, audit, make_task
 from hetgraph.tasks.splits import fold_split
 
 KNOWN, NODES = 50, 60
@@ -34,7 +34,7 @@ def dataset() -> Dataset:
     return Dataset(
         "toy/values",
         graph,
-        values=NodeValues("node", index, target, "visits"),
+        targets=Values("node", index, target, "visits"),
         hypergraphs={"h": pair},
         task="node-importance",
     )
@@ -122,20 +122,21 @@ def test_scores(dataset: Dataset) -> None:
     place = {node: k for k, node in enumerate(values.index.tolist())}
     rows = [place[node] for node in task.index("test").tolist()]
     target = values.target[rows].log1p()
-    perfect = task.score(target.unsqueeze(1), "test")
+    perfect = task.score(NodePredictions(target.unsqueeze(1)), "test")
     assert perfect["rmse"] == pytest.approx(0, abs=1e-6)
     for name in ("spearman", "ndcg@1", "ndcg@3", "precision@3", "precision@10"):
         assert perfect[name] == pytest.approx(1)
-    shifted = task.score((target + 0.5).unsqueeze(1), "test")
+    shifted = task.score(NodePredictions((target + 0.5).unsqueeze(1)), "test")
     for name in ("rmse", "mae", "median_ae"):
         assert shifted[name] == pytest.approx(0.5, abs=1e-6)
     assert shifted["loss"] == pytest.approx(0.25, abs=1e-6)
-    assert float(task.loss((target + 0.5).unsqueeze(1), target)) == pytest.approx(0.25)
+    assert float(task.criterion()((target + 0.5).unsqueeze(1), target)) == pytest.approx(0.25)
     assert set(shifted) == set(task.monitors)
-    reverse = task.score(-target.unsqueeze(1), "test")
+    reverse = task.score(NodePredictions(-target.unsqueeze(1)), "test")
     assert reverse["spearman"] == pytest.approx(-1)
     assert reverse["precision@3"] == 0
-    assert all(map(math.isnan, task.score(torch.full((10, 1), torch.nan), "test").values()))
+    blank = NodePredictions(torch.full((10, 1), torch.nan))
+    assert all(map(math.isnan, task.score(blank, "test").values()))
 
 
 def test_selection_prefers_small_errors_and_large_correlations(dataset: Dataset) -> None:
@@ -173,15 +174,15 @@ def test_a_constant_column_is_no_leak() -> None:
     graph = HeteroGraph(
         num_nodes={"node": NODES}, relations={}, features={"node": torch.ones(NODES, 2)}
     )
-    values = NodeValues("node", torch.arange(NODES), torch.arange(NODES).double())
-    assert audit(importance(Dataset("toy/grow", graph, values=values, task="node-importance")))
+    values = Values("node", torch.arange(NODES), torch.arange(NODES).double())
+    assert audit(importance(Dataset("toy/grow", graph, values, task="node-importance")))
 
 
 def test_a_view_for_tuning_has_no_test_part(dataset: Dataset) -> None:
     view = importance(dataset).without_test()
     assert set(view.open_splits()) == {"train", "valid"}
     with pytest.raises(PermissionError):
-        view.score(torch.zeros(10, 1), "test")
+        view.score(NodePredictions(torch.zeros(10, 1)), "test")
 
 
 def test_bad_input_is_told(dataset: Dataset) -> None:
@@ -194,18 +195,54 @@ def test_bad_input_is_told(dataset: Dataset) -> None:
     with pytest.raises(ConfigError, match="transform"):
         importance(dataset, transform="sqrt")
     with pytest.raises(DataError, match=r"expected \[10, 1\]"):
-        importance(dataset).score(torch.zeros(10), "test")
+        importance(dataset).score(NodePredictions(torch.zeros(10)), "test")
     values = dataset.values
     assert values is not None
     negative = replace(values, target=values.target - 1)
     with pytest.raises(DataError, match=r"the value -1.0, which is negative"):
-        importance(replace(dataset, values=negative))
+        importance(replace(dataset, targets=negative))
     assert (
-        importance(replace(dataset, values=negative), transform="none").labels.nan_to_num(0).min()
+        importance(replace(dataset, targets=negative), transform="none").labels.nan_to_num(0).min()
         <= 0
     )
     beyond = replace(values, index=values.index + 30)
-    with pytest.raises(DataError, match="but there are 60 such nodes"):
-        importance(replace(dataset, values=beyond))
+    with pytest.raises(DataError, match="'values' names the 'node' node 89, but there are 60"):
+        importance(replace(dataset, targets=beyond))
     with pytest.raises(DataError, match="has no node values"):
-        importance(replace(dataset, values=None))
+        importance(replace(dataset, targets=None))
+
+
+def test_negative_values_have_no_ndcg(dataset: Dataset) -> None:
+    values = dataset.values
+    assert values is not None
+    negative = replace(dataset, targets=replace(values, target=values.target - 30))
+    task = importance(negative, transform="none", depths=(3,), fold=1)
+    metrics = task.score(NodePredictions(torch.randn(10, 1)), "test")
+    assert set(metrics) == set(task.monitors)
+    assert "precision@3" in metrics
+    assert not any(name.startswith("ndcg") for name in metrics)
+    # A negative value of a test node alone counts, too.
+    test = importance(dataset, fold=1).index("test")
+    one = torch.where(values.index == test[0], -1.0, values.target)
+    alone = replace(dataset, targets=replace(values, target=one))
+    assert "ndcg@3" not in importance(alone, transform="none", depths=(3,), fold=1).monitors
+    assert "ndcg@3" in importance(dataset, transform="none", depths=(3,), fold=1).monitors
+
+
+def test_the_refit_trains_on_validation_nodes_too(dataset: Dataset) -> None:
+    task = importance(dataset)
+    view = task.refit_view()
+    both = torch.cat([task.index("train"), task.index("valid")]).sort().values
+    assert torch.equal(view.index("train"), both)
+    assert view.index("valid").numel() == 0
+    assert torch.equal(view.index("test"), task.index("test"))
+    assert audit(view).checks == audit(task).checks
+    rows = NodePredictions(torch.randn(10, 1))
+    assert view.score(rows, "test") == task.score(rows, "test")
+
+
+def test_own_metrics_of_a_family_whose_monitors_depend_on_options(dataset: Dataset) -> None:
+    task = importance(dataset).with_functions(metrics={"top": lambda predicted, _: predicted.max()})
+    metrics = task.score(NodePredictions(torch.arange(10.0).unsqueeze(1)), "test")
+    assert metrics["top"] == 9.0
+    assert task.monitors == (*importance(dataset).monitors, "top")

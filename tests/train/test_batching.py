@@ -5,7 +5,8 @@ import itertools
 import pytest
 import torch
 
-from hetgraph.train.batching import grouped, row_batches
+from hetgraph.sampling import row_batches
+from hetgraph.train.loop import _grouped as grouped
 
 
 def _order(seed=0):

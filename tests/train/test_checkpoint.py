@@ -5,15 +5,8 @@ import math
 import pytest
 import torch
 
-from hetgraph.errors import ConfigError, FileFormatError
-from hetgraph.train.checkpoint import (
-    CheckpointSaver,
-    check_fingerprint,
-    load_checkpoint,
-    save_checkpoint,
-)
-from hetgraph.train.codec import pack, unpack
-from hetgraph.train.config import TrainConfig
+from hetgraph.errors import FileFormatError
+from hetgraph.train.checkpoint import load_checkpoint, pack, save_checkpoint, unpack
 
 
 def _equal(one, other):
@@ -86,51 +79,3 @@ def test_other_safetensors_files_are_refused(tmp_path):
     save_file({"x": torch.ones(1)}, tmp_path / "c")
     with pytest.raises(FileFormatError, match="its format is None"):
         load_checkpoint(tmp_path / "c")
-
-
-def test_fingerprints_differ_by_name():
-    check_fingerprint({"a": 1, "b": [2]}, {"b": [2], "a": 1})
-    with pytest.raises(ConfigError, match="b was 2 and is now 3"):
-        check_fingerprint({"a": 1, "b": 2}, {"a": 1, "b": 3})
-    with pytest.raises(ConfigError, match="c was None and is now 'x'"):
-        check_fingerprint({"a": 1}, {"a": 1, "c": "x"})
-    with pytest.raises(ConfigError, match="d was 4 and is now None"):
-        check_fingerprint({"a": 1, "d": 4}, {"a": 1})
-
-
-class _Alone:
-    is_main = True
-
-    def any(self, *flags):
-        return flags
-
-
-class _State:
-    def state_dict(self):
-        return {"epoch": 1}
-
-
-def test_cadence_by_batches_and_by_time(tmp_path, monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
-    path = tmp_path / "c"
-
-    def written(saver, **what):
-        path.unlink(missing_ok=True)
-        saver.offer(_State(), **what)
-        return path.exists()
-
-    config = TrainConfig(checkpoint_seconds=None, checkpoint_batches=3)
-    saver = CheckpointSaver(path, config, {}, _Alone())
-    assert [written(saver, batches=2) for _ in range(4)] == [False, True, False, True]
-    saver = CheckpointSaver(path, TrainConfig(checkpoint_seconds=10.0), {}, _Alone())
-    now[0] = 9.9
-    assert not written(saver, batches=1)
-    now[0] = 10.0
-    assert written(saver, batches=1)
-    assert not written(saver, batches=1)
-    with pytest.raises(KeyboardInterrupt):
-        saver.offer(_State(), interrupted=True)
-    assert path.exists()
-    nowhere = CheckpointSaver(None, TrainConfig(checkpoint_batches=1), {}, _Alone())
-    nowhere.offer(_State(), batches=5)

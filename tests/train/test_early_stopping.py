@@ -3,16 +3,16 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from hetgraph.train.early_stopping import BestWeights, EarlyStopping
+from hetgraph.train.early_stopping import EarlyStopping, copy_weights
 
 
 def _stops_at(values, patience, every=1):
-    stopper = EarlyStopping(patience)
+    stopping = EarlyStopping()
     for number, value in enumerate(values, start=1):
-        stopper.update(value, number * every)
-        if stopper.should_stop:
-            return number * every, stopper.best_epoch
-    return None, stopper.best_epoch
+        stopping = stopping.update(value, number * every)
+        if stopping.is_exhausted(patience):
+            return number * every, stopping.best_epoch
+    return None, stopping.best_epoch
 
 
 def test_patience_counts_epochs_since_the_best():
@@ -36,35 +36,22 @@ def test_no_patience_never_stops():
     assert _stops_at([1] + [0] * 50, patience=None) == (None, 1)
 
 
-def test_state_goes_on():
-    one = EarlyStopping(3)
-    for epoch, value in enumerate([1.0, 3.0, 2.0, 2.0], start=1):
-        one.update(value, epoch)
-    two = EarlyStopping(3)
-    two.load_state_dict(one.state_dict())
-    for stopper in (one, two):
-        assert not stopper.update(2.5, 5)
-        assert not stopper.should_stop
-        stopper.update(2.5, 6)
-        assert stopper.should_stop
-        assert (stopper.best, stopper.best_epoch) == (3.0, 2)
+def test_an_update_returns_a_new_value():
+    before = EarlyStopping().update(1.0, 1)
+    after = before.update(0.5, 3)
+    assert before == EarlyStopping(best=1.0, best_epoch=1, last_epoch=1, waited=0)
+    assert after == EarlyStopping(best=1.0, best_epoch=1, last_epoch=3, waited=2)
+    assert after.update(2.0, 4) == EarlyStopping(best=2.0, best_epoch=4, last_epoch=4, waited=0)
 
 
-def test_best_weights_are_copies_of_parameters_and_buffers():
+def test_copies_of_weights_hold_parameters_and_buffers():
     model = nn.BatchNorm1d(2)
-    best = BestWeights()
-    best.restore(model)  # Nothing kept: nothing changes.
-    best.keep(model)
+    copy = copy_weights(model)
     with torch.no_grad():
         model.weight.fill_(7)
         model.running_mean.fill_(7)
-    best.restore(model)
-    assert model.weight.tolist() == [1, 1]
-    assert model.running_mean.tolist() == [0, 0]
-    with torch.no_grad():
-        model.weight.fill_(5)
-    best.keep(model)
-    with torch.no_grad():
-        model.weight.fill_(6)
-    best.restore(model)
-    assert model.weight.tolist() == [5, 5]
+    assert copy["weight"].tolist() == [1, 1]
+    assert copy["running_mean"].tolist() == [0, 0]
+    assert copy_weights(model, into=copy) is copy
+    assert copy["weight"].tolist() == [7, 7]
+    assert copy["running_mean"].tolist() == [7, 7]

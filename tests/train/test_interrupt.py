@@ -6,23 +6,24 @@ import threading
 
 import pytest
 
-from hetgraph.train.interrupt import DeferredInterrupt
+from hetgraph.train.interrupt import DeferredInterrupt, term_as_interrupt
 
 
-def _press():
-    os.kill(os.getpid(), signal.SIGINT)
+def _press(number=signal.SIGINT):
+    os.kill(os.getpid(), number)
 
 
-def test_the_first_ctrl_c_waits_and_the_second_acts():
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_waits_and_the_second_acts(number):
+    before = signal.getsignal(number)
     interrupt = DeferredInterrupt()
     with interrupt:
         assert not interrupt.requested
-        _press()
+        _press(number)
         assert interrupt.requested
         with pytest.raises(KeyboardInterrupt):
-            _press()
-    assert signal.getsignal(signal.SIGINT) is before
+            _press(number)
+    assert signal.getsignal(number) is before
     with interrupt:
         assert not interrupt.requested
 
@@ -49,3 +50,19 @@ def test_a_process_that_ignores_ctrl_c_goes_on_ignoring_it():
             assert not interrupt.requested
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_term_is_ctrl_c_where_nobody_else_handles_it():
+    before = signal.getsignal(signal.SIGTERM)
+    assert before is signal.SIG_DFL
+    with pytest.raises(KeyboardInterrupt), term_as_interrupt():
+        _press(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+    received = []
+    signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
+    try:
+        with term_as_interrupt():
+            _press(signal.SIGTERM)
+        assert received == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from hetgraph.nn import TypeDict
 from hetgraph.train.config import TrainConfig
 from hetgraph.train.optimizer import make_optimizer, set_learning_rate, trained_parameters
 
@@ -81,6 +82,26 @@ def test_exempt_parameters_do_not_decay(name):
     optimizer.step()  # Without a gradient only decay moves a parameter.
     moved = {key for key, p in model.named_parameters() if not torch.equal(p, before[key])}
     assert moved == {"body.weight"}
+
+
+class ByType(nn.Module):
+    no_decay = ("bias", "embedding", "gamma")
+
+    def __init__(self):
+        super().__init__()
+        self.maps = TypeDict({name: nn.Linear(3, 4) for name in ("author", "embedding", "gamma")})
+        self.embedding = TypeDict({"term": nn.Linear(3, 4, bias=False)})
+        self.gamma_map = nn.Linear(3, 4, bias=False)
+
+
+def test_a_type_with_the_name_of_an_exempt_parameter_decays():
+    model = ByType()
+    free = make_optimizer(model, TrainConfig(weight_decay=0.5)).param_groups[1]
+    assert free["weight_decay"] == 0.0
+    ids = {id(parameter) for parameter in free["params"]}
+    exempt = {name for name, parameter in model.named_parameters() if id(parameter) in ids}
+    types = ("author", "embedding", "gamma")
+    assert exempt == {"embedding.@term.weight", *(f"maps.@{name}.bias" for name in types)}
 
 
 def test_groups_without_parameters_are_left_out():

@@ -15,8 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from hetgraph.runs.outdir import CHECKPOINT
-from hetgraph.train import TrainConfig, Trainer
-from hetgraph.train.checkpoint import load_checkpoint
+from hetgraph.train import FitState, TrainConfig, Trainer
 
 # 40 training rows in batches of 13, 13, 13 and 1: shards of 7 and 6 rows, then of 1 and none.
 OPTIONS = {"batch_size": 13, "max_epochs": 4, "lr": 0.02, "tensorboard": False, "device": "cpu"}
@@ -46,8 +45,8 @@ def _assert_equal_to_one_process(tiny, out, straight, **changes):
     for name, value in model.state_dict().items():
         torch.testing.assert_close(weights[name], value, rtol=1e-4, atol=1e-6)
     metrics = json.loads((out / "metrics.json").read_text())
-    for part, expected in result.metrics.items():
-        assert metrics[part] == pytest.approx(expected, rel=1e-4)
+    for split, expected in result.metrics.items():
+        assert metrics[split] == pytest.approx(expected, rel=1e-4)
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     alone = [json.loads(line) for line in (straight / "metrics.jsonl").read_text().splitlines()]
     losses = [row["train"]["loss"] for row in alone]
@@ -94,9 +93,9 @@ def test_two_killed_processes_resume_where_they_were(tmp_path, worker):
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    state = load_checkpoint(out / CHECKPOINT)
-    assert (state["epoch"], state["batch"]) == (1, 2)
-    assert state["rng"]["torch"].shape[0] == 2
+    state = FitState.load(out / CHECKPOINT)
+    assert (state.position.epoch, state.position.batch) == (1, 2)
+    assert state.generators["torch"].shape[0] == 2
     options = json.dumps({"train": train, "resume": True})
     again = _torchrun(environment, script, out, options)
     assert again.wait(timeout=200) == 0

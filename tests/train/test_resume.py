@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,8 +15,7 @@ from safetensors.torch import load_file
 from hetgraph.errors import ConfigError, FileFormatError
 from hetgraph.runs.outdir import CHECKPOINT
 from hetgraph.seeds import Seeds
-from hetgraph.train import TrainConfig, Trainer
-from hetgraph.train.checkpoint import load_checkpoint
+from hetgraph.train import FitState, TrainConfig, Trainer
 
 # 40 training rows: 3 batches an epoch, 15 steps.
 OPTIONS = {
@@ -70,6 +70,45 @@ def test_a_crash_at_any_step_leaves_no_trace(tiny, tmp_path, halt_at, pretrain):
     assert _rows(tmp_path / "b") == _rows(tmp_path / "a")
 
 
+def test_the_state_after_a_resume_is_the_state_of_a_straight_run(tiny, tmp_path):
+    """Stopped twice on the way, a fit has the same state at the same step, bit for bit."""
+    config = TrainConfig(**{**OPTIONS, "checkpoint_batches": 1})
+    states = []
+    for name, stops in (("straight", [11]), ("stopped", [4, 3, 4])):
+        out = tmp_path / name
+        for number, halt_at in enumerate(stops):
+            with pytest.raises(CrashError):
+                _run(tiny, out, halt_at=halt_at, config=config, resume=number > 0)
+        states.append(FitState.load(out / CHECKPOINT))
+    assert states[0].position == states[1].position
+    assert (states[0].position.epoch, states[0].position.batch) == (3, 2)
+    assert states[0] == states[1]
+    assert states[1].seconds["fit"] > 0
+
+
+def test_the_best_weights_before_a_crash_are_kept(tiny, tmp_path):
+    config = TrainConfig(**{**OPTIONS, "lr": 0.2, "max_epochs": 12, "checkpoint_batches": 1})
+    expected, straight = _run(tiny, tmp_path / "a", config=config)
+    with pytest.raises(CrashError):
+        _run(tiny, tmp_path / "b", halt_at=33, config=config)  # In the last epoch.
+    assert straight.best_epoch < 11
+    model, resumed = _run(tiny, tmp_path / "b", resume=True, config=config)
+    _assert_same(model.state_dict(), expected.state_dict())
+    assert resumed.best_epoch == straight.best_epoch
+
+
+def test_the_clock_goes_on(tiny, tmp_path):
+    with pytest.raises(CrashError):
+        _run(tiny, tmp_path, halt_at=7)
+    path = tmp_path / CHECKPOINT
+    state = FitState.load(path)
+    assert set(state.seconds) == {"prepare", "fit"}
+    replace(state, seconds={"prepare": 500.0, "fit": 1000.0}).save(path)
+    _, resumed = _run(tiny, tmp_path, resume=True)
+    assert 1000 < resumed.seconds["fit"] < 1100
+    assert resumed.seconds["prepare"] == 500
+
+
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_crashes_again_and_again(tiny, tmp_path, accumulate):
     config = TrainConfig(**{**OPTIONS, "checkpoint_batches": 1, "accumulate": accumulate})
@@ -97,8 +136,8 @@ def test_killed_in_the_middle_of_an_epoch(tiny, tmp_path, worker):
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    state = load_checkpoint(out / CHECKPOINT)
-    assert (state["epoch"], state["batch"]) == (2, 2)  # The step after it is lost.
+    position = FitState.load(out / CHECKPOINT).position
+    assert (position.epoch, position.batch) == (2, 2)  # The step after it is lost.
     again = json.dumps({"train": options, "resume": True})
     subprocess.run([*command, str(out), again], env=environment, check=True, timeout=100)
     _assert_same(load_file(out / "weights"), dict(expected.state_dict()))
@@ -106,7 +145,8 @@ def test_killed_in_the_middle_of_an_epoch(tiny, tmp_path, worker):
     assert _rows(out) == _rows(tmp_path / "straight")
 
 
-def test_ctrl_c_writes_a_checkpoint_at_the_next_step(tiny, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_writes_a_checkpoint_at_the_next_step(tiny, tmp_path, number):
     config = TrainConfig(**{**OPTIONS, "checkpoint_batches": None, "checkpoint_seconds": None})
     assert threading.current_thread() is threading.main_thread()
     expected, _ = _run(tiny, tmp_path / "a", config=config)
@@ -116,10 +156,10 @@ def test_ctrl_c_writes_a_checkpoint_at_the_next_step(tiny, tmp_path):
             tmp_path / "b",
             config=config,
             halt_at=4,
-            halt=lambda: os.kill(os.getpid(), signal.SIGINT),
+            halt=lambda: os.kill(os.getpid(), number),
         )
-    state = load_checkpoint(tmp_path / "b" / CHECKPOINT)
-    assert (state["epoch"], state["batch"]) == (1, 2)
+    position = FitState.load(tmp_path / "b" / CHECKPOINT).position
+    assert (position.epoch, position.batch) == (1, 2)
     model, _ = _run(tiny, tmp_path / "b", resume=True, config=config)
     _assert_same(model.state_dict(), expected.state_dict())
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

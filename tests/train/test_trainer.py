@@ -38,7 +38,7 @@ def test_learns_what_the_features_tell(tiny):
     assert result.metrics["train"]["loss"] < 0.5 < math.log(3)
     assert result.epochs == 60
     assert set(result.seconds) == {"prepare", "fit", "evaluate"}
-    assert result.predictions["test"].shape == (40, 3)
+    assert result.predictions["test"].values.shape == (40, 3)
     assert result.peak_memory_bytes > 10_000_000
     assert not model.body[0].weight.isnan().any()
 
@@ -76,12 +76,12 @@ def test_the_best_weights_of_the_log_are_the_result(tiny, tmp_path):
     assert rows[-1]["valid"]["loss"] > best["valid"]["loss"]
 
 
-def test_the_test_part_is_scored_once_at_the_end(tiny, monkeypatch):
+def test_the_test_split_is_scored_once_at_the_end(tiny, monkeypatch):
     task = tiny.make_task()
     seen = []
     score = type(task).score
     monkeypatch.setattr(
-        type(task), "score", lambda self, x, part: seen.append(part) or score(self, x, part)
+        type(task), "score", lambda self, x, split: seen.append(split) or score(self, x, split)
     )
     Trainer(QUICK, progress=False).fit(tiny.TinyModel.make(task), task)
     assert seen == ["valid"] * 6 + ["train", "valid", "test"]
@@ -90,7 +90,7 @@ def test_the_test_part_is_scored_once_at_the_end(tiny, monkeypatch):
 def test_a_view_without_test_can_be_tuned_on(tiny):
     task = tiny.make_task().without_test()
     trainer = Trainer(QUICK, progress=False)
-    result = trainer.fit(tiny.TinyModel.make(task), task, parts=("valid",))
+    result = trainer.fit(tiny.TinyModel.make(task), task, splits=("valid",))
     assert set(result.metrics) == {"valid"}
     with pytest.raises(PermissionError):
         trainer.fit(tiny.TinyModel.make(task), task)
@@ -107,8 +107,8 @@ def test_accumulated_batches_equal_one_large_batch(tiny):
     whole, _ = _fit(tiny, _with(batch_size=40), dropout=0.0)
     parts, _ = _fit(tiny, _with(batch_size=11, accumulate=4), dropout=0.0)
     plain, _ = _fit(tiny, _with(batch_size=11), dropout=0.0)
-    for one, other in zip(whole.parameters(), parts.parameters(), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+    for parameter, other in zip(whole.parameters(), parts.parameters(), strict=True):
+        torch.testing.assert_close(parameter, other, rtol=1e-4, atol=1e-6)
     assert not torch.allclose(whole.head.weight, plain.head.weight, atol=1e-4)
 
 
@@ -140,8 +140,8 @@ def test_weights_follow_textbook_adam_on_full_batches(tiny):
         nn.functional.cross_entropy(twin(x), y).backward()
         optimizer.step()
         schedule.step()
-    for one, other in zip(model.parameters(), twin.parameters(), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+    for parameter, other in zip(model.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(parameter, other, rtol=1e-4, atol=1e-6)
 
 
 def test_stages_run_in_order_with_their_own_epochs(tiny, tmp_path):
@@ -172,8 +172,8 @@ def test_a_loss_that_is_not_finite_names_term_stage_and_epoch(tiny, value, word)
 
 def test_batches_without_samples_change_nothing(tiny):
     class Sparse(tiny.TinyModel):
-        def batches(self, inputs, part, **kwargs):
-            for x, y in super().batches(inputs, part, **kwargs):
+        def batches(self, inputs, split, **kwargs):
+            for x, y in super().batches(inputs, split, **kwargs):
                 yield x[:0], y[:0]
                 yield x, y
 
@@ -196,7 +196,7 @@ def test_bf16_is_near_fp32(tiny):
     assert rounded.head.weight.dtype == torch.float32
     torch.testing.assert_close(exact.head.weight, rounded.head.weight, rtol=0.1, atol=0.05)
     assert not torch.equal(exact.head.weight, rounded.head.weight)
-    assert result.predictions["test"].dtype == torch.float32
+    assert result.predictions["test"].values.dtype == torch.float32
 
 
 def test_misspelt_monitor_is_refused_before_training(tiny):
@@ -226,7 +226,7 @@ def test_trains_on_cuda(tiny, precision):
     assert result.cuda_peak_memory_bytes > 0
 
 
-def test_the_best_of_the_test_part_is_an_extra(tiny):
+def test_the_best_of_the_test_split_is_an_extra(tiny):
     """It neither changes the weights nor the honest scores, and no epoch is better."""
     honest_model, honest = _fit(tiny)
     model, result = _fit(tiny, _with(best_on_test=True))

@@ -10,17 +10,17 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.data import HeteroGraph, Relation
 from hetgraph.data.schema import EdgeType
 from hetgraph.methods import Loss, Method, Stage
+from hetgraph.sampling import row_batches
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import NodeClassification, Task
-from hetgraph.train import row_batches
+from hetgraph.tasks import NodeClassification, NodePredictions, Task
 
 
 def make_dataset(num_nodes: int = 120, *, dim: int = 6, noise: float = 0.5) -> Dataset:
-    """Three classes that the features tell, up to noise; a third of the nodes in each part."""
+    """Three classes that the features tell, up to noise; a third of the nodes in each split."""
     generator = torch.Generator().manual_seed(0)
     target = torch.arange(num_nodes) % 3
     features = torch.randn(num_nodes, dim, generator=generator) * noise
@@ -38,8 +38,8 @@ def make_dataset(num_nodes: int = 120, *, dim: int = 6, noise: float = 0.5) -> D
     order = torch.randperm(num_nodes, generator=generator)
     third = num_nodes // 3
     split = Split(order[:third], order[third : 2 * third], order[2 * third :])
-    labels = NodeLabels("item", 3, torch.arange(num_nodes), target)
-    return Dataset("toy/tiny", graph, labels=labels, splits={"fixed": split})
+    labels = Labels("item", 3, torch.arange(num_nodes), target)
+    return Dataset("toy/tiny", graph, labels, splits={"fixed": split})
 
 
 def make_task(**options: Any) -> Task:
@@ -62,9 +62,9 @@ class TinyModel(Method):
 
     def __init__(self, schema: Any, spec: Any, config: TinyConfig) -> None:
         super().__init__(schema, spec, config)
-        width = schema.node_types[spec.target].dim
+        dim = schema.node_types[spec.target].dim
         self.body = nn.Sequential(
-            nn.Linear(width, config.hidden),
+            nn.Linear(dim, config.hidden),
             nn.ReLU(),
             nn.Dropout(config.dropout),
         )
@@ -106,8 +106,8 @@ class TinyModel(Method):
         loss = nn.functional.cross_entropy(self(x), y)
         return Loss({"entropy": loss}, count=len(y))
 
-    def predict(self, inputs: Any, split: str) -> Tensor:
-        return self(inputs["x"][inputs["task"].index(split)])
+    def predict(self, inputs: Any, split: str) -> NodePredictions:
+        return NodePredictions(self(inputs["x"][inputs["task"].index(split)]))
 
     def embed(self, inputs: Any, split: str) -> Tensor:
         return self.body(inputs["x"][inputs["task"].index(split)])

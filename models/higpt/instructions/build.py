@@ -26,22 +26,22 @@ class Instruction:
     """A question, the subgraph it is about, and the answer if it is known.
 
     Args:
-        question: Text with one ``<graph>`` a sequence of nodes.
-        answer: What should be said; empty if unknown.
+        question: Text with one ``<graph>`` per sequence of nodes.
+        answer: The right answer; empty if unknown.
         keys: Node type of each block.
-        part: The subgraph; the node in question is the first of its type.
-        sizes: Nodes of each block, the first of their type; empty: all of them.
-        node: Id of the node in question in the whole graph, -1 if it is about several.
+        subgraph: Its node in question is the first of its type.
+        sizes: Number of nodes of each block, the first of their type; empty: all of them.
+        node: Id of the node in question in the whole graph; -1 if there are several.
         label: Its class, -1 if unknown or several.
         examples: Solved instructions that come before.
-        x: ``[num_nodes of the part, input_dim]`` by type, if the part is of a file; ``None`` if its
-            nodes are those of the graph.
+        x: ``[num_nodes of the subgraph, input_dim]`` by type if the subgraph comes from a file;
+            ``None`` if its nodes are those of the graph.
     """
 
     question: str
     answer: str
     keys: tuple[str, ...]
-    part: Neighbourhood
+    subgraph: Neighbourhood
     sizes: tuple[int, ...] = ()
     node: int = -1
     label: int = -1
@@ -50,27 +50,28 @@ class Instruction:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """Nodes of each block."""
-        return self.sizes or tuple(self.part.nodes[key].numel() for key in self.keys)
+        """Number of nodes of each block."""
+        return self.sizes or tuple(self.subgraph.nodes[key].numel() for key in self.keys)
 
     def messages(self, system: str) -> list[Message]:
         """Returns the dialogue up to the question: instruction, examples, question."""
-        said: list[Message] = [("system", system)] if system else []
-        for one in self.examples:
-            said += [("user", one.question), ("assistant", one.answer)]
-        return [*said, ("user", self.question)]
+        dialogue: list[Message] = [("system", system)] if system else []
+        for example in self.examples:
+            dialogue += [("user", example.question), ("assistant", example.answer)]
+        return [*dialogue, ("user", self.question)]
 
     @property
     def all_counts(self) -> list[int]:
-        """Nodes of each block of the dialogue, in order."""
-        return [count for one in (*self.examples, self) for count in one.counts]
+        """Number of nodes of each block of the dialogue, in order."""
+        turns = (*self.examples, self)
+        return [count for instruction in turns for count in instruction.counts]
 
 
 class InstructionBuilder:
     """Builds questions about the class of a node.
 
-    The subgraph of a node depends on the seed and the node alone, so it is the same in every run
-    and in every order.
+    The subgraph of a node depends only on the seed and the node, so it is the same in every run
+    and in any order.
 
     Args:
         relations: Edges by edge type, on the CPU.
@@ -101,20 +102,20 @@ class InstructionBuilder:
             raise DataError("the classes have no names to ask for; give model.class_names.")
         self.relations, self.num_nodes, self.texts = relations, num_nodes, texts
         self.target, self.templates, self.config, self.seed = target, templates, config, seed
-        self.labels = tuple(words(one) for one in class_names)
+        self.labels = tuple(words(name) for name in class_names)
         named = (f"{words(k.src)} {words(k.name)} {words(k.dst)}" for k in relations)
         self._relations = ", ".join(dict.fromkeys(named))
 
     def neighbourhood(self, nodes: Mapping[str, Sequence[int]], *key: object) -> Neighbourhood:
-        """Draws the subgraph around some nodes; equal keys give equal ones."""
+        """Samples the subgraph around some nodes; equal keys give equal subgraphs."""
         seeds = {name: torch.tensor(ids, dtype=torch.int64) for name, ids in nodes.items()}
-        chance = torch.Generator().manual_seed(keyed_seed("instruction", self.seed, *key))
+        rng = torch.Generator().manual_seed(keyed_seed("instruction", self.seed, *key))
         return sample_neighbourhood(
             self.relations,
             self.num_nodes,
             seeds,
             self.config.fanouts,
-            chance,
+            rng,
             max_nodes=self.config.max_nodes,
         )
 
@@ -133,52 +134,52 @@ class InstructionBuilder:
         Args:
             node: Its id.
             classes: Its classes, as far as they are known; they become the answer.
-            question: What is asked in place of the class, after blocks and text.
-            cue: What takes the place of the usual cue.
-            answer: What takes the place of the names of its classes.
+            question: Question after blocks and text, instead of that about the class.
+            cue: Replaces the usual cue.
+            answer: Replaces the names of its classes.
             text_words: Words of its text to quote; ``None``: as configured.
         """
-        part = self.neighbourhood({self.target: [node]}, self.target, node)
-        keys = self._keys(part)
-        said, write = words(self.target), self.templates
+        subgraph = self.neighbourhood({self.target: [node]}, self.target, node)
+        keys = self._keys(subgraph)
+        target, templates = words(self.target), self.templates
         text = self.text(self.target, node, text_words)
         shown = keys if self.config.graph_tokens != "none" else ()
-        blocks = "\n".join(write.block.format(type=words(one)) for one in shown)
-        quoted = write.text.format(target=said, text=text) if text else ""
+        blocks = "\n".join(templates.block.format(type=words(node_type)) for node_type in shown)
+        quoted = templates.text.format(target=target, text=text) if text else ""
         if question is None:
-            asked = write.question.format(
-                types=", ".join(words(one) for one in self.num_nodes),
+            asked = templates.question.format(
+                types=", ".join(words(node_type) for node_type in self.num_nodes),
                 relations=self._relations,
-                target=said,
+                target=target,
                 blocks=blocks,
                 text=quoted,
                 classes=", ".join(self.labels),
-                cue=write.cue if cue is None else cue,
+                cue=templates.cue if cue is None else cue,
             )
         else:
             asked = f"{blocks}\n{quoted}{question.replace(BLOCK, 'graph')}"
-        names = ", ".join(self.labels[one] for one in classes)
-        said_answer = write.answer.format(labels=names) if answer is None and names else answer
+        names = ", ".join(self.labels[label] for label in classes)
+        expected = templates.answer.format(labels=names) if answer is None and names else answer
         return Instruction(
             question=asked,
-            answer=said_answer or "",
+            answer=expected or "",
             keys=shown,
-            part=part,
+            subgraph=subgraph,
             node=node,
             label=classes[0] if len(classes) == 1 else -1,
         )
 
     def text(self, node_type: str, node: int, limit: int | None = None) -> str:
-        """Returns the first words of the text of a node; it cannot hold a block of its own."""
+        """Returns the first words of the text of a node; ``<graph>`` in it is neutralised."""
         column = self.texts.get(node_type)
-        found = str(column[node].as_py() or "") if column is not None else ""
+        text = str(column[node].as_py() or "") if column is not None else ""
         most = self.config.text_words if limit is None else limit
-        return " ".join(found.replace(BLOCK, "graph").split()[:most])
+        return " ".join(text.replace(BLOCK, "graph").split()[:most])
 
-    def _keys(self, part: Neighbourhood) -> tuple[str, ...]:
-        """Types with nodes, the target first."""
-        others = (one for one in part.nodes if one != self.target)
-        return tuple(one for one in (self.target, *others) if part.nodes[one].numel())
+    def _keys(self, subgraph: Neighbourhood) -> tuple[str, ...]:
+        """Returns the types with nodes, the target first."""
+        others = (name for name in subgraph.nodes if name != self.target)
+        return tuple(name for name in (self.target, *others) if subgraph.nodes[name].numel())
 
 
 def known_classes(label: Tensor) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Graph files of the authors: pickled PyG objects, read without the power to run code."""
+"""Official graph files: pickled PyG objects, read without running any code in them."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ __all__ = ["GraphFile", "read_graph_file", "write_graph_file"]
 
 @dataclass(frozen=True, eq=False)
 class GraphFile:
-    """A subgraph as it stands in a file.
+    """A subgraph as stored in a file.
 
     Args:
         x: ``[num_nodes, dim]`` vectors by node type; the node in question is the first.
         edges: ``[2, num_edges]`` sources and destinations by edge type.
-        tokens: Vectors of a tokenizer that ran before, if the file holds some. They are kept apart
-            here; in the authors' programs they hide ``x``.
+        tokens: Vectors of an earlier tokenizer, if the file has any. They are kept apart here; in
+            the official implementation they replace ``x``.
     """
 
     x: Mapping[str, Tensor]
     edges: Mapping[EdgeType, Tensor]
     tokens: Mapping[str, Tensor] | None = None
 
-    def part(self) -> Neighbourhood:
-        """Returns the edges as relations between nodes of the file's own numbers."""
-        sizes = {name: len(one) for name, one in self.x.items()}
+    def subgraph(self) -> Neighbourhood:
+        """Returns the edges as relations between the node ids of the file."""
+        sizes = {name: len(vectors) for name, vectors in self.x.items()}
         relations = {
             key: CSR.from_coo(pair[1], pair[0], (sizes[key.dst], sizes[key.src]))
             for key, pair in self.edges.items()
@@ -51,8 +51,8 @@ class GraphFile:
 def read_graph_file(path: Path) -> GraphFile:
     """Reads a ``HeteroData`` that ``torch.save`` wrote; PyG need not be installed.
 
-    Only tensors, containers and the storage classes of PyG are understood, and of these only their
-    values are taken: whatever else a file asks for, it is refused.
+    Only tensors, containers and the storage classes of PyG are allowed, and only their values are
+    read; a file that names any other class is refused.
 
     Raises:
         FileFormatError: If the file is damaged, asks for anything else, or contradicts itself.
@@ -61,8 +61,8 @@ def read_graph_file(path: Path) -> GraphFile:
         raise FileFormatError(f"{path} is not a file that torch.save writes.")
     try:
         loaded = torch.load(path, map_location="cpu", pickle_module=_SAFE, weights_only=False)
-        nodes = {key: _values(one) for key, one in loaded.__dict__["_node_store_dict"].items()}
-        edges = {key: _values(one) for key, one in loaded.__dict__["_edge_store_dict"].items()}
+        nodes = {key: _values(store) for key, store in loaded.__dict__["_node_store_dict"].items()}
+        edges = {key: _values(store) for key, store in loaded.__dict__["_edge_store_dict"].items()}
         whole = _values(loaded.__dict__["_global_store"])
     except ForbiddenError as error:
         raise FileFormatError(
@@ -73,8 +73,8 @@ def read_graph_file(path: Path) -> GraphFile:
         reason = " ".join(str(error).split())[:200]
         raise FileFormatError(f"{path} holds no heterogeneous graph ({reason}).") from error
     made = GraphFile(
-        x={str(key): one["x"].float() for key, one in nodes.items() if "x" in one},
-        edges={EdgeType(*key): one["edge_index"].long() for key, one in edges.items()},
+        x={str(key): values["x"].float() for key, values in nodes.items() if "x" in values},
+        edges={EdgeType(*key): values["edge_index"].long() for key, values in edges.items()},
         tokens=whole.get("x_dict"),
     )
     _check(path, made)
@@ -82,7 +82,7 @@ def read_graph_file(path: Path) -> GraphFile:
 
 
 def write_graph_file(path: Path, graph: GraphFile) -> None:
-    """Writes a file that the authors' programs read; this needs the package torch-geometric.
+    """Writes a file that the official implementation reads; it needs torch-geometric.
 
     Raises:
         ConfigError: If the package is missing.
@@ -101,7 +101,7 @@ def write_graph_file(path: Path, graph: GraphFile) -> None:
 
 
 class _Record:
-    """Takes the place of the classes of PyG: it keeps what it is given and can do nothing."""
+    """Stands in for the classes of PyG: stores its state and has no behaviour."""
 
     def __init__(self, *_: Any) -> None:
         pass

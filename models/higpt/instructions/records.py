@@ -1,4 +1,4 @@
-"""Instruction files in the format of the authors: a JSON list of dialogues with graph files."""
+"""Instruction files in the official format: a JSON list of dialogues with graph files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["GraphRef", "Record", "read_records", "write_records"]
 
 @dataclass(frozen=True)
 class GraphRef:
-    """Where the graph of a prompt is.
+    """Reference to the graph of a prompt.
 
     Args:
         path: File, relative to the root of the data.
         keys: Node type of each block, in order.
-        node: Id of the node in question in its data set, -1 if there is none.
+        node: Id of the node in question in its data set; -1 if there is none.
         label: Its class, if the file says.
     """
 
@@ -38,12 +38,12 @@ class Record:
 
     Args:
         id: Its name.
-        question: With one ``<graph>`` a block, those of the context first.
+        question: With one ``<graph>`` per block, those of the context first.
         answer: Empty if unknown.
-        graph: The graph in question; ``None`` in a file of captions alone.
+        graph: The graph in question.
         context: Graphs of solved examples, in the order of the prompt.
         captions: Texts of the nodes by type, in caption files.
-        teacher: Who wrote the answer, if that is noted; an addition of ours.
+        teacher: Who wrote the answer, if recorded; our addition to the format.
     """
 
     id: str
@@ -63,7 +63,7 @@ def read_records(path: Path, root: Path | None = None) -> list[Record]:
         root: Folder that the graph files are relative to; given, they must be there.
 
     Raises:
-        FileFormatError: If it is no such file; the message tells which record, and what is wrong.
+        FileFormatError: If it is no such file; the message names the record and the mistake.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -71,57 +71,57 @@ def read_records(path: Path, root: Path | None = None) -> list[Record]:
         raise FileFormatError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(content, list):
         raise FileFormatError(f"{path} holds no list of instructions.")
-    return [_checked(path, place, one, root) for place, one in enumerate(content)]
+    return [_checked(path, number, values, root) for number, values in enumerate(content)]
 
 
 def write_records(path: Path, records: Sequence[Record]) -> None:
-    """Writes a file that the authors' programs and :func:`read_records` read.
+    """Writes a file that the official implementation and :func:`read_records` read.
 
     Raises:
         OutputError: If the file cannot be written.
     """
-    content = [_plain(one) for one in records]
+    content = [_plain(record) for record in records]
     with atomic_path(path) as temporary:
         text = json.dumps(content, indent=1, ensure_ascii=False)
         temporary.write_text(text, encoding="utf-8")
 
 
-def _checked(path: Path, place: int, one: Any, root: Path | None) -> Record:
+def _checked(path: Path, number: int, values: Any, root: Path | None) -> Record:
     try:
-        return _record(one, root)
+        return _record(values, root)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else error
-        raise FileFormatError(f"{path}: instruction {place}: {reason}") from error
+        raise FileFormatError(f"{path}: instruction {number}: {reason}") from error
 
 
-def _record(one: Mapping[str, Any], root: Path | None) -> Record:
-    said = {turn["from"]: str(turn["value"]) for turn in one.get("conversations", [])}
-    graph = _ref(one["graph"])
-    context = tuple(_ref(each) for each in one.get("context_graph", []))
-    captions = one.get("des_dict")
-    question = said.get("human", "")
+def _record(values: Mapping[str, Any], root: Path | None) -> Record:
+    turns = {turn["from"]: str(turn["value"]) for turn in values.get("conversations", [])}
+    graph = _ref(values["graph"])
+    context = tuple(_ref(example) for example in values.get("context_graph", []))
+    captions = values.get("des_dict")
+    question = turns.get("human", "")
     if captions is None and not question:
-        raise DataError("it has no words of 'human' and no 'des_dict'.")
-    found = question.count(BLOCK)
-    expected = sum(len(each.keys) for each in (*context, graph))
-    if captions is None and found != expected:
+        raise DataError("it has neither a turn of 'human' nor a 'des_dict'.")
+    blocks = question.count(BLOCK)
+    expected = sum(len(ref.keys) for ref in (*context, graph))
+    if captions is None and blocks != expected:
         raise DataError(
-            f"its text has {found} {BLOCK} blocks, but keys_order lists {expected} types."
+            f"its text has {blocks} {BLOCK} blocks, but keys_order lists {expected} types."
         )
-    for each in (*context, graph) if root is not None else ():
-        place = (root / each.path).resolve() if root is not None else Path()
+    for ref in (*context, graph) if root is not None else ():
+        place = (root / ref.path).resolve() if root is not None else Path()
         if root is not None and not place.is_relative_to(root.resolve()):
-            raise DataError(f"its graph {each.path!r} lies outside of {root}.")
+            raise DataError(f"its graph {ref.path!r} lies outside of {root}.")
         if not place.is_file():
-            raise DataError(f"its graph {each.path!r} is not below {root}.")
+            raise DataError(f"its graph {ref.path!r} is not below {root}.")
     return Record(
-        id=str(one.get("id", "")),
+        id=str(values.get("id", "")),
         question=question,
-        answer=said.get("gpt", ""),
+        answer=turns.get("gpt", ""),
         graph=graph,
         context=context,
         captions=captions,
-        teacher=str(one.get("teacher", "")),
+        teacher=str(values.get("teacher", "")),
     )
 
 
@@ -138,28 +138,28 @@ def _ref(graph: Mapping[str, Any]) -> GraphRef:
     )
 
 
-def _plain(one: Record) -> dict[str, Any]:
+def _plain(record: Record) -> dict[str, Any]:
     graph: dict[str, Any] = {
-        "graph": one.graph.path,
-        "node_idx": one.graph.node,
-        "keys_order": list(one.graph.keys),
+        "graph": record.graph.path,
+        "node_idx": record.graph.node,
+        "keys_order": list(record.graph.keys),
     }
-    if one.graph.label is not None:
-        graph["label"] = one.graph.label
+    if record.graph.label is not None:
+        graph["label"] = record.graph.label
     made: dict[str, Any] = {
-        "id": one.id,
+        "id": record.id,
         "graph": graph,
         "conversations": [
-            {"from": "human", "value": one.question},
-            {"from": "gpt", "value": one.answer},
+            {"from": "human", "value": record.question},
+            {"from": "gpt", "value": record.answer},
         ],
     }
-    if one.context:
+    if record.context:
         made["context_graph"] = [
-            {"graph": each.path, "keys_order": list(each.keys)} for each in one.context
+            {"graph": ref.path, "keys_order": list(ref.keys)} for ref in record.context
         ]
-    if one.captions is not None:
-        made["des_dict"] = {key: list(texts) for key, texts in one.captions.items()}
-    if one.teacher:
-        made["teacher"] = one.teacher
+    if record.captions is not None:
+        made["des_dict"] = {key: list(texts) for key, texts in record.captions.items()}
+    if record.teacher:
+        made["teacher"] = record.teacher
     return made

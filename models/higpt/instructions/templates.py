@@ -1,4 +1,4 @@
-"""Prompts in a file that a user can edit."""
+"""Prompts from a file that users can edit."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _FIELDS: Mapping[str, frozenset[str]] = {
     "matching_texts": frozenset({"type", "texts"}),
     "matching_texts_answer": frozenset({"number", "letter"}),
 }
-"""The words in braces that each prompt may have."""
+"""Placeholders that each prompt may contain."""
 
 
 @dataclass(frozen=True)
 class Templates:
-    """The prompts by name; see the file that comes with the method."""
+    """The prompts by name; see the YAML file of the method."""
 
     system: str
     block: str
@@ -49,13 +49,13 @@ class Templates:
 
 
 def read_templates(path: Path | None = None) -> Templates:
-    """Reads a file of prompts; those that it leaves out are those that come with the method.
+    """Reads a file of prompts; prompts that it omits are those of the method.
 
     Args:
         path: A YAML file of texts by name; ``None``: the method's own.
 
     Raises:
-        FileFormatError: If it cannot be read, or a name or a word in braces is unknown.
+        FileFormatError: If it cannot be read, or a prompt or a placeholder is unknown.
     """
     texts = _read(_OWN)
     if path is not None:
@@ -71,7 +71,7 @@ def _read(path: Path) -> dict[str, str]:
         raise FileFormatError(f"{path} cannot be read as YAML: {reason}") from error
     if not isinstance(content, dict):
         raise FileFormatError(f"{path} holds no prompts by name, such as question: ...")
-    names = [one.name for one in fields(Templates)]
+    names = [field.name for field in fields(Templates)]
     for name, text in content.items():
         if name not in names:
             raise FileFormatError(f"{path}: unknown prompt {name!r}.{suggest(str(name), names)}")
@@ -84,10 +84,11 @@ def _read(path: Path) -> dict[str, str]:
 def _check(path: Path, name: str, text: str) -> None:
     known = _FIELDS[name]
     try:
-        found = {one for _, one, _, _ in string.Formatter().parse(text) if one is not None}
+        parsed = string.Formatter().parse(text)
+        placeholders = {name for _, name, _, _ in parsed if name is not None}
     except ValueError as error:
         raise FileFormatError(f"{path}: {name} has braces that do not match ({error}).") from error
-    for word in found - known:
+    for word in placeholders - known:
         hint = suggest(word, known) if known else " It takes none; double braces to show some."
         raise FileFormatError(f"{path}: {name} asks for {{{word}}}.{hint}")
     blocks = {"block": 1, "matching_block": 1, "matching_texts": 1}.get(name, 0)

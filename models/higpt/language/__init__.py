@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from hetgraph.models.higpt.language.causal import Causal, load_causal
 from hetgraph.models.higpt.language.prompt import BLOCK, Prompt, encode_prompt
-from hetgraph.models.higpt.language.side import LanguageSide
+from hetgraph.models.higpt.language.splice import SplicedLanguageModel
 
-__all__ = ["BLOCK", "Causal", "LanguageSide", "Prompt", "encode_prompt", "load_causal"]
+__all__ = ["BLOCK", "Causal", "Prompt", "SplicedLanguageModel", "encode_prompt", "load_causal"]

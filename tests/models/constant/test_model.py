@@ -27,12 +27,12 @@ def test_the_known_anchors(
     overlap: float,
     data_root: Path,
 ) -> None:
-    """Fold 0, measured by another program; its NDCG is that of 200 random orders."""
+    """Fold 0, measured with another implementation; its NDCG is that of 200 random orders."""
     task = make_task(load_dataset(f"nie/{name}", root=data_root))
     model = Constant.for_task(task, ConstantConfig())
     scores = task.score(model.predict(model.prepare(task, seeds=Seeds()), "test"), "test")
-    found = tuple(scores[key] for key in ("rmse", "mae", "median_ae"))
-    assert found == pytest.approx(errors, abs=5e-5)
+    actual = tuple(scores[key] for key in ("rmse", "mae", "median_ae"))
+    assert actual == pytest.approx(errors, abs=5e-5)
     assert scores["spearman"] == 0
     assert scores["ndcg@100"] == pytest.approx(ndcg, abs=std / 4)
     assert scores["precision@100"] == pytest.approx(overlap, abs=1e-4)

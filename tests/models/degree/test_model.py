@@ -18,7 +18,7 @@ def test_edges_of_all_relations_are_counted_once(
     task = make_task(importance_dataset())
     counts = {name: task.graph.relation(name) for name in ("likes", "near", "tagged")}
     arriving = counts["likes"].degree + counts["near"].degree
-    leaving = sum(one.transpose.degree for one in counts.values())
+    leaving = sum(relation.transpose.degree for relation in counts.values())
     for config, wanted in (
         (DegreeConfig(), arriving + leaving),
         (DegreeConfig(undirected=False), arriving),
@@ -32,6 +32,6 @@ def test_edges_of_all_relations_are_counted_once(
 
 def test_without_edges_other_members_count(importance_dataset: Callable[..., Dataset]) -> None:
     task = make_task(importance_dataset(edges=False))
-    found = Degree.for_task(task, DegreeConfig()).scores(task, torch.zeros(60))
+    scores = Degree.for_task(task, DegreeConfig()).scores(task, torch.zeros(60))
     # Item 3: nineteen others in the first set, none in the last; item 17 is in two sets.
-    assert (float(found[3]), float(found[17])) == (19.0, 19.0 + 24.0)
+    assert (float(scores[3]), float(scores[17])) == (19.0, 19.0 + 24.0)

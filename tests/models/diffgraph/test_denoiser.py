@@ -9,10 +9,10 @@ from hetgraph.models.diffgraph.denoiser import Autoencoder, Denoiser, time_code
 
 
 def test_the_code_of_a_step() -> None:
-    found = time_code(torch.tensor([0, 3]), 8)
+    actual = time_code(torch.tensor([0, 3]), 8)
     three = [-0.989992, 0.955336, 0.999550, 0.999996, 0.141120, 0.295520, 0.029996, 0.003000]
     expected = torch.tensor([[1.0, 1, 1, 1, 0, 0, 0, 0], three])
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-6)
     odd = time_code(torch.tensor([3]), 5)
     assert odd.shape == (1, 5)
     assert odd[0, 4] == 0

@@ -26,10 +26,10 @@ def test_the_authors_schedule_to_the_digit() -> None:
     assert made.elbo_weight[[0, 1, 199]].tolist() == pytest.approx(
         [1, 0.0452214, 0.0451405], rel=1e-5
     )
-    assert made.clean_share[0].item() == pytest.approx(1)
-    assert made.noisy_share[0].item() == 0
-    assert made.clean_share[1].item() == pytest.approx(4.52237e-6, rel=1e-5)
-    assert made.noisy_share[1:].prod().item() == pytest.approx(0.99910085, rel=1e-7)
+    assert made.clean_weight[0].item() == pytest.approx(1)
+    assert made.noisy_weight[0].item() == 0
+    assert made.clean_weight[1].item() == pytest.approx(4.52237e-6, rel=1e-5)
+    assert made.noisy_weight[1:].prod().item() == pytest.approx(0.99910085, rel=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_the_mean_of_the_step_before_keeps_a_clean_vector(made) -> None:
     """With the exact clean estimate, the noiseless part of x_t becomes that of x_(t-1)."""
     signal = made.signal.sqrt()
     before = torch.cat([torch.ones(1, dtype=torch.float64), signal[:-1]])
-    torch.testing.assert_close(made.clean_share + made.noisy_share * signal, before)
+    torch.testing.assert_close(made.clean_weight + made.noisy_weight * signal, before)
 
 
 def test_the_cosine_goes_from_signal_to_noise() -> None:
@@ -82,8 +82,8 @@ def test_gradients_reach_the_clean_vectors() -> None:
 def test_a_perfect_denoiser_is_followed_to_the_end() -> None:
     clean = torch.randn(5, 3, dtype=torch.float64)
     made = NoiseSchedule.cosine(20)
-    found = made.remove_noise(torch.randn(5, 3, dtype=torch.float64), lambda x, step: clean)
-    torch.testing.assert_close(found, clean)
+    actual = made.remove_noise(torch.randn(5, 3, dtype=torch.float64), lambda x, step: clean)
+    torch.testing.assert_close(actual, clean)
 
 
 def test_one_step_is_one_call() -> None:

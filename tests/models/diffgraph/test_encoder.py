@@ -77,10 +77,10 @@ def test_equal_to_the_dense_reference(feed: str, dense: bool) -> None:
     x = torch.randn(12, 3, dtype=torch.float64)
     scaled = pattern.with_weight(torch.ones(pattern.nnz, dtype=torch.float64)).normalized("sym")
     propagator = Propagator((scaled.to_dense(torch.float64) if dense else scaled,))
-    found = encode_view(propagator, x, 3, feed)  # type: ignore[arg-type]
-    torch.testing.assert_close(found, dense_reference(pattern, x, 3, feed == "unit"))
+    actual = encode_view(propagator, x, 3, feed)  # type: ignore[arg-type]
+    torch.testing.assert_close(actual, dense_reference(pattern, x, 3, feed == "unit"))
     rows = torch.tensor([11, 3, 0])
-    torch.testing.assert_close(encode_view(propagator, x, 3, feed, rows), found[rows])  # type: ignore[arg-type]
+    torch.testing.assert_close(encode_view(propagator, x, 3, feed, rows), actual[rows])  # type: ignore[arg-type]
     nothing = encode_view(propagator, x, 3, feed, rows[:0])  # type: ignore[arg-type]
     assert nothing.shape == (0, 3)
 
@@ -119,10 +119,10 @@ def test_nodes_without_neighbours_keep_their_vector() -> None:
     x = torch.randn(12, 3, requires_grad=True)
     empty = CSR.from_coo(torch.zeros(0).long(), torch.zeros(0).long(), (12, 12))
     assert torch.equal(encode_view(make_propagator(empty), x, 2, "raw"), x)
-    found = encode_view(make_propagator(random_view()), x, 2, "unit")
-    assert torch.equal(found[10:], x[10:])  # no entry touches the last two
-    assert bool(((found - x).norm(dim=1) <= 2 + 1e-6).all())
-    found.sum().backward()
+    actual = encode_view(make_propagator(random_view()), x, 2, "unit")
+    assert torch.equal(actual[10:], x[10:])  # no entry touches the last two
+    assert bool(((actual - x).norm(dim=1) <= 2 + 1e-6).all())
+    actual.sum().backward()
     assert bool(torch.isfinite(x.grad).all())
 
 
@@ -131,8 +131,8 @@ def test_well_filled_views_are_dense() -> None:
     assert isinstance(make_propagator(random_view(entries=8)).factors[0], CSR)
     full = random_view(entries=60)
     weighted = full.with_weight(torch.rand(full.nnz))
-    found, expected = make_propagator(weighted).factors[0], make_propagator(full).factors[0]
-    assert torch.equal(found, expected)  # values do not count
+    actual, expected = make_propagator(weighted).factors[0], make_propagator(full).factors[0]
+    assert torch.equal(actual, expected)  # values do not count
 
 
 def test_views_with_equal_rows_are_multiplied_once_a_class() -> None:
@@ -144,10 +144,10 @@ def test_views_with_equal_rows_are_multiplied_once_a_class() -> None:
     x = torch.randn(40, 3, requires_grad=True)
     rows = torch.tensor([39, 0, 7])
     for feed in ("raw", "unit"):
-        found = encode_view(propagator, x, 2, feed)  # type: ignore[arg-type]
-        torch.testing.assert_close(found, dense_reference(pattern, x, 2, feed == "unit"))
-        torch.testing.assert_close(encode_view(propagator, x, 2, feed, rows), found[rows])  # type: ignore[arg-type]
-        found.square().sum().backward()
+        actual = encode_view(propagator, x, 2, feed)  # type: ignore[arg-type]
+        torch.testing.assert_close(actual, dense_reference(pattern, x, 2, feed == "unit"))
+        torch.testing.assert_close(encode_view(propagator, x, 2, feed, rows), actual[rows])  # type: ignore[arg-type]
+        actual.square().sum().backward()
         (wanted,) = torch.autograd.grad(
             dense_reference(pattern, x, 2, feed == "unit").square().sum(), x
         )

@@ -9,15 +9,15 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from hetgraph.catalog import Dataset
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.catalog.loading import load_dataset
-from hetgraph.data import CSR, HeteroGraph
+from hetgraph.data import CSR, HeteroGraph, Relation
 from hetgraph.models.diffgraph.encoder import encode_view
 from hetgraph.models.diffgraph.views import View, make_views, positive_graph
 from hetgraph.nn import metapath_relations
 from hetgraph.nn.features import TypeEncoder
 from hetgraph.nn.propagator import make_propagator
-from hetgraph.tasks import make_task
+from hetgraph.tasks import Task, make_task
 
 
 def pattern(*pairs: tuple[int, int], size: int = 4) -> CSR:
@@ -55,8 +55,8 @@ def test_equal_to_a_loop(count: int) -> None:
     made = positive_graph(patterns, count, generator).to_dense(torch.float64)
     for row in range(15):
         linked = sorted((total[row, c].item() for c in range(15) if total[row, c]), reverse=True)
-        found = sorted((total[row] * made[row])[made[row] > 0].tolist(), reverse=True)
-        assert found == linked[:count]
+        actual = sorted((total[row] * made[row])[made[row] > 0].tolist(), reverse=True)
+        assert actual == linked[:count]
 
 
 def test_positives_come_last(random_graph: Callable[..., HeteroGraph], classified) -> None:
@@ -66,16 +66,20 @@ def test_positives_come_last(random_graph: Callable[..., HeteroGraph], classifie
 
 
 @pytest.fixture
-def classified() -> Callable[[HeteroGraph], object]:
-    from hetgraph.catalog import NodeLabels, Split
-
-    def make(graph: HeteroGraph) -> object:
+def classified() -> Callable[[HeteroGraph], Task]:
+    def make(graph: HeteroGraph) -> Task:
         ids = torch.arange(20)
-        labels = NodeLabels("author", 2, ids, ids % 2)
+        labels = Labels("author", 2, ids, ids % 2)
         split = Split(ids[:10], ids[10:14], ids[14:])
         return make_task(Dataset("toy/views", graph, labels, {"default": split}))
 
     return make
+
+
+def composed(task: Task, paths: tuple[str, ...]) -> list[Relation]:
+    """The relations of meta-paths that begin at the target."""
+    actual = metapath_relations(task.graph, task.dataset_name, task.spec.ends, paths)
+    return list(actual.values())
 
 
 def test_the_views_of_dblp_to_the_entry(data_root) -> None:
@@ -86,7 +90,7 @@ def test_the_views_of_dblp_to_the_entry(data_root) -> None:
         "author-paper-conference-paper-author",
         "author-paper-term-paper-author",
     )
-    made = list(metapath_relations(task, paths).values())
+    made = composed(task, paths)
     assert [one.nnz for one in made] == [11_113, 5_000_495, 7_043_571]
     for one in made:
         assert int((one.row_ids == one.indices).sum()) == 4057
@@ -96,7 +100,7 @@ def test_the_positives_of_aminer_are_those_of_heco(data_root) -> None:
     """The same up to ties: as many, and for each node as often reached by meta-paths."""
     task = make_task(load_dataset("heco/aminer", data_root))
     paths = ("paper-author-paper", "paper-reference-paper")
-    patterns = list(metapath_relations(task, paths).values())
+    patterns = composed(task, paths)
     made = positive_graph(patterns, 15, torch.Generator())
     stored = CSR.from_scipy(sp.load_npz(data_root / "heco/aminer/pos.npz"))
     assert made.nnz == stored.nnz == 67_730
@@ -105,10 +109,10 @@ def test_the_positives_of_aminer_are_those_of_heco(data_root) -> None:
     reached = sum(_scipy(one) for one in patterns).tocsr()
     for one in (made, stored):
         assert one.indices.numel() == one.coalesced("binary").nnz
-    found, expected = (
+    actual, expected = (
         np.asarray(reached.multiply(_scipy(one)).sum(axis=1)).ravel() for one in (made, stored)
     )
-    assert np.array_equal(found, expected)
+    assert np.array_equal(actual, expected)
 
 
 def _scipy(one: CSR) -> sp.csr_matrix:

@@ -36,10 +36,10 @@ def test_equal_to_pyg(joint: JointGraph) -> None:
     x = torch.randn(joint.csr.num_rows, 5, dtype=torch.float64, requires_grad=True)
     rows, cols = joint.csr.coo()
     expected = peer(x, torch.stack([cols, rows]).long())
-    found = layer(x, joint)
-    torch.testing.assert_close(found, expected)
-    one, other = (torch.autograd.grad(y.square().sum(), x)[0] for y in (found, expected))
-    torch.testing.assert_close(one, other)
+    result = layer(x, joint)
+    torch.testing.assert_close(result, expected)
+    mine, theirs = (torch.autograd.grad(y.square().sum(), x)[0] for y in (result, expected))
+    torch.testing.assert_close(mine, theirs)
 
 
 def test_dropped_weights_average_to_the_layer(joint: JointGraph) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hetgraph.catalog import Dataset, NodeLabels
+from hetgraph.catalog import Dataset, Labels
 from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError
 
@@ -33,7 +33,7 @@ def two_types(name: str, seed: int, size: int = 120, dim: int = 12) -> Dataset:
         reverses=[(writes, back)],
         name=name,
     )
-    labels = NodeLabels("paper", CLASSES, torch.arange(size), classes)
+    labels = Labels("paper", CLASSES, torch.arange(size), classes)
     return Dataset(name, graph, labels, metapaths={"PAP": "paper-author-paper"})
 
 
@@ -50,7 +50,7 @@ def one_type(name: str, seed: int, size: int = 120, dim: int = 9) -> Dataset:
         features={"node": torch.rand(size, dim, generator=generator)},
         name=name,
     )
-    return Dataset(name, graph, NodeLabels("node", CLASSES, torch.arange(size), classes))
+    return Dataset(name, graph, Labels("node", CLASSES, torch.arange(size), classes))
 
 
 TOYS: dict[str, Callable[[], Dataset]] = {

@@ -85,10 +85,12 @@ def test_weights_follow_from_the_seed(
 def test_presets_never_hold_the_target(
     preset: Any, expected: list[str], toys: dict[str, Dataset]
 ) -> None:
-    found = choose_sources(GPH2Config(ALL, preset), few(toys["toy/one"]))
-    assert [one.name for one in found] == expected
+    actual = choose_sources(GPH2Config(ALL, preset), few(toys["toy/one"]))
+    assert [dataset.name for dataset in actual] == expected
     copy = replace(toys["toy/one"], name="heco:copy")  # the same graph by another name
-    assert [one.name for one in choose_sources(GPH2Config(ALL, preset), few(copy))] == expected
+    assert [
+        dataset.name for dataset in choose_sources(GPH2Config(ALL, preset), few(copy))
+    ] == expected
 
 
 def test_without_names_the_kept_experts_are_the_sources(toys: dict[str, Dataset]) -> None:
@@ -97,7 +99,7 @@ def test_without_names_the_kept_experts_are_the_sources(toys: dict[str, Dataset]
         choose_sources(GPH2Config(), task)
     for name in ("toy/more", "toy/one"):
         get_expert(toys[name], SHORT, progress=False)
-    found = choose_sources(GPH2Config(preset="mixed"), task)
-    assert [one.name for one in found] == ["toy/more"]
+    actual = choose_sources(GPH2Config(preset="mixed"), task)
+    assert [dataset.name for dataset in actual] == ["toy/more"]
     with pytest.raises(ConfigError, match="besides the target: toy/more"):
         choose_sources(GPH2Config(preset="balanced"), task)

@@ -42,7 +42,7 @@ def training(dataset: Dataset, config: ExpertConfig) -> tuple[ExpertTraining, Se
 def test_parameters_are_those_of_the_released_experts(toys: dict[str, Dataset]) -> None:
     model, _ = training(toys["toy/one"], ExpertConfig())
     assert model.num_parameters() == 41_473
-    shapes = {name: list(one.shape) for name, one in model.named_parameters()}
+    shapes = {name: list(parameter.shape) for name, parameter in model.named_parameters()}
     assert shapes == {
         "encoder.linear.weight": [128, 128],
         "encoder.linear.bias": [128],
@@ -57,11 +57,11 @@ def test_parameters_are_those_of_the_released_experts(toys: dict[str, Dataset]) 
 
 
 def test_nodes_and_views_have_no_order(encoder: Encoder, views: list[torch.Tensor]) -> None:
-    found, shares = encoder(views)
+    actual, shares = encoder(views)
     order = torch.randperm(20)
-    torch.testing.assert_close(encoder([one[order] for one in views])[0], found[order])
+    torch.testing.assert_close(encoder([view[order] for view in views])[0], actual[order])
     turned, turned_shares = encoder(views[::-1])
-    torch.testing.assert_close(turned, found)
+    torch.testing.assert_close(turned, actual)
     torch.testing.assert_close(turned_shares.flip(1), shares)
 
 
@@ -75,10 +75,10 @@ def test_attention_is_of_each_node(encoder: Encoder, views: list[torch.Tensor]) 
     none = torch.zeros(0, dtype=torch.int64)
     lonely = make_propagator(closed_pattern(CSR.from_coo(none, none, (20, 20))))
     x = torch.randn(20, 16)
-    found, shares = encoder([lonely(x), 2 * lonely(x)])
+    actual, shares = encoder([lonely(x), 2 * lonely(x)])
     x[3] += 1
     changed, changed_shares = encoder([lonely(x), 2 * lonely(x)])
-    assert (found != changed).any(1).nonzero().flatten().tolist() == [3]
+    assert (actual != changed).any(1).nonzero().flatten().tolist() == [3]
     assert (shares != changed_shares).any(1).nonzero().flatten().tolist() == [3]
 
 
@@ -109,7 +109,7 @@ def test_a_graph_of_one_type_has_copies(toys: dict[str, Dataset]) -> None:
 def test_training_lowers_the_loss(toys: dict[str, Dataset]) -> None:
     model, task = training(toys["toy/papers"], ExpertConfig(dim=16))
     config = TrainConfig(max_epochs=60, lr=0.01)
-    result = Trainer(config, seeds=SEEDS, progress=False).fit(model, task, parts=("valid",))
+    result = Trainer(config, seeds=SEEDS, progress=False).fit(model, task, splits=("valid",))
     assert result.metrics["valid"]["loss"] < 0.55  # chance: 0.69
 
 

@@ -21,15 +21,17 @@ def fusion(experts: int = EXPERTS) -> ClassFusion:
 
 
 def test_trainable_parameters_are_the_published_number() -> None:
-    assert sum(one.numel() for one in ClassFusion(4, 7, 128, 0.2).parameters()) == 67_841
+    assert (
+        sum(parameter.numel() for parameter in ClassFusion(4, 7, 128, 0.2).parameters()) == 67_841
+    )
 
 
 def test_weights_of_a_class_add_up_to_one(vectors: torch.Tensor) -> None:
     model = fusion()
-    shares = model.shares(model.align(vectors), LABELS)
-    assert shares.shape == (EXPERTS, CLASSES)
-    torch.testing.assert_close(shares.sum(0), torch.ones(CLASSES))
-    absent = model.shares(model.align(vectors), torch.zeros(9, dtype=torch.int64))
+    weights = model.expert_weights(model.align(vectors), LABELS)
+    assert weights.shape == (EXPERTS, CLASSES)
+    torch.testing.assert_close(weights.sum(0), torch.ones(CLASSES))
+    absent = model.expert_weights(model.align(vectors), torch.zeros(9, dtype=torch.int64))
     torch.testing.assert_close(absent[:, 1:], torch.full((EXPERTS, 2), 1 / EXPERTS))
 
 
@@ -41,15 +43,15 @@ def test_weights_are_the_softmax_of_mean_cosines(vectors: torch.Tensor) -> None:
     for label in range(CLASSES):
         cosine = torch.cosine_similarity(aligned[:, label == LABELS], model.queries[label], dim=2)
         expected[:, label] = (3 * cosine.mean(1)).softmax(0)
-    torch.testing.assert_close(model.shares(aligned, LABELS), expected)
+    torch.testing.assert_close(model.expert_weights(aligned, LABELS), expected)
 
 
 def test_one_expert_is_a_classifier(vectors: torch.Tensor) -> None:
     model = fusion(1)
     aligned = model.align(vectors[:1])
-    shares = model.shares(aligned, LABELS)
-    assert bool((shares == 1).all())
-    torch.testing.assert_close(model.logits(aligned, shares), model.classifier(aligned[0]))
+    weights = model.expert_weights(aligned, LABELS)
+    assert bool((weights == 1).all())
+    torch.testing.assert_close(model.logits(aligned, weights), model.classifier(aligned[0]))
 
 
 def test_equal_experts_or_no_temperature_weigh_the_same(vectors: torch.Tensor) -> None:
@@ -57,26 +59,28 @@ def test_equal_experts_or_no_temperature_weigh_the_same(vectors: torch.Tensor) -
     even = torch.full((EXPERTS, CLASSES), 1 / EXPERTS)
     with torch.no_grad():
         model.temperature.zero_()
-        torch.testing.assert_close(model.shares(model.align(vectors), LABELS), even)
+        torch.testing.assert_close(model.expert_weights(model.align(vectors), LABELS), even)
         model.temperature.fill_(5)
         model.weight[:] = model.weight[:1].clone()
     same = vectors[:1].expand(EXPERTS, -1, -1)
-    torch.testing.assert_close(model.shares(model.align(same), LABELS), even)
+    torch.testing.assert_close(model.expert_weights(model.align(same), LABELS), even)
 
 
 def test_order_of_experts_and_shots_does_not_matter(vectors: torch.Tensor) -> None:
     model = fusion()
-    shares = model.shares(model.align(vectors), LABELS)
-    logits = model.logits(model.align(vectors), shares)
+    weights = model.expert_weights(model.align(vectors), LABELS)
+    logits = model.logits(model.align(vectors), weights)
     shots = torch.tensor([6, 4, 8, 0, 7, 2, 3, 1, 5])  # within the classes
-    torch.testing.assert_close(model.shares(model.align(vectors[:, shots]), LABELS), shares)
+    torch.testing.assert_close(
+        model.expert_weights(model.align(vectors[:, shots]), LABELS), weights
+    )
     order = torch.tensor([2, 0, 3, 1])
     with torch.no_grad():
         for one in (model.weight, model.bias):
             one[:] = one[order].clone()
     aligned = model.align(vectors[order])
-    torch.testing.assert_close(model.shares(aligned, LABELS), shares[order])
-    torch.testing.assert_close(model.logits(aligned, shares[order]), logits)
+    torch.testing.assert_close(model.expert_weights(aligned, LABELS), weights[order])
+    torch.testing.assert_close(model.logits(aligned, weights[order]), logits)
 
 
 def test_queries_that_are_orthogonal_lose_nothing() -> None:

@@ -40,7 +40,7 @@ def dataset(toys: dict[str, Dataset]) -> Dataset:
 @pytest.fixture
 def contract(contract_of: Callable[..., Any], dataset: Dataset) -> Any:
     """With experts of other graphs; the contract of the family trains one on the target."""
-    settings = {"gph2": {one.name: getattr(CONFIG, one.name) for one in fields(CONFIG)}}
+    settings = {"gph2": {field.name: getattr(CONFIG, field.name) for field in fields(CONFIG)}}
     return contract_of(lambda seeds: few(dataset, seeds), batch_size=5, settings=settings)
 
 
@@ -59,10 +59,11 @@ def test_shapes_scores_and_relevance(contract: Any, dataset: Dataset) -> None:
     model = contract.build("gph2", task)
     assert model.experts == ("toy/one", "toy/more")
     inputs = model.prepare(task, seeds=SEEDS)
-    for part in ("train", "valid", "test"):
-        found = contract.predict(model, task, part)
-        assert found.shape == (task.index(part).numel(), 3)
-        assert model.embed(inputs, part).shape == (len(found), 16)
+    for split in ("train", "valid", "test"):
+        with torch.no_grad():
+            logits = model.eval().predict(inputs, split).values
+        assert logits.shape == (task.index(split).numel(), 3)
+        assert model.embed(inputs, split).shape == (len(logits), 16)
     rows = model.relevance(inputs, task.labels)
     by_class = [row for row in rows if row.label is not None]
     assert len(rows) == 2 + 2 * 3
@@ -76,8 +77,8 @@ def test_the_contract_of_all_models(contract: Any, tmp_path: Path) -> None:
     frozen = {name for name in frozen if name.startswith("encoders.")}
     assert set(contract.dead_parameters("gph2", batch_size=12)) == frozen
     contract.check_empty_batch("gph2")
-    one, other = contract.check_seeds("gph2")
-    assert any(not torch.equal(one[key], other[key]) for key in one)
+    weights, others = contract.check_seeds("gph2")
+    assert any(not torch.equal(weights[key], others[key]) for key in weights)
     contract.check_resuming("gph2", tmp_path / "runs", stop_at=4)
 
 
@@ -88,8 +89,8 @@ def test_saved_models_predict_the_same(dataset: Dataset, tmp_path: Path) -> None
     loaded = GPH2.load(tmp_path / "model")  # it needs no source
     assert loaded.config == model.config
     with torch.no_grad():
-        found = loaded.predict(loaded.prepare(task, seeds=SEEDS), "test")
-    assert task.score(found, "test")["macro_f1"] == scores["macro_f1"]
+        predictions = loaded.predict(loaded.prepare(task, seeds=SEEDS), "test")
+    assert task.score(predictions, "test")["macro_f1"] == scores["macro_f1"]
 
 
 def test_frozen_experts_stay_as_they_were(dataset: Dataset) -> None:
@@ -116,13 +117,13 @@ def test_labelled_rows_are_enough(dataset: Dataset) -> None:
     rows, fusion = inputs.rows["train"], model.fusion
     assert inputs.embedded is not None
     everyone = fusion.align(inputs.embedded)
-    shares = fusion.shares(everyone[:, rows], inputs.labels[rows])
-    logits = fusion.logits(everyone, shares)[rows]
+    weights = fusion.expert_weights(everyone[:, rows], inputs.labels[rows])
+    logits = fusion.logits(everyone, weights)[rows]
     whole = F.cross_entropy(logits, inputs.labels[rows]) + fusion.orthogonality()
     torch.testing.assert_close(loss, whole)
-    found, expected = (torch.autograd.grad(one, [*fusion.parameters()]) for one in (loss, whole))
-    for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
+    parameters = [*fusion.parameters()]
+    gradients, expected = (torch.autograd.grad(value, parameters) for value in (loss, whole))
+    torch.testing.assert_close(gradients, expected, atol=1e-6, rtol=1e-4)
 
 
 def test_hops_change_only_the_propagation(dataset: Dataset) -> None:
@@ -148,8 +149,8 @@ def test_labels_of_others_do_not_matter(dataset: Dataset) -> None:
     torch.manual_seed(0)
     model = GPH2.for_task(task, CONFIG)
     model.eval()
-    found = [model.predict(model.prepare(one, seeds=SEEDS), "test") for one in (task, other)]
-    assert torch.equal(*found)
+    inputs = (model.prepare(view, seeds=SEEDS) for view in (task, other))
+    assert torch.equal(*(model.predict(read, "test").values for read in inputs))
 
 
 def test_it_learns_and_beats_chance(dataset: Dataset) -> None:
@@ -166,8 +167,8 @@ def test_controls_run(experts: Any, dataset: Dataset) -> None:
     model, scores = trained(few(dataset), config)
     assert model.frozen == (experts == "random")
     assert 0 <= scores["macro_f1"] <= 1
-    start = [one for name, one in model.named_parameters() if "encoders" in name]
-    assert all(one.requires_grad == (experts == "scratch") for one in start)
+    encoders = [weight for name, weight in model.named_parameters() if "encoders" in name]
+    assert all(weight.requires_grad == (experts == "scratch") for weight in encoders)
 
 
 def test_a_homogeneous_target_may_have_copies(toys: dict[str, Dataset]) -> None:

@@ -35,7 +35,7 @@ def test_an_expert_is_like_the_released_one(data_root: Path) -> None:
     encoder = Encoder(128).eval()
     encoder.load_state_dict(tensors)
     with torch.no_grad():
-        encoded, shares = encoder([one(one(features)) for one in views.values()])
+        encoded, shares = encoder([view(view(features)) for view in views.values()])
     assert abs(float(shares[:, 1].mean()) - 0.86) < 0.05  # papers of one subject
     assert abs(float(encoded.mean()) - 0.10) < 0.02
     assert abs(float(encoded.std()) - 0.14) < 0.02
@@ -52,4 +52,4 @@ def test_subjects_of_papers_are_multiplied_once(data_root: Path) -> None:
         memory_budget="2GiB",
         generator=torch.Generator(),
     )
-    assert [one.cost for one in views.values()] == [57_853, 8_098]
+    assert [view.cost for view in views.values()] == [57_853, 8_098]

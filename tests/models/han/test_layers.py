@@ -19,7 +19,7 @@ def pattern() -> CSR:
 
 
 def test_without_dropout_both_forms_of_the_attention_agree(pattern: CSR) -> None:
-    """A share of next to nothing takes the path that keeps the weights."""
+    """A fraction of next to nothing takes the path that keeps the weights."""
     attention = NodeAttention(2, 4, 1e-12, 0.2).double()
     hidden = torch.randn(9, 2, 4, dtype=torch.float64)
     chained = attention.train()(pattern, hidden)
@@ -61,7 +61,7 @@ def test_projections_are_shared_or_not(pattern: CSR, count: int) -> None:
     projections = [TypeEncoder(3, 8) for _ in range(count)]
     layer = HANLayer(projections, 2, num_heads=2, hidden_dim=4, semantic_dim=5)
     layer([pattern, pattern], torch.randn(9, 3))[0].sum().backward()
-    assert all(bool(one.weight.grad.any()) for one in projections)
+    assert all(bool(encoder.weight.grad.any()) for encoder in projections)
 
 
 def test_dropped_features_are_scaled_up() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import hetgraph
-from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.data import HeteroGraph, Relation
 from hetgraph.errors import BudgetError, ConfigError, MetaPathError
 from hetgraph.metapaths import compose
@@ -24,7 +24,7 @@ def dataset(random_graph: object) -> Dataset:
     graph: HeteroGraph = random_graph(num_nodes=20)  # type: ignore[operator]
     ids = torch.arange(18)
     split = Split(ids[:10], ids[10:14], ids[14:])
-    labels = NodeLabels("author", 3, ids, ids % 3)
+    labels = Labels("author", 3, ids, ids % 3)
     return Dataset("toy/han", graph, labels, {"default": split}, metapaths={"own": APA})
 
 
@@ -72,11 +72,11 @@ def test_a_function_may_be_a_metapath(dataset: Dataset, registry: None) -> None:
     config = bind_metapaths(plan, dataset).config
     assert config.metapaths == ("ring", APA)
     task = make_task(dataset)
-    model = HAN(dataset.graph.schema, task.spec, config)
+    model = HAN.for_task(task, config)
     inputs = model.prepare(task, seeds=Seeds())
     expected = torch.eye(20).roll(-1, 0) + torch.eye(20)
-    assert torch.equal(inputs.views["ring"].to_dense(), expected)
-    assert bool(torch.isfinite(model.predict(inputs, "test")).all())
+    assert torch.equal(inputs.encoder.views["ring"].to_dense(), expected)
+    assert bool(torch.isfinite(model.predict(inputs, "test").values).all())
 
 
 def test_the_data_set_gives_paths_by_name(dataset: Dataset) -> None:
@@ -104,26 +104,26 @@ def test_the_memory_budget_holds(task: Task) -> None:
 
 def test_sampling_follows_its_seed(task: Task) -> None:
     model = build(task, metapaths=(APTPA,), max_neighbors=2)
-    one, same = (model.prepare(task, seeds=Seeds()).views[APTPA] for _ in range(2))
+    drawn, same = (model.prepare(task, seeds=Seeds()).views[APTPA] for _ in range(2))
     other = model.prepare(task, seeds=Seeds.from_seed(1)).views[APTPA]
-    assert int(one.degree.max()) <= 3  # two and the node itself
-    assert torch.equal(one.indices, same.indices)
-    assert one.indices.tolist() != other.indices.tolist()
+    assert int(drawn.degree.max()) <= 3  # two and the node itself
+    assert torch.equal(drawn.indices, same.indices)
+    assert drawn.indices.tolist() != other.indices.tolist()
 
 
 @pytest.mark.parametrize("share", [True, False])
 def test_every_parameter_of_two_layers_learns(task: Task, share: bool) -> None:
-    model = build(
-        task, metapaths=(APA, APTPA), num_layers=2, share_projection=share, dropout=0.0
-    ).train()
+    config = HANConfig(metapaths=(APA, APTPA), num_layers=2, share_projection=share, dropout=0.0)
+    model = HAN.for_task(task, config).train()
     inputs = model.prepare(task, seeds=Seeds())
     batch = next(model.batches(inputs, "train", stage=model.stages()[0], batch_size=10))
     model.training_step(batch, stage=model.stages()[0]).total.backward()
-    assert [key for key, one in model.named_parameters() if not bool(one.grad.any())] == []
+    assert [key for key, p in model.named_parameters() if not bool(p.grad.any())] == []
 
 
 def test_relevance_is_the_weight_of_each_path(task: Task) -> None:
-    model = build(task, metapaths=(APA, APTPA), num_layers=2).train()
+    config = HANConfig(metapaths=(APA, APTPA), num_layers=2)
+    model = HAN.for_task(task, config).train()
     inputs = model.prepare(task, seeds=Seeds())
     rows = model.relevance(inputs)
     assert [(row.relation, row.order) for row in rows] == [
@@ -138,7 +138,8 @@ def test_relevance_is_the_weight_of_each_path(task: Task) -> None:
     assert model.training
 
     with torch.no_grad():
-        _, expected = model.layers[0].eval()(list(inputs.views.values()), inputs.features["author"])
+        views, features = inputs.encoder.views, inputs.encoder.features["author"]
+        _, expected = model.encoder.layers[0].eval()(list(views.values()), features)
     assert [row.weight for row in rows[:2]] == pytest.approx(expected.tolist())
 
 

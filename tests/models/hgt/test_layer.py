@@ -59,7 +59,7 @@ def random_inputs(graph: HeteroGraph) -> dict[str, Tensor]:
 def pyg_twin(layer: HGTLayer, graph: HeteroGraph) -> torch.nn.Module:
     """PyG's layer with the same weights; what ours leaves out as without effect is random."""
     nn = pytest.importorskip("torch_geometric.nn")
-    edge_types = [tuple(one) for one in layer.plan.edge_types]
+    edge_types = [tuple(key) for key in layer.plan.edge_types]
     peer = nn.HGTConv(DIM, DIM, (list(graph.node_types), edge_types), heads=HEADS).double()
     with torch.no_grad():
         for parameter in peer.parameters():
@@ -68,18 +68,18 @@ def pyg_twin(layer: HGTLayer, graph: HeteroGraph) -> torch.nn.Module:
             both = peer.kqv_lin.lins[name]
             for at, group in enumerate((layer.key, layer.query, layer.value)):
                 if name in group:
-                    part = slice(at * DIM, (at + 1) * DIM)
-                    both.weight[part] = group[name].weight
+                    block = slice(at * DIM, (at + 1) * DIM)
+                    both.weight[block] = group[name].weight
                     if group[name].bias is not None:
-                        both.bias[part] = group[name].bias
+                        both.bias[block] = group[name].bias
             if name in layer.out:
                 peer.out_lin.lins[name].load_state_dict(layer.out[name].state_dict())
                 peer.skip[name].fill_(layer.skip[list(layer.query).index(name)])
         # Head by head, the relations of each head one after the other.
         peer.k_rel.weight.copy_(layer.attend.transpose(0, 1).flatten(0, 1))
         peer.v_rel.weight.copy_(layer.send.transpose(0, 1).flatten(0, 1))
-        for one, prior in zip(edge_types, layer.prior, strict=True):
-            peer.p_rel["__".join(one)].copy_(prior.unsqueeze(0))
+        for key, prior in zip(edge_types, layer.prior, strict=True):
+            peer.p_rel["__".join(key)].copy_(prior.unsqueeze(0))
     return peer
 
 
@@ -87,21 +87,21 @@ def test_equal_to_pyg(graph: HeteroGraph) -> None:
     layer = random_layer(whole_plan(graph))
     peer = pyg_twin(layer, graph)
     x = random_inputs(graph)
-    edges = {tuple(key): torch.stack(one.edges()) for key, one in graph.relations.items()}
-    found, expected = layer(x, graph.relations), peer(x, edges)
-    assert set(found) == set(expected)
-    weights = {name: torch.randn_like(one) for name, one in found.items()}
-    for name, one in found.items():
-        torch.testing.assert_close(one, expected[name], rtol=0, atol=1e-8)
+    edges = {tuple(key): torch.stack(relation.edges()) for key, relation in graph.relations.items()}
+    result, expected = layer(x, graph.relations), peer(x, edges)
+    assert set(result) == set(expected)
+    weights = {name: torch.randn_like(vectors) for name, vectors in result.items()}
+    for name, vectors in result.items():
+        torch.testing.assert_close(vectors, expected[name], rtol=0, atol=1e-8)
 
     def gradients(out: dict[str, Tensor], wanted: list[Tensor]) -> tuple[Tensor, ...]:
         return torch.autograd.grad(sum((out[k] * w).sum() for k, w in weights.items()), wanted)
 
-    ours = gradients(found, [*x.values(), layer.attend, layer.send, layer.prior])
-    priors = [peer.p_rel["__".join(one)] for one in layer.plan.edge_types]
+    ours = gradients(result, [*x.values(), layer.attend, layer.send, layer.prior])
+    priors = [peer.p_rel["__".join(key)] for key in layer.plan.edge_types]
     theirs = gradients(expected, [*x.values(), peer.k_rel.weight, peer.v_rel.weight, *priors])
-    for one, other in zip(ours, theirs[: len(x)], strict=False):
-        torch.testing.assert_close(one, other, rtol=0, atol=1e-8)
+    for actual, other in zip(ours, theirs[: len(x)], strict=False):
+        torch.testing.assert_close(actual, other, rtol=0, atol=1e-8)
     attend, send, prior = ours[len(x) :]
     torch.testing.assert_close(
         attend.transpose(0, 1).flatten(0, 1), theirs[len(x)], rtol=0, atol=1e-8
@@ -115,15 +115,15 @@ def test_equal_to_pyg(graph: HeteroGraph) -> None:
 def test_all_orders_of_products_are_met(graph: HeteroGraph) -> None:
     """The graph above sends matrices to keys and to queries, and to values and to sums."""
     layer = random_layer(whole_plan(graph))
-    sides = {one: layer._maps_source(one, r) for one, r in graph.relations.items()}
+    sides = {key: layer._maps_source(key, r) for key, r in graph.relations.items()}
     assert set(sides.values()) == {True, False}
     narrow = {r.num_cols < r.num_rows for r in graph.relations.values()}
     assert narrow == {True, False}
 
 
 def test_a_key_has_a_bias_only_where_it_counts(graph: HeteroGraph) -> None:
-    one = EdgeType("paper", "written_by", "author")
-    alone = HGTLayer(LayerPlan(("author", "paper"), ("author",), (one,)), DIM, HEADS)
+    key = EdgeType("paper", "written_by", "author")
+    alone = HGTLayer(LayerPlan(("author", "paper"), ("author",), (key,)), DIM, HEADS)
     assert alone.key["paper"].bias is None
     assert alone.query["author"].bias is not None
     layer = random_layer(whole_plan(graph))
@@ -150,8 +150,10 @@ def test_norm_and_dropout_act_on_the_output(graph: HeteroGraph) -> None:
     x = random_inputs(graph)
     dropped = layer.train()(x, graph.relations)
     kept = layer.eval()(x, graph.relations)
-    for name, one in kept.items():
-        torch.testing.assert_close(one.mean(1), torch.zeros_like(one[:, 0]), rtol=0, atol=1e-6)
+    for name, vectors in kept.items():
+        torch.testing.assert_close(
+            vectors.mean(1), torch.zeros_like(vectors[:, 0]), rtol=0, atol=1e-6
+        )
         zero = dropped[name] == 0
         assert 0.3 < zero.double().mean() < 0.7
-        torch.testing.assert_close(dropped[name][~zero], 2 * one[~zero])
+        torch.testing.assert_close(dropped[name][~zero], 2 * vectors[~zero])

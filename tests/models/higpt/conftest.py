@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.data import CSR, EdgeType, HeteroGraph
 from hetgraph.models.higpt.descriptions import TypeVectors
 from hetgraph.models.higpt.tokenizer import Tokenizer, TokenizerShape
@@ -37,9 +37,9 @@ def make() -> Callable[..., Tokenizer]:
         torch.manual_seed(seed)
         made = Tokenizer(shape).double()
         with torch.no_grad():
-            for one in made.parameters():
-                if one.dim() == 1:
-                    one.add_(0.1 * torch.randn_like(one))
+            for parameter in made.parameters():
+                if parameter.dim() == 1:
+                    parameter.add_(0.1 * torch.randn_like(parameter))
         return made
 
     return build
@@ -75,7 +75,7 @@ def text_dataset(random_graph: Callable[..., HeteroGraph]) -> Dataset:
         }
     )
     ids = torch.arange(36)
-    labels = NodeLabels("paper", 3, ids, ids % 3, class_names=TOPICS)
+    labels = Labels("paper", 3, ids, ids % 3, class_names=TOPICS)
     return Dataset("toy/text", graph, labels, {"default": Split(ids[:20], ids[20:26], ids[26:])})
 
 

@@ -49,11 +49,11 @@ def test_every_type_gets_sentences_and_declared_ones_win(schema: Schema) -> None
 
 def test_vectors_are_means_that_are_not_scaled(schema: Schema) -> None:
     encoder = HashEncoder(64)
-    found = describe_vectors(schema, encoder, {"author": ["one two", "three four"]})
+    actual = describe_vectors(schema, encoder, {"author": ["one two", "three four"]})
     torch.testing.assert_close(
-        found.nodes["author"], encoder.encode(["one two", "three four"]).mean(0)
+        actual.nodes["author"], encoder.encode(["one two", "three four"]).mean(0)
     )
-    assert 0.6 < float(found.nodes["author"].norm()) < 0.9
+    assert 0.6 < float(actual.nodes["author"].norm()) < 0.9
 
 
 def write(folder: Path, nodes: object, edges: object) -> Path:
@@ -65,9 +65,9 @@ def write(folder: Path, nodes: object, edges: object) -> Path:
 def test_published_vectors_are_found_by_their_ends(schema: Schema, tmp_path: Path) -> None:
     nodes = {"writer": torch.ones(4), "paper": torch.zeros(4)}
     write(tmp_path, nodes, {("writer", "to", "paper"): torch.full((4,), 2.0)})
-    found = read_vectors(tmp_path, schema, {"author": "writer"})
-    assert float(found.nodes["author"].sum()) == 4
-    assert float(found.edges[WRITES].sum()) == 8
+    actual = read_vectors(tmp_path, schema, {"author": "writer"})
+    assert float(actual.nodes["author"].sum()) == 4
+    assert float(actual.edges[WRITES].sum()) == 8
     with pytest.raises(FileFormatError, match="no vector of the node type 'author'"):
         read_vectors(tmp_path, schema)
     write(tmp_path, {"author": torch.ones(4), "paper": torch.ones(4)}, {})
@@ -94,7 +94,7 @@ def test_the_released_files_are_read(data_root: Path) -> None:
     keys = [EdgeType(src, "to", dst) for src, dst in ends]
     names = ("movie", "director", "actor")
     schema = Schema({n: FeatureSpec("none") for n in names}, dict.fromkeys(keys, EdgeSpec()), ())
-    found = read_vectors(folder, schema)
-    norms = [float(one.norm()) for one in (*found.nodes.values(), *found.edges.values())]
+    actual = read_vectors(folder, schema)
+    norms = [float(one.norm()) for one in (*actual.nodes.values(), *actual.edges.values())]
     assert all(0.7 < one < 0.97 for one in norms)
-    assert {one.numel() for one in found.edges.values()} == {768}
+    assert {one.numel() for one in actual.edges.values()} == {768}

@@ -1,4 +1,4 @@
-"""Instructions from files: only of training nodes, types and widths that fit."""
+"""Instructions from files: only of training nodes, types and dims that fit."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_graphs_are_found_above_and_bring_their_vectors(file: Path) -> None:
     one, other = read(file)
     assert (one.node, one.label, one.answer, one.counts) == (4, 1, "answer 4", (2, 1))
     assert other.x["paper"].unique().tolist() == [7.0]
-    assert one.part.relations[KEY].degree.tolist() == [1, 1]
+    assert one.subgraph.relations[KEY].degree.tolist() == [1, 1]
     without = read(file, blocks=False)[0]
     assert (without.keys, without.question) == ((), " and ?")
 
@@ -53,7 +53,7 @@ def test_graphs_are_found_above_and_bring_their_vectors(file: Path) -> None:
 def test_what_does_not_fit_is_told(file: Path) -> None:
     with pytest.raises(ConfigError, match="a_7 is about node 7, which is no training node"):
         read(file, train={4})
-    with pytest.raises(FileFormatError, match="has paper nodes of width 3"):
+    with pytest.raises(FileFormatError, match="has paper nodes of dim 3"):
         read(file, fill={**FILL, "paper": torch.zeros(5)})
     with pytest.raises(FileFormatError, match="has edges author -writes> paper, which"):
         read(file, edge_types=[])

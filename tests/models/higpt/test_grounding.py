@@ -20,7 +20,7 @@ SIZES = {"train": 20, "valid": 6, "test": 10}
 
 def test_tokens_learn_their_texts(trained: Callable[..., Any]) -> None:
     """Retrieval of a node's own text among all gets far better than before training."""
-    found = {}
+    actual = {}
     for epochs in (1, 15):
         model, task, _ = trained(stage="tokenizer", mask=0.0, train={"max_epochs": epochs})
         inputs = model.prepare(task, seeds=Seeds())
@@ -34,22 +34,22 @@ def test_tokens_learn_their_texts(trained: Callable[..., Any]) -> None:
             )
             own = torch.cat([tokens["paper"], tokens["author"][source.ids[source.start[1] :]]])
             likeness = own @ model.head.text(source.vectors).t()
-        found[epochs] = float((likeness.argmax(1) == torch.arange(len(own))).float().mean())
-    assert found[15] > 0.9
-    assert found[1] < 0.5
+        actual[epochs] = float((likeness.argmax(1) == torch.arange(len(own))).float().mean())
+    assert actual[15] > 0.9
+    assert actual[1] < 0.5
 
 
 def test_the_stage_reads_no_label(text_dataset: Dataset, trained: Callable[..., Any]) -> None:
     """Class names are found by likeness alone, above the chance of a third."""
     model, _, result = trained(stage="tokenizer", mask=0.0, train={"max_epochs": 15})
-    right = sum(result.metrics[part]["accuracy"] * size for part, size in SIZES.items())
+    right = sum(result.metrics[split]["accuracy"] * size for split, size in SIZES.items())
     assert right / sum(SIZES.values()) > 0.6
     labels = text_dataset.labels
     assert labels is not None
-    other = replace(text_dataset, labels=replace(labels, target=labels.target.roll(1)))
+    other = replace(text_dataset, targets=replace(labels, target=labels.target.roll(1)))
     batches = []
-    for one in (text_dataset, other):
-        inputs = model.prepare(make_task(one), seeds=Seeds())
+    for dataset in (text_dataset, other):
+        inputs = model.prepare(make_task(dataset), seeds=Seeds())
         batches.append(next(model.batches(inputs, "train", stage=model.stages()[0], batch_size=9)))
     assert torch.equal(batches[0].texts, batches[1].texts)
 
@@ -76,9 +76,10 @@ def test_without_layers_texts_are_compared_with_names_as_they_are(
     inputs = model.prepare(task, seeds=Seeds())
     texts = torch.nn.functional.normalize(inputs.corpus.x["paper"][inputs.rows["test"]], dim=1)
     names = torch.nn.functional.normalize(inputs.class_vectors, dim=1)
-    torch.testing.assert_close(model.predict(inputs, "test"), texts @ names.t() / 0.07)
+    logits = model.predict(inputs, "test").values
+    torch.testing.assert_close(logits, texts @ names.t() / 0.07)
 
 
 def test_the_same_seed_gives_the_same_tokenizer(trained: Callable[..., Any]) -> None:
-    one, other = (trained(stage="tokenizer")[0].state_dict() for _ in range(2))
-    assert all(torch.equal(one[key], other[key]) for key in one)
+    first, second = (trained(stage="tokenizer")[0].state_dict() for _ in range(2))
+    assert all(torch.equal(first[key], second[key]) for key in first)

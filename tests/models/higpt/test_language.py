@@ -18,7 +18,7 @@ from hetgraph.seeds import Seeds
 
 pytest.importorskip("transformers", reason="the extra llm is not installed")
 
-from hetgraph.models.higpt.language import LanguageSide, encode_prompt, load_causal
+from hetgraph.models.higpt.language import SplicedLanguageModel, encode_prompt, load_causal
 from hetgraph.models.higpt.language.prompt import IGNORE
 
 SHORT = Path(__file__).with_name("short.yaml")
@@ -28,119 +28,119 @@ TINY = LanguageConfig(
 
 
 @pytest.fixture
-def side() -> LanguageSide:
+def spliced() -> SplicedLanguageModel:
     torch.manual_seed(0)
-    return LanguageSide(6, TINY)
+    return SplicedLanguageModel(6, TINY)
 
 
-def ask(side: LanguageSide, counts: list[int], answer: str | None = None) -> Any:
+def ask(spliced: SplicedLanguageModel, counts: list[int], answer: str | None = None) -> Any:
     blocks = " and ".join(["<graph>"] * len(counts))
     messages = [("system", "Answer."), ("user", f"See {blocks}. Which?")]
-    return encode_prompt(side.causal.tokenizer, messages, counts, answer)
+    return encode_prompt(spliced.causal.tokenizer, messages, counts, answer)
 
 
 def test_tokens_of_nodes_begin_with_the_mean_and_the_spread_of_words() -> None:
-    side = LanguageSide(96, TINY)
-    words = side.causal.model.get_input_embeddings().weight.detach()
+    spliced = SplicedLanguageModel(96, TINY)
+    words = spliced.causal.model.get_input_embeddings().weight.detach()
     with torch.no_grad():
-        found = side.projector(torch.randn(2000, 96))
-    torch.testing.assert_close(found.mean(0), words.mean(0), atol=0.02, rtol=0)
+        actual = spliced.projector(torch.randn(2000, 96))
+    torch.testing.assert_close(actual.mean(0), words.mean(0), atol=0.02, rtol=0)
     std = (words - words.mean(0)).std()
-    torch.testing.assert_close((found - words.mean(0)).std(), std, atol=0, rtol=0.05)
+    torch.testing.assert_close((actual - words.mean(0)).std(), std, atol=0, rtol=0.05)
 
 
-def test_every_block_is_filled_and_no_other_word_changes(side: LanguageSide) -> None:
+def test_every_block_is_filled_and_no_other_word_changes(spliced: SplicedLanguageModel) -> None:
     """The released program fills the last block alone; ``last`` repeats it."""
-    prompt = ask(side, [3, 2])
+    prompt = ask(spliced, [3, 2])
     assert len(prompt.blocks) == 2
     vectors = [torch.randn(3, 6), torch.randn(2, 6)]
-    plain = side.splice(prompt, [torch.zeros(3, 6), torch.zeros(2, 6)])
-    full, last = side.splice(prompt, vectors), side.splice(prompt, vectors, "last")
+    plain = spliced.splice(prompt, [torch.zeros(3, 6), torch.zeros(2, 6)])
+    full, last = spliced.splice(prompt, vectors), spliced.splice(prompt, vectors, "last")
     inside = torch.zeros(len(prompt), dtype=torch.bool)
     for (first, count), own in zip(prompt.blocks, vectors, strict=True):
-        torch.testing.assert_close(full[first : first + count], side.projector(own))
+        torch.testing.assert_close(full[first : first + count], spliced.projector(own))
         inside[first : first + count] = True
     assert torch.equal(full[~inside], plain[~inside])
     words = prompt.ids >= 0
-    table = side.causal.model.get_input_embeddings().weight
+    table = spliced.causal.model.get_input_embeddings().weight
     assert torch.equal(full[words], table[prompt.ids[words]])
     first, count = prompt.blocks[0]
-    assert torch.equal(last[first : first + count], side.marks[0].expand(count, -1))
+    assert torch.equal(last[first : first + count], spliced.marks[0].expand(count, -1))
     assert torch.equal(last[prompt.blocks[1][0] :], full[prompt.blocks[1][0] :])
     start, end = prompt.blocks[0][0] - 1, prompt.blocks[0][0] + 3
-    assert torch.equal(full[start], side.marks[1])
-    assert torch.equal(full[end], side.marks[2])
+    assert torch.equal(full[start], spliced.marks[1])
+    assert torch.equal(full[end], spliced.marks[2])
 
 
-def test_blocks_and_sequences_must_agree(side: LanguageSide) -> None:
+def test_blocks_and_sequences_must_agree(spliced: SplicedLanguageModel) -> None:
     with pytest.raises(DataError, match="has 1 <graph> blocks, but there are 2"):
-        encode_prompt(side.causal.tokenizer, [("user", "<graph>")], [1, 1])
+        encode_prompt(spliced.causal.tokenizer, [("user", "<graph>")], [1, 1])
 
 
-def test_only_the_answer_is_a_label(side: LanguageSide) -> None:
-    prompt = ask(side, [2], "data mining")
+def test_only_the_answer_is_a_label(spliced: SplicedLanguageModel) -> None:
+    prompt = ask(spliced, [2], "data mining")
     said = prompt.labels[prompt.labels != IGNORE]
-    tokenizer = side.causal.tokenizer
+    tokenizer = spliced.causal.tokenizer
     assert said[-1] == tokenizer.eos_token_id
     assert tokenizer.decode(said[:-1]) == "data mining"
     assert torch.equal(prompt.ids[prompt.labels != IGNORE], said)
-    without = ask(side, [2])
+    without = ask(spliced, [2])
     assert torch.equal(prompt.ids[: len(without)], without.ids)
 
 
-def test_the_loss_is_that_of_the_language_model(side: LanguageSide) -> None:
-    prompt = ask(side, [2], "yes")
-    vectors = side.splice(prompt, [torch.randn(2, 6)])
-    whole = side.causal.model(inputs_embeds=vectors[None], labels=prompt.labels[None]).loss
-    torch.testing.assert_close(side.loss(vectors, prompt), whole)
+def test_the_loss_is_that_of_the_language_model(spliced: SplicedLanguageModel) -> None:
+    prompt = ask(spliced, [2], "yes")
+    vectors = spliced.splice(prompt, [torch.randn(2, 6)])
+    whole = spliced.causal.model(inputs_embeds=vectors[None], labels=prompt.labels[None]).loss
+    torch.testing.assert_close(spliced.loss(vectors, prompt), whole)
 
 
 @pytest.mark.parametrize("labels", [["data mining", "ai", "x"], ["one"]])
-def test_scores_are_log_likelihoods(side: LanguageSide, labels: list[str]) -> None:
+def test_scores_are_log_likelihoods(spliced: SplicedLanguageModel, labels: list[str]) -> None:
     """One read prompt for all labels gives what reading each label whole gives."""
-    vectors = side.splice(ask(side, [2]), [torch.randn(2, 6)])
+    vectors = spliced.splice(ask(spliced, [2]), [torch.randn(2, 6)])
     expected = []
     for label in labels:
-        solved = ask(side, [2], label)
+        solved = ask(spliced, [2], label)
         answer = solved.ids[solved.labels != IGNORE]
-        table = side.causal.model.get_input_embeddings()
+        table = spliced.causal.model.get_input_embeddings()
         joined = torch.cat([vectors, table(answer)])[None]
-        logs = side.causal.model(inputs_embeds=joined).logits[0].log_softmax(1)
+        logs = spliced.causal.model(inputs_embeds=joined).logits[0].log_softmax(1)
         at = torch.arange(len(vectors) - 1, len(vectors) - 1 + len(answer))
         expected.append(logs[at, answer].mean())
-    found = side.scores(vectors, labels)
-    torch.testing.assert_close(found, torch.stack(expected), atol=1e-5, rtol=1e-5)
-    side.config = replace(TINY, score="sum")
+    actual = spliced.scores(vectors, labels)
+    torch.testing.assert_close(actual, torch.stack(expected), atol=1e-5, rtol=1e-5)
+    spliced.config = replace(TINY, score="sum")
     sizes = torch.tensor([len(one) + 1.0 for one in labels])
-    torch.testing.assert_close(side.scores(vectors, labels), found * sizes)
+    torch.testing.assert_close(spliced.scores(vectors, labels), actual * sizes)
 
 
-def test_the_model_stays_out_of_the_state(side: LanguageSide) -> None:
-    assert set(side.state_dict()) == {"projector.weight", "projector.bias", "marks"}
-    assert not any(one.requires_grad for one in side.causal.model.parameters())
+def test_the_model_stays_out_of_the_state(spliced: SplicedLanguageModel) -> None:
+    assert set(spliced.state_dict()) == {"projector.weight", "projector.bias", "marks"}
+    assert not any(parameter.requires_grad for parameter in spliced.causal.model.parameters())
     again = load_causal("tiny").model.state_dict()
-    assert all(torch.equal(again[k], v) for k, v in side.causal.model.state_dict().items())
+    assert all(torch.equal(again[k], v) for k, v in spliced.causal.model.state_dict().items())
 
 
 def test_low_rank_updates_belong_to_the_state() -> None:
     pytest.importorskip("peft", reason="the extra llm is not installed")
     torch.manual_seed(0)
-    side = LanguageSide(6, replace(TINY, lora_rank=2))
-    assert sum(name.startswith("lora.") for name in side.state_dict()) == 8  # 2 layers, q and v
-    prompt = ask(side, [2], "yes")
-    side.loss(side.splice(prompt, [torch.randn(2, 6)]), prompt).backward()
-    assert all(one.grad is not None for one in side.lora)
+    spliced = SplicedLanguageModel(6, replace(TINY, lora_rank=2))
+    assert sum(name.startswith("lora.") for name in spliced.state_dict()) == 8  # 2 layers, q and v
+    prompt = ask(spliced, [2], "yes")
+    spliced.loss(spliced.splice(prompt, [torch.randn(2, 6)]), prompt).backward()
+    assert all(parameter.grad is not None for parameter in spliced.lora)
     with torch.no_grad():
-        for one in side.lora:
-            one.add_(0.5)
-    other = LanguageSide(6, replace(TINY, lora_rank=2))
-    other.load_state_dict(side.state_dict())
-    side.eval(), other.eval()
+        for parameter in spliced.lora:
+            parameter.add_(0.5)
+    other = SplicedLanguageModel(6, replace(TINY, lora_rank=2))
+    other.load_state_dict(spliced.state_dict())
+    spliced.eval(), other.eval()
     vectors = [torch.randn(2, 6)]
-    one, two = (s.scores(s.splice(prompt, vectors), ["a", "b"]) for s in (side, other))
+    one, two = (s.scores(s.splice(prompt, vectors), ["a", "b"]) for s in (spliced, other))
     torch.testing.assert_close(one, two)
-    plain = LanguageSide(6, TINY)
-    plain.load_state_dict(side.state_dict(), strict=False)
+    plain = SplicedLanguageModel(6, TINY)
+    plain.load_state_dict(spliced.state_dict(), strict=False)
     assert not torch.allclose(plain.scores(plain.splice(prompt, vectors), ["a", "b"]), one)
 
 
@@ -180,7 +180,7 @@ def test_graph_tokens_are_read_where_nothing_else_tells(
     for mode in ("all", "shuffled"):
         model.head.config = replace(model.config, language=replace(language, graph_tokens=mode))
         with torch.no_grad():
-            logits = model.predict(model.prepare(task, seeds=Seeds.from_seed(0)), "train")
+            logits = model.predict(model.prepare(task, seeds=Seeds.from_seed(0)), "train").values
         right[mode] = float((logits.argmax(1) == task.labels[task.index("train")]).float().mean())
     assert right["all"] > 0.9
     assert right["shuffled"] < 0.7
@@ -198,10 +198,11 @@ def test_runs_go_on_from_one_another_and_are_saved(
     second.save(tmp_path / "two")
     loaded = Method.load(tmp_path / "two")
     with torch.no_grad():
-        one, other = (
-            m.eval().predict(m.prepare(task, seeds=Seeds()), "valid") for m in (second, loaded)
+        logits, again = (
+            model.eval().predict(model.prepare(task, seeds=Seeds()), "valid").values
+            for model in (second, loaded)
         )
-    assert torch.equal(one, other)
+    assert torch.equal(logits, again)
 
 
 def test_examples_come_before_the_question(trained: Callable[..., Any]) -> None:
@@ -210,16 +211,16 @@ def test_examples_come_before_the_question(trained: Callable[..., Any]) -> None:
     )
     inputs = model.prepare(task, seeds=Seeds())
     node = int(task.index("test")[0])
-    one = model.head.ask(inputs.extra, node)
-    assert len(one.examples) == 2
-    assert {each.node for each in one.examples} <= set(task.index("train").tolist())
-    roles = [role for role, _ in one.messages("Do.")]
+    asked = model.head.ask(inputs.extra, node)
+    assert len(asked.examples) == 2
+    assert {example.node for example in asked.examples} <= set(task.index("train").tolist())
+    roles = [role for role, _ in asked.messages("Do.")]
     assert roles == ["system", "user", "assistant", "user", "assistant", "user"]
-    assert all(each.answer for each in one.examples)
-    assert one.answer == ""
-    prompt = model.head.encode(inputs.extra, one)
-    assert len(prompt.blocks) == sum(len(each.keys) for each in (*one.examples, one))
-    assert model.head.score(model.tokenizer, inputs.extra, one).shape == (3,)
+    assert all(example.answer for example in asked.examples)
+    assert asked.answer == ""
+    prompt = model.head.encode(inputs.extra, asked)
+    assert len(prompt.blocks) == sum(len(part.keys) for part in (*asked.examples, asked))
+    assert model.head.score(model.tokenizer, inputs.extra, asked).shape == (3,)
 
 
 def test_texts_are_cut_until_a_prompt_fits(trained: Callable[..., Any]) -> None:

@@ -52,13 +52,13 @@ def test_instructions_are_read_and_written_back(tmp_path: Path) -> None:
     )
     captions = {"graph": record()["graph"], "des_dict": {"movie": ["one"]}}
     path = write(tmp_path, record(), solved, captions)
-    found = read_records(path)
-    assert found[0].graph == GraphRef("g/7.pt", ("movie", "actor"), 7, 2)
-    assert (found[0].answer, found[1].answer) == ("drama", "")
-    assert found[1].context == (GraphRef("g/1.pt", ("movie",)),)
-    assert found[2].captions == {"movie": ["one"]}
-    write_records(tmp_path / "again.json", found)
-    assert read_records(tmp_path / "again.json") == found
+    actual = read_records(path)
+    assert actual[0].graph == GraphRef("g/7.pt", ("movie", "actor"), 7, 2)
+    assert (actual[0].answer, actual[1].answer) == ("drama", "")
+    assert actual[1].context == (GraphRef("g/1.pt", ("movie",)),)
+    assert actual[2].captions == {"movie": ["one"]}
+    write_records(tmp_path / "again.json", actual)
+    assert read_records(tmp_path / "again.json") == actual
     assert json.loads((tmp_path / "again.json").read_text())[0] == record()
 
 
@@ -68,7 +68,7 @@ def test_what_is_wrong_with_an_instruction_is_told(tmp_path: Path) -> None:
         (few, "instruction 1: its text has 1 <graph> blocks, but keys_order lists 2"),
         ({"id": "x"}, "instruction 1: 'graph' is missing"),
         (record(graph={"graph": "a", "keys_order": "movie"}), "expected a list of node types"),
-        (record(conversations=[]), "no words of 'human'"),
+        (record(conversations=[]), "neither a turn of 'human'"),
     ):
         with pytest.raises(FileFormatError, match=message):
             read_records(write(tmp_path, record(), content))
@@ -95,12 +95,12 @@ def graph() -> GraphFile:
 def test_graph_files_are_read_without_pyg(graph: GraphFile, tmp_path: Path) -> None:
     pytest.importorskip("torch_geometric", reason="torch-geometric is not installed")
     write_graph_file(tmp_path / "one.pt", graph)
-    found = read_graph_file(tmp_path / "one.pt")
-    assert all(torch.equal(found.x[name], x) for name, x in graph.x.items())
-    assert all(torch.equal(found.edges[key], pair) for key, pair in graph.edges.items())
-    assert found.tokens is not None
-    assert torch.equal(found.tokens["movie"], graph.tokens["movie"])
-    part = found.part()
+    actual = read_graph_file(tmp_path / "one.pt")
+    assert all(torch.equal(actual.x[name], x) for name, x in graph.x.items())
+    assert all(torch.equal(actual.edges[key], pair) for key, pair in graph.edges.items())
+    assert actual.tokens is not None
+    assert torch.equal(actual.tokens["movie"], graph.tokens["movie"])
+    part = actual.subgraph()
     assert part.relations[EdgeType("actor", "to", "movie")].degree.tolist() == [1, 2]
 
 
@@ -154,7 +154,7 @@ def test_a_run_is_written_in_the_format_of_the_authors(
     from types import SimpleNamespace
 
     from hetgraph.models.higpt.export import export_instructions
-    from hetgraph.models.higpt.thoughts import TemplateProvider
+    from hetgraph.models.higpt.rationales import TemplateProvider
     from hetgraph.seeds import Seeds
 
     model, task, _ = trained(train={"max_epochs": 1})
@@ -168,18 +168,18 @@ def test_a_run_is_written_in_the_format_of_the_authors(
     root = tmp_path / "direct"
     assert export_instructions(run, "test", root) == 10
     held_out = read_records(next(root.glob("ann/*.json")), root)
-    assert {one.answer for one in held_out} == {""}
-    assert all(one.graph.label is None for one in held_out)
+    assert {record.answer for record in held_out} == {""}
+    assert all(record.graph.label is None for record in held_out)
     styled = tmp_path / "styled"
     export_instructions(run, "train", styled, style=1, provider=TemplateProvider())
-    found = read_records(next(styled.glob("ann/*cot_1*.json")), styled)
-    assert len(found) == 20
-    for one in found:
-        assert one.answer.startswith("Answer: ")
-        assert "synthetic" in one.teacher
-        graph = read_graph_file(styled / one.graph.path)
-        assert torch.equal(graph.x["paper"][0], run.inputs.corpus.x["paper"][one.graph.node])
-    with pytest.raises(ConfigError, match="for the part 'train' alone"):
+    actual = read_records(next(styled.glob("ann/*cot_1*.json")), styled)
+    assert len(actual) == 20
+    for record in actual:
+        assert record.answer.startswith("Answer: ")
+        assert "synthetic" in record.teacher
+        graph = read_graph_file(styled / record.graph.path)
+        assert torch.equal(graph.x["paper"][0], run.inputs.corpus.x["paper"][record.graph.node])
+    with pytest.raises(ConfigError, match="only for the split 'train'"):
         export_instructions(run, "test", tmp_path / "no", style=1, provider=TemplateProvider())
     with pytest.raises(ConfigError, match="is not empty"):
         export_instructions(run, "train", styled)

@@ -36,13 +36,13 @@ def stage(request: pytest.FixtureRequest, text_dataset: Dataset, contract_of: Ca
 
 
 def test_interrupted_and_resumed_is_the_same(stage: Any, tmp_path: Path) -> None:
-    stage.check_resuming("higpt", tmp_path, stop_at=4)
+    stage.check_resuming("higpt", tmp_path, stop_at=3)
 
 
 def test_same_seed_same_result(stage: Any) -> None:
-    one, other = stage.check_seeds("higpt")
-    assert any((one[key] != other[key]).any() for key in one)
+    weights, others = stage.check_seeds("higpt")
+    assert any((weights[key] != others[key]).any() for key in weights)
 
 
-def test_an_empty_share_of_a_batch(stage: Any) -> None:
+def test_an_empty_part_of_a_batch(stage: Any) -> None:
     stage.check_empty_batch("higpt")

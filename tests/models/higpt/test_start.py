@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError
 from hetgraph.models.higpt import HiGPT, HiGPTConfig, LanguageConfig
@@ -32,7 +32,7 @@ def unseen() -> Dataset:
     )
     ids = torch.arange(12)
     split = Split(ids[:6], ids[6:8], ids[8:])
-    return Dataset("toy/unseen", graph, NodeLabels("gene", 2, ids, ids % 2), {"default": split})
+    return Dataset("toy/unseen", graph, Labels("gene", 2, ids, ids % 2), {"default": split})
 
 
 def test_a_tokenizer_moves_to_types_it_never_saw(
@@ -48,7 +48,7 @@ def test_a_tokenizer_moves_to_types_it_never_saw(
     inputs = other.prepare(task, seeds=Seeds())
     assert inputs.tokens is not None
     assert inputs.tokens["gene"].shape == (12, 128)
-    trainable = [name for name, one in other.named_parameters() if one.requires_grad]
+    trainable = [name for name, parameter in other.named_parameters() if parameter.requires_grad]
     assert trainable == ["head.classify.weight", "head.classify.bias"]
 
 
@@ -70,7 +70,7 @@ def test_a_frozen_run_is_scored_on_a_graph_it_never_saw(
     other = HiGPT.for_task(task, config)
     result = Trainer(TrainConfig(device="cpu"), seeds=Seeds(), progress=False).fit(other, task)
     assert result.epochs == 0
-    assert result.predictions["test"].shape == (4, 2)
+    assert result.predictions["test"].values.shape == (4, 2)
     for key, value in model.state_dict().items():
         assert torch.equal(value, other.state_dict()[key])
 
@@ -100,7 +100,7 @@ def test_frozen_tokens_give_the_logits_of_a_pass(trained: Callable[..., Any]) ->
             inputs.corpus.x, inputs.corpus.relations, model.tokenizer.weights(inputs.corpus.types)
         )
         again = model.head.classify(whole["paper"])[inputs.rows["test"]]
-        torch.testing.assert_close(model.predict(inputs, "test"), again)
+        torch.testing.assert_close(model.predict(inputs, "test").values, again)
 
 
 def test_inputs_are_texts_features_or_descriptions(text_dataset: Dataset) -> None:

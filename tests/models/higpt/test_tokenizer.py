@@ -97,7 +97,7 @@ def test_parameters_are_counted_as_published() -> None:
     with torch.device("meta"):
         full = Tokenizer(TokenizerShape(768, 768, 768, 12, generator="full"))
         small = Tokenizer(TokenizerShape(384, 128, 128, 4, generator="full"))
-    assert sum(one.numel() for one in full.parameters()) == 916_271_501
+    assert sum(parameter.numel() for parameter in full.parameters()) == 916_271_501
     layer = full.layers[0]
     sizes = {name: sum(p.numel() for p in part.parameters()) for name, part in (
         ("kqv", layer.kqv), ("out", layer.out), ("key", layer.key), ("value", layer.value)
@@ -108,7 +108,7 @@ def test_parameters_are_counted_as_published() -> None:
         "key": 2.5,
         "value": 2.5,
     }
-    assert round(sum(one.numel() for one in small.parameters()) / 1e5) / 10 == 14.0
+    assert round(sum(parameter.numel() for parameter in small.parameters()) / 1e5) / 10 == 14.0
 
 
 def test_states_of_the_generator_have_the_released_names() -> None:
@@ -180,10 +180,10 @@ def test_equal_descriptions_are_one_type(toy: Toy, shape: TokenizerShape, make: 
 def test_attention_sums_to_one_over_all_relations(
     toy: Toy, shape: TokenizerShape, make: Make
 ) -> None:
-    shares: list[dict[EdgeType, Tensor]] = []
+    fractions: list[dict[EdgeType, Tensor]] = []
     tokenizer = make(shape)
-    run(tokenizer, toy, shares=shares)
-    total = sum(part for key, part in shares[0].items() if key.dst == "paper")
+    run(tokenizer, toy, fractions=fractions)
+    total = sum(part for key, part in fractions[0].items() if key.dst == "paper")
     relations = toy[1]
     receives = sum(relations[k].degree for k in relations if k.dst == "paper") > 0
     torch.testing.assert_close(total, receives.double().unsqueeze(1).expand(-1, 2))
@@ -214,8 +214,8 @@ def test_without_layers_a_token_is_the_vector_of_its_node(toy: Toy) -> None:
     x, relations, types = toy
     same = Tokenizer(TokenizerShape(10, 8, 8, 2, num_layers=0))
     assert not list(same.parameters())
-    found = same(x, relations, same.weights(types))
-    assert all(torch.equal(found[name], x[name]) for name in x)
+    actual = same(x, relations, same.weights(types))
+    assert all(torch.equal(actual[name], x[name]) for name in x)
     mapped = Tokenizer(TokenizerShape(10, 8, 6, 2, num_layers=0)).double()
     assert mapped(x, relations, [])["paper"].shape == (8, 6)
 

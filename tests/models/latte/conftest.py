@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.data import CSR, EdgeType, HeteroGraph, Relation
+from hetgraph.methods import EncoderMethod, MethodInputs
 from hetgraph.models.latte import LATTE, LATTEConfig
 from hetgraph.models.latte.inputs import LATTEInputs
 from hetgraph.seeds import Seeds
@@ -28,8 +29,9 @@ def make_graph() -> Callable[..., HeteroGraph]:
         def relation(src: str, dst: str, edges: int) -> Relation:
             cells = (COUNTS[src] - 1) * (COUNTS[dst] - 1)
             chosen = torch.randperm(cells, generator=generator)[:edges]
-            width = COUNTS[dst] - 1
-            return Relation.from_edges(chosen // width, chosen % width, COUNTS[src], COUNTS[dst])
+            columns = COUNTS[dst] - 1
+            ends = chosen // columns, chosen % columns
+            return Relation.from_edges(*ends, COUNTS[src], COUNTS[dst])
 
         writes, held = relation("author", "paper", 24), relation("paper", "venue", 15)
         kinds = [
@@ -56,17 +58,31 @@ def make_graph() -> Callable[..., HeteroGraph]:
 
 
 @pytest.fixture
-def make_run() -> Callable[..., tuple[LATTE, LATTEInputs, Task]]:
-    """Factory of a model with the inputs of a task: four papers each for the parts, two left."""
+def make_method() -> Callable[..., tuple[EncoderMethod, MethodInputs, Task]]:
+    """Factory of a model with the inputs of a task: four papers for each split, two left."""
+
+    def build(graph: HeteroGraph, **settings: object) -> tuple[EncoderMethod, MethodInputs, Task]:
+        config = LATTEConfig(**{"hidden_dim": 8, **settings})
+        labels = Labels("paper", 2, torch.arange(12), torch.arange(12) % 2)
+        split = Split(*torch.arange(12).split(4))
+        task = make_task(Dataset("toy/small", graph, labels, {"default": split}))
+        torch.manual_seed(3)
+        model = LATTE.for_task(task, config)
+        return model.eval(), model.prepare(task, seeds=Seeds()), task
+
+    return build
+
+
+@pytest.fixture
+def make_run(
+    make_method: Callable[..., tuple[EncoderMethod, MethodInputs, Task]],
+) -> Callable[..., tuple[LATTE, LATTEInputs, Task]]:
+    """Factory of the encoder of such a model, with its own inputs."""
 
     def build(graph: HeteroGraph, **settings: object) -> tuple[LATTE, LATTEInputs, Task]:
-        config = LATTEConfig(**{"hidden_dim": 8, **settings})
-        labels = NodeLabels("paper", 2, torch.arange(12), torch.arange(12) % 2)
-        parts = torch.arange(12).split(4)
-        task = make_task(Dataset("toy/small", graph, labels, {"default": Split(*parts)}))
-        torch.manual_seed(3)
-        model = LATTE(graph.schema, task.spec, config)
-        return model.eval(), model.prepare(task, seeds=Seeds()), task
+        model, inputs, task = make_method(graph, **settings)
+        assert isinstance(model.encoder, LATTE)
+        return model.encoder, inputs.encoder, task
 
     return build
 
@@ -75,9 +91,9 @@ def make_run() -> Callable[..., tuple[LATTE, LATTEInputs, Task]]:
 def binary() -> Callable[..., CSR]:
     """Factory of random 0/1 matrices."""
 
-    def build(rows: int, cols: int, share: float = 0.4, seed: int = 0) -> CSR:
+    def build(rows: int, cols: int, density: float = 0.4, seed: int = 0) -> CSR:
         generator = torch.Generator().manual_seed(seed)
-        dense: Tensor = torch.rand(rows, cols, generator=generator) < share
+        dense: Tensor = torch.rand(rows, cols, generator=generator) < density
         return CSR.from_dense(dense.float())
 
     return build

@@ -12,13 +12,13 @@ def dense_attention(weight: Tensor, value: Tensor, scores: Tensor) -> Tensor:
     """``[heads, tails]`` weights of edges, ``[heads, tails, k]`` scores, written out."""
     logits = scores.masked_fill((weight == 0).unsqueeze(-1), -torch.inf)
     top = logits.amax(1, keepdim=True).nan_to_num(neginf=0)
-    share = (logits - top).exp() * weight.unsqueeze(-1)
-    share = share / share.sum(1, keepdim=True).clamp(min=1e-30)
-    return torch.einsum("ijk,jkd->ikd", share, value)
+    softmax = (logits - top).exp() * weight.unsqueeze(-1)
+    softmax = softmax / softmax.sum(1, keepdim=True).clamp(min=1e-30)
+    return torch.einsum("ijk,jkd->ikd", softmax, value)
 
 
 @pytest.fixture
-def parts():
+def operands():
     generator = torch.Generator().manual_seed(0)
     head = torch.randn(6, 2, generator=generator, dtype=torch.float64, requires_grad=True)
     tail = torch.randn(7, 2, generator=generator, dtype=torch.float64, requires_grad=True)
@@ -27,25 +27,25 @@ def parts():
 
 
 @pytest.mark.parametrize("slope", [1.0, 0.2])
-def test_one_factor_equals_the_dense_softmax(parts, binary, slope):
-    head, tail, value = parts
+def test_one_factor_equals_the_dense_softmax(operands, binary, slope):
+    head, tail, value = operands
     csr = binary(6, 7)
     pairs = torch.nn.functional.leaky_relu(head[:, None] + tail[None], slope)
     expected = dense_attention(csr.to_dense(torch.float64), value, pairs)
     result = attend(Link((csr,)), value, (head, tail), negative_slope=slope)
     torch.testing.assert_close(result, expected)
     mine = torch.autograd.grad(
-        result.square().sum(), parts, allow_unused=True, materialize_grads=True
+        result.square().sum(), operands, allow_unused=True, materialize_grads=True
     )
-    other = torch.autograd.grad(expected.square().sum(), parts)
+    other = torch.autograd.grad(expected.square().sum(), operands)
     torch.testing.assert_close(mine, other)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("length", [2, 3])
-def test_a_chain_is_attention_over_walks(parts, binary, length, weighted):
+def test_a_chain_is_attention_over_walks(operands, binary, length, weighted):
     """Also where walks meet: each counts, with the weight of the middle nodes."""
-    _, tail, value = parts
+    _, tail, value = operands
     factors = tuple(
         [binary(6, 5), binary(5, 4, seed=1), binary(4, 7, seed=2)]
         if length == 3
@@ -88,8 +88,8 @@ def test_a_chain_is_safe_for_any_range_of_scores(binary, weighted):
     assert bool(torch.isfinite(far).all())
 
 
-def test_weights_sum_to_one_and_offsets_of_the_head_cancel_if_linear(parts, binary):
-    head, tail, _ = parts
+def test_weights_sum_to_one_and_offsets_of_the_head_cancel_if_linear(operands, binary):
+    head, tail, _ = operands
     csr = binary(6, 7)
     for slope, same in ((1.0, True), (0.2, False)):
         weights = edge_weights(csr, (head, tail), slope)
@@ -99,8 +99,8 @@ def test_weights_sum_to_one_and_offsets_of_the_head_cancel_if_linear(parts, bina
         assert torch.allclose(weights, moved) is same
 
 
-def test_tails_rank_alike_at_every_head(parts, binary):
-    head, tail, _ = parts
+def test_tails_rank_alike_at_every_head(operands, binary):
+    head, tail, _ = operands
     csr = binary(6, 7, 1.1)
     weights = edge_weights(csr, (head, tail), 0.2).view(6, 7, 2)
     assert len(set(map(tuple, weights[..., 0].argsort(1).tolist()))) == 1

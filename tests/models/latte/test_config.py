@@ -31,9 +31,9 @@ def test_mistakes_name_the_setting_and_the_way_out(settings, message):
 
 @pytest.mark.parametrize("path", sorted(_PRESETS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_presets_are_experiments_without_a_data_set(path):
-    found = read_experiment(path, LATTE)
-    assert found.method == "latte"
-    assert LATTEConfig.from_preset(path.stem) == LATTEConfig(**found.settings["model"])
+    preset = read_experiment(path, LATTE)
+    assert preset.method == "latte"
+    assert LATTEConfig.from_preset(path.stem) == LATTEConfig(**preset.settings["model"])
 
 
 def test_presets_can_be_changed():

@@ -1,4 +1,4 @@
-"""What each part of the task may see."""
+"""What each split of the task may see."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hetgraph.methods import Stage
-from hetgraph.models.latte import LATTE, LATTEConfig
+from hetgraph.methods import EncoderMethod, Stage
+from hetgraph.models.latte import LATTEConfig
 from hetgraph.models.latte.inputs import make_views
 from hetgraph.seeds import Seeds
 
@@ -29,7 +29,7 @@ def changed(task, ids):
     return other
 
 
-def step(model: LATTE, inputs) -> float:
+def step(model: EncoderMethod, inputs) -> float:
     model.train()
     torch.manual_seed(0)
     batch = next(model.batches(inputs, "train", stage=Stage(), batch_size=100))
@@ -40,16 +40,17 @@ def step(model: LATTE, inputs) -> float:
 
 @pytest.mark.parametrize("settings", WAYS)
 @pytest.mark.parametrize("inductive", [True, False])
-def test_later_parts_are_hidden_if_inductive(make_graph, make_run, inductive, settings):
-    model, inputs, task = make_run(make_graph(), **settings, inductive=inductive)
+def test_later_splits_are_hidden_if_inductive(make_graph, make_method, inductive, settings):
+    model, inputs, task = make_method(make_graph(), **settings, inductive=inductive)
     valid, test, unlabelled = task.index("valid"), task.index("test"), torch.tensor([12])
 
-    def same(ids, part) -> bool:
+    def same(ids, split) -> bool:
         other = model.prepare(changed(task, ids), seeds=Seeds())
-        if part == "step":
+        if split == "step":
             return step(model, inputs) == step(model, other)
         with torch.no_grad():
-            return torch.equal(model.predict(inputs, part), model.predict(other, part))
+            before, after = (model.predict(given, split).values for given in (inputs, other))
+            return torch.equal(before, after)
 
     later = torch.cat([valid, test])
     assert same(later, "step") is inductive
@@ -60,7 +61,7 @@ def test_later_parts_are_hidden_if_inductive(make_graph, make_run, inductive, se
     assert not same(unlabelled, "step")
 
 
-def test_transductive_parts_share_one_view(make_graph, make_run):
+def test_transductive_splits_share_one_view(make_graph, make_run):
     _, inputs, _ = make_run(make_graph())
     assert len({id(view) for view in inputs.by_split.values()}) == 1
     assert not inputs.view.visible
@@ -68,7 +69,8 @@ def test_transductive_parts_share_one_view(make_graph, make_run):
 
 def test_hidden_nodes_have_no_edges(make_graph, make_run):
     model, inputs, task = make_run(make_graph(), inductive=True)
-    shown = {part: inputs.by_split[part].visible["paper"] for part in ("train", "valid", "test")}
+    shown = {split: view.visible["paper"] for split, view in inputs.by_split.items()}
+    assert list(shown) == ["train", "valid", "test"]
     train, valid = task.index("train"), task.index("valid")
     assert shown["train"].tolist() == [*train.tolist(), 12, 13]
     assert shown["valid"].tolist() == [*train.tolist(), *valid.tolist(), 12, 13]
@@ -84,14 +86,14 @@ def test_hidden_nodes_have_no_edges(make_graph, make_run):
     assert model.config.inductive
 
 
-def test_a_task_without_test_part_hides_what_could_be_test_nodes(make_graph, make_run):
+def test_a_task_without_test_split_hides_what_could_be_test_nodes(make_graph, make_run):
     model, _, task = make_run(make_graph(), inductive=True)
-    views = make_views(task.without_test(), model.plans, model.config)
+    views = make_views(task.without_test(), "paper", model.plans, model.config)
     assert list(views) == ["train", "valid"]
     assert views["train"].visible["paper"].tolist() == task.index("train").tolist()
 
 
 def test_relations_that_no_order_reads_are_left_out(make_graph, make_run):
     model, _, task = make_run(make_graph())
-    views = make_views(task, model.plans[:1], replace(LATTEConfig(), num_orders=1))
+    views = make_views(task, "paper", model.plans[:1], replace(LATTEConfig(), num_orders=1))
     assert {key.dst for key in views["train"].relations} == {"paper"}

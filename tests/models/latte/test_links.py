@@ -112,9 +112,9 @@ def test_draws_are_in_proportion_to_value_without_replacement():
     for _ in range(4000):
         hits[link.sampled(generator).csr.indices.long()] += 1
     chance = torch.zeros(4)
-    share = value / value.sum()
+    fraction = value / value.sum()
     for first, second in itertools.permutations(range(4), 2):
-        both = share[first] * share[second] / (1 - share[first])
+        both = fraction[first] * fraction[second] / (1 - fraction[first])
         chance[[first, second]] += both
     torch.testing.assert_close(hits / 4000, chance, atol=0.03, rtol=0)
 

@@ -24,15 +24,15 @@ def hidden(model: LATTE, inputs: LATTEInputs) -> Tensor:
     """Representations of all target nodes in evaluation."""
     model.eval()
     with torch.no_grad():
-        return model.encode(inputs)
+        return model.vectors(inputs)["paper"]
 
 
 def grow(model: LATTE, scale: float = 1.0) -> LATTE:
     """Gives every parameter a random value, those that start at zero or one as well."""
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
-        for one in model.parameters():
-            one.add_(scale * torch.randn(one.shape, generator=generator) * 0.3)
+        for parameter in model.parameters():
+            parameter.add_(scale * torch.randn(parameter.shape, generator=generator) * 0.3)
     return model
 
 
@@ -57,10 +57,11 @@ def reference(model: LATTE, graph: HeteroGraph, *, masked: bool) -> Tensor:
             left = near[name] @ order.left[name].weight + order.left[name].bias
             relations = order.plan.into(name)
             results, present = [], []
-            for one in relations:
-                right = far[one.tail] @ order.right[one.tail].weight + order.right[one.tail].bias
-                edges = _edges(one, adjacency)
-                attention = order.attention[order.plan.relations.index(one)]
+            for relation in relations:
+                project = order.right[relation.tail]
+                right = far[relation.tail] @ project.weight + project.bias
+                edges = _edges(relation, adjacency)
+                attention = order.attention[order.plan.relations.index(relation)]
                 results.append(_dense_attend(attention, edges, left, right, config))
                 present.append(edges.sum(1) > 0)
             reads = (
@@ -117,22 +118,24 @@ def test_equals_a_dense_reference_with_all_gradients(make_graph, make_run, setti
     graph = make_graph()
     model, inputs, _ = make_run(graph, **{**PATTERN, **settings})
     grow(model).double()
-    wide = {name: x.double() if isinstance(x, Tensor) else x for name, x in inputs.features.items()}
-    inputs = replace(inputs, features=wide)
-    result = model.encode(inputs)
+    in_double = {
+        name: x.double() if isinstance(x, Tensor) else x for name, x in inputs.features.items()
+    }
+    inputs = replace(inputs, features=in_double)
+    result = model.vectors(inputs)["paper"]
     expected = reference(model, graph, masked=model.config.mask == "node")
     torch.testing.assert_close(result, expected)
     cotangent = torch.randn_like(result)
     parameters = dict(model.named_parameters())
     mine, other = (
         torch.autograd.grad(
-            one,
+            output,
             list(parameters.values()),
             cotangent,
             allow_unused=True,
             materialize_grads=True,
         )
-        for one in (result, expected)
+        for output in (result, expected)
     )
     torch.testing.assert_close(
         dict(zip(parameters, mine, strict=True)),
@@ -145,7 +148,7 @@ def test_equals_a_dense_reference_with_all_gradients(make_graph, make_run, setti
 # ----------------------------------------------------------------------------- facts
 
 
-def test_isolated_nodes_keep_only_their_share_of_themselves(make_graph, make_run):
+def test_isolated_nodes_keep_only_their_part_of_themselves(make_graph, make_run):
     """Without masks the weight of relations that a node lacks is lost; masks give it back."""
     graph = make_graph()
     for mask, kept in (("none", False), ("node", True)):
@@ -155,19 +158,18 @@ def test_isolated_nodes_keep_only_their_share_of_themselves(make_graph, make_run
         x = F.relu(model.features(inputs.features)["paper"])[last].detach()
         left = order.left["paper"](x.unsqueeze(0))[0]
         own = order.choice["paper"](x.unsqueeze(0)).softmax(1)[0, -1]
-        found = hidden(model, inputs)[last]
-        torch.testing.assert_close(found, F.relu(left if kept else own * left))
+        result = hidden(model, inputs)[last]
+        torch.testing.assert_close(result, F.relu(left if kept else own * left))
         assert 0.05 < float(own.detach()) < 0.95
 
 
 @pytest.mark.parametrize("weighting", ["walks", "pattern"])
-def test_first_order_of_two_is_the_one_of_one(make_graph, make_run, weighting):
+def test_the_first_order_does_not_depend_on_the_second(make_graph, make_run, weighting):
     graph = make_graph()
-    one, first, _ = make_run(graph, num_orders=1, weighting=weighting)
-    two, second, _ = make_run(graph, num_orders=2, weighting=weighting)
-    state = one.state_dict()
-    two.load_state_dict({k: v for k, v in state.items() if not k.startswith("head")}, strict=False)
-    assert torch.equal(hidden(two, second)[:, :8], hidden(one, first))
+    short, first, _ = make_run(graph, num_orders=1, weighting=weighting)
+    long, second, _ = make_run(graph, num_orders=2, weighting=weighting)
+    long.load_state_dict(short.state_dict(), strict=False)
+    assert torch.equal(hidden(long, second)[:, :8], hidden(short, first))
 
 
 @pytest.mark.parametrize("num_orders", [2, 3])
@@ -177,8 +179,8 @@ def test_factorised_equals_composed(make_graph, make_run, num_orders):
     held = Relation.from_edges(torch.arange(13), torch.arange(13) % 3, 14, 4)
     graph = graph.replace(
         relations={
-            key: held if key.dst == "venue" else held.transpose if key.src == "venue" else one
-            for key, one in graph.relations.items()
+            key: held if key.dst == "venue" else held.transpose if key.src == "venue" else relation
+            for key, relation in graph.relations.items()
         }
     )
     model, inputs, _ = make_run(graph, **PATTERN, num_orders=num_orders)
@@ -195,18 +197,18 @@ def test_the_head_cancels_in_a_linear_score_without_gradient(make_graph, make_ru
     model, inputs, _ = make_run(make_graph(), **PATTERN, attention="linear", score_bias=True)
     grow(model)
     before = hidden(model, inputs)
-    model.encode(inputs).square().sum().backward()
+    model.vectors(inputs)["paper"].square().sum().backward()
     for order in model.orders:
-        for one in order.attention:
-            for dead in (one.head, one.head_bias, one.tail_bias):
+        for attention in order.attention:
+            for dead in (attention.head, attention.head_bias, attention.tail_bias):
                 assert dead.grad is None or dead.grad.abs().max() < 1e-5
-            assert one.tail.grad.abs().max() > 1e-4
+            assert attention.tail.grad.abs().max() > 1e-4
     with torch.no_grad():
         for order in model.orders:
-            for one in order.attention:
-                one.head.add_(torch.randn(one.head.shape))
-                one.head_bias.add_(1)
-                one.tail_bias.add_(1)
+            for attention in order.attention:
+                attention.head.add_(torch.randn(attention.head.shape))
+                attention.head_bias.add_(1)
+                attention.tail_bias.add_(1)
     torch.testing.assert_close(hidden(model, inputs), before, atol=1e-5, rtol=1e-5)
 
 
@@ -219,9 +221,9 @@ def test_the_choice_does_not_depend_on_the_edges_of_the_node(make_graph, make_ru
     model, inputs, _ = make_run(graph, **CALM, mask="empty", num_orders=1)
     twin, moved, _ = make_run(other, **CALM, mask="empty", num_orders=1)
     with torch.no_grad():
-        (one,), (two,) = model.compute(inputs), twin.compute(moved)
-    assert torch.equal(one.choice["paper"], two.choice["paper"])
-    assert not torch.equal(one.hidden["paper"], two.hidden["paper"])
+        (before,), (after,) = model.compute(inputs), twin.compute(moved)
+    assert torch.equal(before.choice["paper"], after.choice["paper"])
+    assert not torch.equal(before.hidden["paper"], after.hidden["paper"])
 
 
 def test_slots_stay_where_a_relation_is_empty(make_graph, make_run):
@@ -292,15 +294,15 @@ def test_parallel_edges_count_once(make_graph, make_run):
 @pytest.mark.parametrize("pooling", ["concat", "mean", "max", "last"])
 def test_pooling(make_graph, make_run, pooling):
     model, inputs, _ = make_run(make_graph(), pooling=pooling)
-    one, two = (done.hidden["paper"] for done in model.compute(inputs))
+    first, second = (done.hidden["paper"] for done in model.compute(inputs))
     expected = {
-        "concat": torch.cat([one, two], 1),
-        "mean": (one + two) / 2,
-        "max": torch.maximum(one, two),
-        "last": two,
+        "concat": torch.cat([first, second], 1),
+        "mean": (first + second) / 2,
+        "max": torch.maximum(first, second),
+        "last": second,
     }[pooling]
-    torch.testing.assert_close(model.encode(inputs), expected)
-    assert model.embed_dim == expected.shape[1]
+    torch.testing.assert_close(model.vectors(inputs)["paper"], expected)
+    assert model.dim == expected.shape[1]
 
 
 @pytest.mark.parametrize(
@@ -314,23 +316,24 @@ def test_pooling(make_graph, make_run, pooling):
         {"shared_input": False, "inductive": True},
     ],
 )
-def test_types_without_features_learn_a_vector_a_node(make_graph, make_run, settings):
-    model, inputs, task = make_run(make_graph(features=False), **settings)
+def test_types_without_features_learn_a_vector_per_node(make_graph, make_method, settings):
+    model, inputs, task = make_method(make_graph(features=False), **settings)
     model.train()
     batch = next(model.batches(inputs, "train", stage=Stage(), batch_size=100))
     loss = model.training_step(batch, stage=Stage())
     loss.total.backward()
-    for name, encoder in model.embedding.items():
+    for name, encoder in model.encoder.embedding.items():
         assert encoder.weight.shape == (task.graph.num_nodes[name], 8)
         assert bool((encoder.weight.grad != 0).any())
-    assert all(word in "".join(n for n, _ in model.named_parameters()) for word in LATTE.no_decay)
+    names = "".join(name for name, _ in model.named_parameters())
+    assert all(word in names for word in ("bias", "gamma", "embedding"))
 
 
-def test_nodes_are_learnt_by_heart(random_graph, make_run):
+def test_nodes_are_learnt_by_heart(random_graph, make_method):
     graph = random_graph(1, num_nodes=50, num_edges=300)
     generator = torch.Generator().manual_seed(0)
     graph = graph.with_features("term", torch.randn(26, 4, generator=generator))
-    model, inputs, task = make_run(graph, hidden_dim=32, **CALM)
+    model, inputs, task = make_method(graph, hidden_dim=32, **CALM)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for _ in range(40):
         batch = next(model.batches(inputs, "train", stage=Stage(), batch_size=100))
@@ -338,17 +341,17 @@ def test_nodes_are_learnt_by_heart(random_graph, make_run):
         loss = model.training_step(batch, stage=Stage()).total
         loss.backward()
         optimizer.step()
-    predicted = model.predict(inputs, "train").argmax(1)
+    predicted = model.predict(inputs, "train").values.argmax(1)
     assert torch.equal(predicted, task.labels[task.index("train")])
     assert loss.item() < 0.1
 
 
 @pytest.mark.parametrize("proximity", [0.0, 1.0])
 @pytest.mark.parametrize("preset", ["paper", "2021"])
-def test_presets_draw_edges_anew_in_training_alone(make_graph, make_run, preset, proximity):
+def test_presets_draw_edges_anew_in_training_alone(make_graph, make_method, preset, proximity):
     calm = {**CALM, "edge_threshold": 0.0, "proximity": proximity, "scope": "all"}
     settings = asdict(LATTEConfig.from_preset(preset, hidden_dim=8, **calm))
-    model, inputs, _ = make_run(make_graph(), **settings)
+    model, inputs, _ = make_method(make_graph(), **settings)
 
     def losses(seed: int) -> list[Tensor]:
         model.train()
@@ -360,10 +363,11 @@ def test_presets_draw_edges_anew_in_training_alone(make_graph, make_run, preset,
     assert bool(torch.isfinite(first))
     assert not torch.equal(first, second)
     assert torch.equal(losses(0)[0], first)
-    assert torch.equal(hidden(model, inputs), hidden(model, inputs))
+    encoder, seen = model.encoder, inputs.encoder
+    assert torch.equal(hidden(encoder, seen), hidden(encoder, seen))
     with torch.no_grad():
-        used = model.train().compute(inputs)[1].edges
-    single = {key: one.nnz for key, one in inputs.view.relations.items()}
+        used = encoder.train().compute(seen)[1].edges
+    single = {key: relation.nnz for key, relation in seen.view.relations.items()}
     for relation, edges in used.items():
         assert edges.csr.nnz <= min(single[step] for step in relation.steps)
         assert edges.csr.nnz <= edges.known.nnz
@@ -375,4 +379,4 @@ def test_a_threshold_starves_longer_walks(make_graph, make_run):
     model, inputs, _ = make_run(make_graph(), **settings)
     with torch.no_grad():
         edges = model.compute(inputs)[1].edges
-    assert all(len(set(one.csr.row_ids.tolist())) <= 1 for one in edges.values())
+    assert all(len(set(kept.csr.row_ids.tolist())) <= 1 for kept in edges.values())

@@ -1,4 +1,4 @@
-"""The number of parameters of the two published programs, to the digit."""
+"""The number of parameters of the two official implementations, to the digit."""
 
 from __future__ import annotations
 
@@ -12,32 +12,33 @@ from hetgraph.tasks import TaskSpec
 
 def count(schema: Schema, target: str, classes: int, preset: str, orders: int) -> int:
     config = LATTEConfig.from_preset(preset, num_orders=orders, scope="all")
-    return LATTE(schema, TaskSpec("node-classification", target, classes), config).num_parameters()
+    spec = TaskSpec("node-classification", target, classes)
+    return LATTE.build(schema, spec, config).num_parameters()
 
 
-def typed(types: str, relations: str, width: int) -> Schema:
+def typed(types: str, relations: str, dim: int) -> Schema:
     words = relations.split()
     return Schema(
-        dict.fromkeys(types, FeatureSpec("sparse", width)),
+        dict.fromkeys(types, FeatureSpec("sparse", dim)),
         {EdgeType(word[1], word.lower(), word[0]): EdgeSpec() for word in words},
     )
 
 
 @pytest.mark.parametrize(
-    ("width", "orders", "expected"),
+    ("dim", "orders", "expected"),
     [(1902, 1, 498_106), (1902, 2, 764_923), (1256, 1, 329_500), (1256, 2, 513_629)],
     ids=["ACM-1", "ACM-2", "IMDB-1", "IMDB-2"],
 )
-def test_paper_on_one_node_type(width, orders, expected):
+def test_paper_on_one_node_type(dim, orders, expected):
     """All nodes are of one type there, so that 4 relations join to 16."""
     names = ("PAP", "PA_P", "PSP", "PS_P")
     kinds = {EdgeType("P", name, "P"): EdgeSpec() for name in names}
-    schema = Schema({"P": FeatureSpec("sparse", width)}, kinds)
+    schema = Schema({"P": FeatureSpec("sparse", dim)}, kinds)
     assert count(schema, "P", 3, "paper", orders) == expected
 
 
 @pytest.mark.parametrize(
-    ("types", "relations", "width", "classes", "expected"),
+    ("types", "relations", "dim", "classes", "expected"),
     [
         ("PAS", "PA AP PS SP", 1902, 3, (832_142, 934_301)),
         ("MDA", "MD DM MA AM", 1256, 3, (584_078, 686_237)),
@@ -45,10 +46,10 @@ def test_paper_on_one_node_type(width, orders, expected):
     ],
     ids=["ACM", "IMDB", "pseudo-DBLP"],
 )
-def test_2021_on_typed_graphs(types, relations, width, classes, expected):
-    schema = typed(types, relations, width)
-    found = tuple(count(schema, types[0], classes, "2021", orders) for orders in (1, 2))
-    assert found == expected
+def test_2021_on_typed_graphs(types, relations, dim, classes, expected):
+    schema = typed(types, relations, dim)
+    counts = tuple(count(schema, types[0], classes, "2021", orders) for orders in (1, 2))
+    assert counts == expected
 
 
 def test_the_default_has_parameters_for_what_reaches_the_target_alone():

@@ -24,9 +24,9 @@ def test_zero_scores_lose_ln_2_at_the_first_order(make_graph, make_run, orders, 
     model, inputs, _ = make_run(make_graph(), **LINKED, num_orders=orders, negative_ratio=ratio)
     with torch.no_grad():
         for order in model.orders:
-            for one in order.attention:
-                one.tail.zero_()
-                one.head.zero_()
+            for scorer in order.attention:
+                scorer.tail.zero_()
+                scorer.head.zero_()
         done = model.compute(inputs)
         assert len(done[0].edges) == 4
         loss = float(proximity_loss(done[:1], model.config))
@@ -53,8 +53,8 @@ def test_loss_is_the_one_written_out(slope):
     for weighed, mean in (("value", value.mean()), ("attention", torch.tensor(2.0 / 3))):
         settings = {**LINKED, "attention": kind, "proximity_value": weighed}
         expected = (mean * F.softplus(-score) + F.softplus(score)) / 2
-        found = proximity_loss([output], LATTEConfig(**settings))
-        torch.testing.assert_close(found, expected)
+        result = proximity_loss([output], LATTEConfig(**settings))
+        torch.testing.assert_close(result, expected)
 
 
 def test_negatives_are_no_edges_and_uniform(binary):
@@ -66,8 +66,9 @@ def test_negatives_are_no_edges_and_uniform(binary):
     kept = 1 - (csr.nnz / 20) ** 4  # three times drawn again
     assert rows.numel() == pytest.approx(4000 * kept, rel=0.02)
     hits = torch.zeros_like(dense).index_put_((rows, cols), torch.ones(rows.numel()), True)
-    share = hits[dense == 0] / rows.numel()
-    torch.testing.assert_close(share, torch.full_like(share, 1 / len(share)), atol=0.03, rtol=0)
+    fraction = hits[dense == 0] / rows.numel()
+    even = torch.full_like(fraction, 1 / len(fraction))
+    torch.testing.assert_close(fraction, even, atol=0.03, rtol=0)
     again = negative_pairs(csr, 4000, generator=torch.Generator().manual_seed(0))
     assert torch.equal(torch.stack(again), torch.stack((rows, cols)))
 
@@ -87,22 +88,22 @@ def test_negatives_stay_among_the_visible(binary):
 
 
 @pytest.mark.parametrize("attention", ["linear", "leaky_relu"])
-def test_edges_end_above_other_pairs(make_graph, make_run, attention):
-    model, inputs, _ = make_run(
+def test_edges_end_above_other_pairs(make_graph, make_method, attention):
+    model, inputs, _ = make_method(
         make_graph(), **{**LINKED, "attention": attention}, num_orders=1, dropout=0.0
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-2)
 
     def auc() -> float:
         with torch.no_grad():
-            (done,) = model.compute(inputs)
-        shares = []
+            (done,) = model.encoder.compute(inputs.encoder)
+        fractions = []
         for edges in done.edges.values():
             head, tail = edges.scores
             scores = (head[:, None] + tail[None]).amax(2)
             known = edges.csr.to_dense() > 0
-            shares.append((scores[known][:, None] > scores[~known]).float().mean())
-        return float(torch.stack(shares).mean())
+            fractions.append((scores[known][:, None] > scores[~known]).float().mean())
+        return float(torch.stack(fractions).mean())
 
     before = auc()
     for _ in range(30):

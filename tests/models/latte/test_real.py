@@ -38,7 +38,8 @@ def relations(root: Path, name: str, terms: bool = False) -> dict[str, CSR]:
     options = {"terms": True} if terms else {}
     graph = load_dataset(f"gtn/{name}", root=root, cache=False, **options).graph
     return {
-        (key.dst[0] + key.src[0]).upper(): pattern_of(one) for key, one in graph.relations.items()
+        (key.dst[0] + key.src[0]).upper(): pattern_of(matrix)
+        for key, matrix in graph.relations.items()
     }
 
 
@@ -53,7 +54,7 @@ def walk(single: dict[str, CSR], name: str) -> CSR:
 def test_second_order_edges_and_their_values(name, data_root):
     single = relations(data_root, name)
     products = {path: walk(single, path) for path in SECOND[name]}
-    assert {path: one.nnz for path, one in products.items()} == SECOND[name]
+    assert {path: matrix.nnz for path, matrix in products.items()} == SECOND[name]
     for path, total in SECOND_SUM[name].items():
         assert float(products[path].weight.double().sum()) == pytest.approx(total, abs=2e-3)
 

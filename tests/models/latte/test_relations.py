@@ -23,7 +23,7 @@ ACM = ("PA", "AP", "PS", "SP")
 
 def test_walks_of_acm_are_those_of_the_paper():
     plans = plan_orders(schema(*ACM), "P", 3, scope="all")
-    assert [letters(one) for one in plans[1].relations] == [
+    assert [letters(walk) for walk in plans[1].relations] == [
         "PAP",
         "APA",
         "APS",
@@ -37,16 +37,16 @@ def test_walks_of_acm_are_those_of_the_paper():
 
 def test_a_single_type_gives_16_walks():
     names = ("PAP", "PA_P", "PSP", "PS_P")
-    one = Schema(
+    walk = Schema(
         {"P": FeatureSpec("sparse", 10)}, {EdgeType("P", n, "P"): EdgeSpec() for n in names}
     )
-    assert [len(plan.relations) for plan in plan_orders(one, "P", 2)] == [4, 16]
+    assert [len(plan.relations) for plan in plan_orders(walk, "P", 2)] == [4, 16]
 
 
 def test_slots_follow_nested_order_of_the_schema():
-    single = [MetaRelation((one,)) for one in schema(*ACM).edge_types]
+    single = [MetaRelation((walk,)) for walk in schema(*ACM).edge_types]
     joined = join_relations(single, single)
-    assert [letters(one) for one in joined] == ["PAP", "APA", "APS", "PSP", "SPA", "SPS"]
+    assert [letters(walk) for walk in joined] == ["PAP", "APA", "APS", "PSP", "SPA", "SPS"]
     assert joined[0].prefix == single[0]
     assert (joined[2].head, joined[2].tail) == ("A", "S")
 
@@ -54,12 +54,12 @@ def test_slots_follow_nested_order_of_the_schema():
 def test_only_what_reaches_the_target_is_planned():
     plans = plan_orders(schema(*ACM, "XA"), "P", 2)
     assert [plan.outputs for plan in plans] == [("P",), ("P",)]
-    assert [letters(one) for one in plans[1].relations] == ["PAP", "PSP"]
+    assert [letters(walk) for walk in plans[1].relations] == ["PAP", "PSP"]
     assert plans[1].tails == ("P",)
     plans = plan_orders(schema(*ACM, "XA"), "A", 2, context="previous")
     assert [plan.outputs for plan in plans] == [("A", "S"), ("A",)]
-    assert [letters(one) for one in plans[0].relations] == ["AP", "SP"]
-    assert [letters(one) for one in plans[1].into("A")] == ["APA", "APS"]
+    assert [letters(walk) for walk in plans[0].relations] == ["AP", "SP"]
+    assert [letters(walk) for walk in plans[1].into("A")] == ["APA", "APS"]
 
 
 def test_text_is_the_meta_path_of_the_messages():
@@ -68,9 +68,9 @@ def test_text_is_the_meta_path_of_the_messages():
     paired = Schema(
         plain.node_types, plain.edge_types, ((kinds[0], kinds[1]), (kinds[2], kinds[3]))
     )
-    one = plan_orders(paired, "A", 2)[1].relations[1]
-    assert letters(one) == "APS"
-    assert one.text(paired) == "S-P-A"
+    walk = plan_orders(paired, "A", 2)[1].relations[1]
+    assert letters(walk) == "APS"
+    assert walk.text(paired) == "S-P-A"
 
 
 def test_what_nothing_reaches_is_an_error():

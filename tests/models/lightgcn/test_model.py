@@ -6,9 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from hetgraph.catalog import Dataset, LinkSplit
+from hetgraph.catalog import Dataset, Links
 from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError
+from hetgraph.methods import EncoderMethod
 from hetgraph.models.lightgcn import LightGCN, LightGCNConfig
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, make_task
@@ -20,19 +21,23 @@ BUY, VIEW = EdgeType("user", "buy", "item"), EdgeType("user", "view", "item")
 def task() -> Task:
     generator = torch.Generator().manual_seed(0)
     relations = {}
-    for key, share in ((BUY, 0.3), (VIEW, 0.4)):
-        src, dst = (torch.rand(6, 9, generator=generator) < share).nonzero(as_tuple=True)
+    for key, density in ((BUY, 0.3), (VIEW, 0.4)):
+        src, dst = (torch.rand(6, 9, generator=generator) < density).nonzero(as_tuple=True)
         relations[key] = Relation.from_edges(src, dst, 6, 9)
     graph = HeteroGraph(num_nodes={"user": 6, "item": 9}, relations=relations)
-    links = {"default": LinkSplit(BUY, None, torch.tensor([[0], [8]]))}
-    return make_task(Dataset("toy/shop", graph, links=links, task="recommendation"))
+    links = {"default": Links((BUY,), None, torch.tensor([[0], [8]]))}
+    return make_task(Dataset("toy/shop", graph, links, task="recommendation"))
 
 
-def build(task: Task, **settings: object) -> LightGCN:
+def build(task: Task, **settings: object) -> EncoderMethod:
     torch.manual_seed(0)
-    made = LightGCN.for_task(task, LightGCNConfig(hidden_dim=4, **settings))  # type: ignore[arg-type]
-    assert isinstance(made, LightGCN)
-    return made
+    return LightGCN.for_task(task, LightGCNConfig(hidden_dim=4, **settings))  # type: ignore[arg-type]
+
+
+def vectors(model: EncoderMethod, task: Task) -> torch.Tensor:
+    """Vectors of users, then of items."""
+    by_type = model.encode(model.prepare(task, seeds=Seeds()), {"user": None, "item": None})
+    return torch.cat([by_type["user"], by_type["item"]])
 
 
 @pytest.mark.parametrize("every", [False, True])
@@ -46,16 +51,15 @@ def test_equal_to_the_dense_definition(task: Task, every: bool) -> None:
     a[:6, 6:], a[6:, :6] = block, block.T
     scale = a.sum(1).clamp(min=1).rsqrt()
     p = scale[:, None] * a * scale
-    layers = [model.table]
+    layers = [model.encoder.table]
     for _ in range(3):
         layers.append(p @ layers[-1])
-    found = model.vectors(model.prepare(task, seeds=Seeds()))
-    torch.testing.assert_close(found, torch.stack(layers).mean(0))
+    torch.testing.assert_close(vectors(model, task), torch.stack(layers).mean(0))
 
 
 def test_without_layers_it_is_matrix_factorisation(task: Task) -> None:
     model = build(task, num_layers=0)
-    assert torch.equal(model.vectors(model.prepare(task, seeds=Seeds())), model.table)
+    assert torch.equal(vectors(model, task), model.encoder.table)
 
 
 def test_the_loss_by_hand(task: Task) -> None:
@@ -64,14 +68,15 @@ def test_the_loss_by_hand(task: Task) -> None:
     stage = model.stages()[0]
     batch = next(iter(model.batches(inputs, "train", stage=stage, batch_size=5)))
     loss = model.training_step(batch, stage=stage)
-    e = model.vectors(inputs)
-    u, i, j = batch.users, 6 + batch.items, 6 + batch.negatives
+    e = vectors(model, task)
+    users, items, negatives = batch.samples.positions()
+    u, i, j = users, 6 + items, 6 + negatives
     expected = -F.logsigmoid((e[u] * (e[i] - e[j])).sum(1)).mean()
     torch.testing.assert_close(loss.terms["bpr"], expected)
-    own = sum(model.table[k].square().sum() for k in (u, i, j))
+    own = sum(model.encoder.table[k].square().sum() for k in (u, i, j))
     torch.testing.assert_close(loss.terms["l2"], 0.5 * own / 10)
-    bought = set(zip(*inputs.pairs.tolist(), strict=True))
-    drawn = zip(batch.users.tolist(), batch.negatives.tolist(), strict=True)
+    bought = set(zip(*inputs.head.pairs.tolist(), strict=True))
+    drawn = zip(users.tolist(), negatives.tolist(), strict=True)
     assert not bought & set(drawn)
 
 
@@ -79,8 +84,9 @@ def test_equal_scores_give_ln_2(task: Task) -> None:
     model = build(task)
     inputs = model.prepare(task, seeds=Seeds())
     batch = next(iter(model.batches(inputs, "train", stage=model.stages()[0], batch_size=5)))
-    flat = torch.ones(15, 4)
-    assert model.bpr(flat, batch).item() == pytest.approx(0.693147, abs=1e-6)
+    flat = {"user": torch.ones(6, 4), "item": torch.ones(9, 4)}
+    (loss,) = model.head.losses(inputs.head, flat, batch.samples).values()
+    assert loss.item() == pytest.approx(0.693147, abs=1e-6)
 
 
 def test_settings_out_of_range_are_refused() -> None:

@@ -90,11 +90,11 @@ def test_structural_layer(in_dim: int, collect: str) -> None:
     layer, hypergraph = StructuralLayer(in_dim, config).double().eval(), overlapping()
     x = torch.randn(6, in_dim, dtype=torch.float64, requires_grad=True)
     types = torch.randn(2, 4, dtype=torch.float64, requires_grad=True)
-    found = layer(whole(hypergraph), x, types)
+    actual = layer(whole(hypergraph), x, types)
     expected = structural_reference(layer, hypergraph, x, types, collect == "mean")
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-10)
     inputs = (x, types, *layer.parameters())
-    for one, other in zip(gradients(found, *inputs), gradients(expected, *inputs), strict=True):
+    for one, other in zip(gradients(actual, *inputs), gradients(expected, *inputs), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
 
 
@@ -110,11 +110,11 @@ def test_structural_training_in_any_number_of_columns(
     layer, hypergraph = StructuralLayer(5, config).double().train(), overlapping()
     x = torch.randn(6, 5, dtype=torch.float64, requires_grad=True)
     types = torch.randn(2, 4, dtype=torch.float64)
-    found = layer(whole(hypergraph), x, types)
+    actual = layer(whole(hypergraph), x, types)
     expected = structural_reference(layer, hypergraph, x, types, False)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-9)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-9)
     inputs = (x, *layer.parameters())
-    for one, other in zip(gradients(found, *inputs), gradients(expected, *inputs), strict=True):
+    for one, other in zip(gradients(actual, *inputs), gradients(expected, *inputs), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-9)
 
 
@@ -135,13 +135,13 @@ def test_semantic_layer(in_dim: int, shape: object) -> None:
         norm.running_var.uniform_(0.5, 2)
     x = torch.randn(6, in_dim, dtype=torch.float64, requires_grad=True)
     types = torch.randn(2, 4, dtype=torch.float64, requires_grad=True)
-    found = layer(whole(hypergraph), x, types)
+    actual = layer(whole(hypergraph), x, types)
     expected = semantic_reference(layer, hypergraph, x, types)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-10)
     skipped = ("node_query", "state_key") if hypergraph.is_partition else ()
     inputs = [x, types]
     inputs += [p for name, p in layer.named_parameters() if not name.startswith(skipped or "-")]
-    for one, other in zip(gradients(found, *inputs), gradients(expected, *inputs), strict=True):
+    for one, other in zip(gradients(actual, *inputs), gradients(expected, *inputs), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
 
 
@@ -151,11 +151,11 @@ def test_rows_of_zeros_need_not_be_computed() -> None:
     x = torch.zeros(6, 5, dtype=torch.float64)
     x[filled] = torch.randn(2, 5, dtype=torch.float64)
     types = torch.randn(2, 4, dtype=torch.float64, requires_grad=True)
-    found = layer(whole(hypergraph), x, types, filled)
+    actual = layer(whole(hypergraph), x, types, filled)
     expected = semantic_reference(layer, hypergraph, x, types)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-10)
     inputs = (types, *layer.parameters())
-    for one, other in zip(gradients(found, *inputs), gradients(expected, *inputs), strict=True):
+    for one, other in zip(gradients(actual, *inputs), gradients(expected, *inputs), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from hetgraph.catalog import Dataset
 from hetgraph.data import FeatureSpec, Hypergraph, Schema
@@ -36,6 +37,10 @@ def build(task: Task, **settings: Any) -> MetaHGNIE:
     return model
 
 
+def predicted(model: MetaHGNIE, task: Task, split: str) -> Tensor:
+    return model.predict(model.prepare(task, seeds=SEEDS), split).values
+
+
 @pytest.mark.parametrize(
     ("heads", "layers", "published"),
     [
@@ -48,7 +53,7 @@ def build(task: Task, **settings: Any) -> MetaHGNIE:
     ],
 )
 def test_parameters_to_the_digit(heads: int, layers: int, published: int) -> None:
-    """As published, less a map of the width in each layer and two numbers that do nothing."""
+    """As published, less a square map in each layer and two numbers that do nothing."""
     config = MetaHGNIEConfig(
         num_heads=heads,
         num_layers=layers,
@@ -58,10 +63,10 @@ def test_parameters_to_the_digit(heads: int, layers: int, published: int) -> Non
     )
     schema = Schema({"node": FeatureSpec()}, {})
     model = MetaHGNIE(schema, TaskSpec("node-importance", "node", 1), config)
-    assert model.num_parameters() == published - layers * config.width**2 - 2
+    assert model.num_parameters() == published - layers * config.out_dim**2 - 2
 
 
-def test_the_widths_are_found_by_for_task(task: Task) -> None:
+def test_the_dims_are_found_by_for_task(task: Task) -> None:
     with pytest.raises(ConfigError, match="for_task"):
         MetaHGNIE(task.graph.schema, task.spec, MetaHGNIEConfig())
     config = build(task).config
@@ -77,14 +82,14 @@ def test_target_nodes_alone_or_all(task: Task, channels: str, layers: int) -> No
     every.load_state_dict(some.state_dict())
     for model in (some.eval(), every.eval()):
         assert all(
-            torch.isfinite(model.predict(model.prepare(task, seeds=SEEDS), part)).all()
-            for part in ("train", "valid", "test")
+            torch.isfinite(predicted(model, task, split)).all()
+            for split in ("train", "valid", "test")
         )
-    for part in ("train", "test"):
-        one, other = (m.predict(m.prepare(task, seeds=SEEDS), part) for m in (some, every))
-        torch.testing.assert_close(one, other)
+    for split in ("train", "test"):
+        torch.testing.assert_close(predicted(some, task, split), predicted(every, task, split))
 
 
+@torch.no_grad()
 def test_the_loss_is_the_sum_of_its_parts(task: Task) -> None:
     model = build(task, dropout=0.0, attention_dropout=0.0, unimodal_weight=0.4)
     model.eval()
@@ -95,11 +100,13 @@ def test_the_loss_is_the_sum_of_its_parts(task: Task) -> None:
     target = task.labels[train]
     structure, semantics = model.views(inputs)
     assert float(terms["regression"]) == pytest.approx(
-        float(F.mse_loss(model.predict(inputs, "train")[:, 0], target)), rel=1e-5
+        float(F.mse_loss(model.predict(inputs, "train").values[:, 0], target)), rel=1e-5
     )
-    single = [F.mse_loss(one.score[train] + inputs.mean, target) for one in (structure, semantics)]
+    single = [
+        F.mse_loss(view.score[train] + inputs.mean, target) for view in (structure, semantics)
+    ]
     assert float(terms["unimodal"]) == pytest.approx(0.4 * float(sum(single)) / 2, rel=1e-5)
-    views = (model.projector(one.vectors[train]) for one in (structure, semantics))
+    views = (model.projector(view.vectors[train]) for view in (structure, semantics))
     assert float(terms["contrastive"]) == pytest.approx(0.1 * float(info_nce(*views)), rel=1e-5)
     assert inputs.mean == pytest.approx(float(target.mean()), rel=1e-6)
     plain = build(task, contrastive_weight=0.0, unimodal_weight=0.0)
@@ -112,30 +119,30 @@ def test_fewer_nodes_may_be_aligned(task: Task) -> None:
     model = build(task, contrastive_size=5)
     inputs, stage = model.prepare(task, seeds=SEEDS), model.stages()[0]
     (batch,) = model.batches(inputs, "train", stage=stage, batch_size=1000)
-    found = model.training_step(batch, stage=stage).terms["contrastive"]
-    assert 0 < float(found) < 0.1 * 2 * 4  # at most log 5 + 2 / temperature
+    term = model.training_step(batch, stage=stage).terms["contrastive"]
+    assert 0 < float(term) < 0.1 * 2 * 4  # at most log 5 + 2 / temperature
 
 
 @pytest.mark.parametrize("kind", ["adaptive", "fixed", "attention", "gate", "concat"])
 def test_fusion(kind: str) -> None:
     fusion = ScoreFusion(MetaHGNIEConfig(fusion=kind, structure_share=0.3))  # type: ignore[arg-type]
-    one, other = torch.randn(2, 9)
-    joined = fusion(one, other)
+    structure, semantics = torch.randn(2, 9)
+    joined = fusion(structure, semantics)
     assert joined.shape == (9,)
-    share = fusion.structure_share(one, other)
+    weight = fusion.structure_weight(structure, semantics)
     if kind in ("adaptive", "fixed"):
-        torch.testing.assert_close(joined, 0.3 * one + 0.7 * other)
+        torch.testing.assert_close(joined, 0.3 * structure + 0.7 * semantics)
         assert bool(list(fusion.parameters())) == (kind == "adaptive")
     if kind == "attention":
-        torch.testing.assert_close(joined, share * one + (1 - share) * other)
-    assert (share is None) == (kind == "concat")
+        torch.testing.assert_close(joined, weight * structure + (1 - weight) * semantics)
+    assert (weight is None) == (kind == "concat")
 
 
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_a_share_of_one_is_one_channel(share: float) -> None:
-    fusion = ScoreFusion(MetaHGNIEConfig(structure_share=share))
-    one, other = torch.randn(2, 9)
-    assert torch.equal(fusion(one, other), one if share else other)
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_a_weight_of_one_is_one_channel(weight: float) -> None:
+    fusion = ScoreFusion(MetaHGNIEConfig(structure_share=weight))
+    structure, semantics = torch.randn(2, 9)
+    assert torch.equal(fusion(structure, semantics), structure if weight else semantics)
 
 
 def test_a_partition_is_told(importance_dataset: Make) -> None:
@@ -158,11 +165,10 @@ def test_a_partition_is_told(importance_dataset: Make) -> None:
 def test_hypergraphs_built_from_the_graph(task: Task, kind: str) -> None:
     paths = ("item -likes> item -tagged> tag",) if kind == "metapath" else ()
     model = build(task, hypergraph=kind, metapaths=paths, max_size=6 if paths else None)
-    found = model.eval().predict(model.prepare(task, seeds=SEEDS), "test")
-    assert bool(torch.isfinite(found).all())
+    assert bool(torch.isfinite(predicted(model.eval(), task, "test")).all())
 
 
-def test_shares_of_the_channels(task: Task) -> None:
+def test_weights_of_the_channels(task: Task) -> None:
     model = build(task)
     rows = model.relevance(model.prepare(task, seeds=SEEDS))
     assert [row.relation for row in rows] == ["structure", "semantics"]
@@ -197,8 +203,8 @@ def test_few_nodes_are_learned_by_heart(importance_dataset: Make) -> None:
         optimizer.zero_grad()
         loss.total.backward()
         optimizer.step()
-    std = float(task.labels[task.index("train")].var())
-    assert float(loss.terms["regression"]) < 0.01 * std
+    variance = float(task.labels[task.index("train")].var())
+    assert float(loss.terms["regression"]) < 0.01 * variance
 
 
 @pytest.mark.parametrize("layers", [1, 2])
@@ -216,8 +222,6 @@ def test_the_naive_form_computes_the_same(task: Task, layers: int) -> None:
         (batch,) = model.batches(inputs, "train", stage=stage, batch_size=1000)
         loss = model.training_step(batch, stage=stage).total
         loss.backward()
-        grads = {name: one.grad for name, one in model.named_parameters()}
-        results.append({"loss": loss.detach(), **grads})
-    assert results[0].keys() == results[1].keys()
-    for name, one in results[0].items():
-        torch.testing.assert_close(one, results[1][name], rtol=1e-3, atol=1e-5)
+        gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
+        results.append({"loss": loss.detach(), **gradients})
+    torch.testing.assert_close(*results, rtol=1e-3, atol=1e-5)

@@ -1,4 +1,4 @@
-"""PageRank as a floor: the scores of the kernel, and the settings."""
+"""PageRank as a baseline: the scores of the kernel, and the settings."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def test_all_relations_make_one_graph(
             graph.add_edges_from(zip(dst.tolist(), src.tolist(), strict=True))
     wanted = nx.pagerank(graph, tol=1e-12, max_iter=1000)
     model = PageRank.for_task(task, PageRankConfig(undirected=undirected))
-    found = model.scores(task, torch.full((60,), torch.nan))
-    torch.testing.assert_close(found, torch.tensor([wanted[k] * 67 for k in range(60)]).double())
+    scores = model.scores(task, torch.full((60,), torch.nan))
+    torch.testing.assert_close(scores, torch.tensor([wanted[k] * 67 for k in range(60)]).double())
     with pytest.raises(ConfigError, match=r"model\.damping is 1"):
         PageRankConfig(damping=1.0)
 

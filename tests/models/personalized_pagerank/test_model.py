@@ -9,11 +9,11 @@ import torch
 
 from hetgraph.catalog import Dataset
 from hetgraph.errors import ConfigError
+from hetgraph.methods import importance_edges
 from hetgraph.models.personalized_pagerank import (
     PersonalizedPageRank,
     PersonalizedPageRankConfig,
 )
-from hetgraph.nn import importance_edges
 from hetgraph.ops import pagerank
 from hetgraph.tasks import make_task
 

@@ -25,7 +25,7 @@ from hetgraph.tasks import make_task
 def test_the_known_anchors(
     name: str, every: bool, recall: float, ndcg: float, data_root: Path
 ) -> None:
-    """Measured on the same files by another program; ties go to the lower id."""
+    """Measured on the same files with another implementation; ties go to the lower id."""
     dataset = load_dataset(f"diffgraph/{name}", root=data_root)
     task = make_task(dataset, options={"valid": "none"})
     model = Popularity.for_task(task, PopularityConfig(all_behaviours=every))

@@ -1,4 +1,4 @@
-"""The floor of few-shot tasks: means of training nodes alone, along the graph if asked for."""
+"""The baseline of few-shot tasks: means of training nodes alone, along the graph if asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.catalog import Dataset, NodeLabels
+from hetgraph.catalog import Dataset, Labels
 from hetgraph.data import HeteroGraph
 from hetgraph.errors import ConfigError
 from hetgraph.models.prototype import Prototype, PrototypeConfig
@@ -34,7 +34,7 @@ def task(random_graph: Callable[..., HeteroGraph]) -> Task:
     dataset = Dataset(
         "toy/prototype",
         graph.with_features("paper", features),
-        NodeLabels("paper", 4, torch.arange(100), classes),
+        Labels("paper", 4, torch.arange(100), classes),
     )
     return make_task(dataset, options={"shots": 2}, family="few-shot")
 
@@ -51,8 +51,8 @@ def test_it_finds_classes_that_features_tell(task: Task) -> None:
     model, scores = fit(task, dim=16)
     assert scores["macro_f1"] == 1
     inputs = model.prepare(task, seeds=SEEDS)
-    found = model.predict(inputs, "test")
-    torch.testing.assert_close(found, model.embed(inputs, "test") @ inputs.means.T)
+    logits = model.predict(inputs, "test").values
+    torch.testing.assert_close(logits, model.embed(inputs, "test") @ inputs.means.T)
     assert model.num_parameters() == 0
 
 
@@ -60,9 +60,9 @@ def test_hops_read_the_graph(task: Task) -> None:
     near, _ = fit(task, dim=16, hops=0)
     far, scores = fit(task, dim=16, hops=2, metapaths=("paper-author-paper",))
     assert scores["macro_f1"] < 1  # the graph is random
-    one, other = (model.prepare(task, seeds=SEEDS).vectors for model in (near, far))
-    assert not torch.allclose(one, other)
-    torch.testing.assert_close(one[-1], other[-1])  # no edge
+    own, mixed = (model.prepare(task, seeds=SEEDS).vectors for model in (near, far))
+    assert not torch.allclose(own, mixed)
+    torch.testing.assert_close(own[-1], mixed[-1])  # no edge
 
 
 def test_labels_of_others_do_not_matter(task: Task) -> None:

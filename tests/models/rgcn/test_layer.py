@@ -29,8 +29,8 @@ def whole_plan(graph: HeteroGraph) -> LayerPlan:
 
 def exact_means(graph: HeteroGraph) -> Means:
     return {
-        key: Mean.of(one.with_weight(torch.ones(one.nnz, dtype=torch.float64)))
-        for key, one in graph.relations.items()
+        key: Mean.of(relation.with_weight(torch.ones(relation.nnz, dtype=torch.float64)))
+        for key, relation in graph.relations.items()
     }
 
 
@@ -71,15 +71,15 @@ def test_equal_to_pyg_on_the_homogenised_graph(
         kinds.append(torch.full_like(src, kind))
     x = random_inputs(graph, in_dim)
     expected = peer(torch.cat(list(x.values())), torch.cat(pairs, 1), torch.cat(kinds))
-    found = torch.cat(list(layer(x, exact_means(graph)).values()))
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-8)
+    result = torch.cat(list(layer(x, exact_means(graph)).values()))
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-8)
 
     weights = torch.randn_like(expected)
-    others = [one for one in (peer.weight, peer.comp, peer.root, peer.bias) if one is not None]
-    ours = _gradients((found * weights).sum(), [*x.values(), *layer.parameters()])
+    others = [p for p in (peer.weight, peer.comp, peer.root, peer.bias) if p is not None]
+    ours = _gradients((result * weights).sum(), [*x.values(), *layer.parameters()])
     theirs = _gradients((expected * weights).sum(), [*x.values(), *others])
-    for one, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=1e-8)
+    for actual, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(actual, other, rtol=0, atol=1e-8)
 
 
 def _gradients(total: Tensor, wanted: list[Tensor]) -> tuple[Tensor, ...]:
@@ -98,11 +98,11 @@ def test_weighted_edges_give_a_weighted_mean(graph: HeteroGraph) -> None:
     plan = LayerPlan(("author", "paper"), ("paper",), (key,))
     layer = RGCNLayer(plan, 4, 3).double()
     x = random_inputs(graph, 4)
-    found = layer(x, {key: Mean.of(relation)})["paper"]
+    result = layer(x, {key: Mean.of(relation)})["paper"]
     dense = relation.to_dense(torch.float64)
     mean = dense / dense.sum(1, keepdim=True).clamp(min=1e-300)
     expected = mean @ x["author"] @ layer.weight[0] + x["paper"] @ layer.root + layer.bias
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-8)
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-8)
 
 
 def test_a_type_without_messages_keeps_its_own_part(toy_graph: HeteroGraph) -> None:
@@ -124,18 +124,18 @@ def test_relations_among_few_nodes_read_and_write_these_alone() -> None:
         for key, (src, dst) in zip(keys, few, strict=True)
     }
     relations[keys[2]] = CSR.from_coo([], [], (100, 100), weight=torch.zeros(0).double())
-    means = {key: Mean.of(one) for key, one in relations.items()}
+    means = {key: Mean.of(relation) for key, relation in relations.items()}
     for key, mean in means.items():
         assert mean.dst is not None
         assert mean.matrix.num_rows == int((relations[key].degree > 0).sum())
-    whole = {key: Mean(one.normalized("row")) for key, one in relations.items()}
+    whole = {key: Mean(relation.normalized("row")) for key, relation in relations.items()}
     whole[keys[0]] = means[keys[0]]  # both kinds side by side
     layer = RGCNLayer(LayerPlan(("a",), ("a",), tuple(keys)), 4, 3, num_bases=2).double()
     x = torch.randn(100, 4, dtype=torch.float64, generator=generator, requires_grad=True)
-    found, expected = (layer({"a": x}, one)["a"] for one in (means, whole))
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    result, expected = (layer({"a": x}, given)["a"] for given in (means, whole))
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-12)
     weights = torch.randn(100, 3, dtype=torch.float64, generator=generator)
     wanted = [x, *layer.parameters()]
-    ours, theirs = (_gradients((one * weights).sum(), wanted) for one in (found, expected))
-    for one, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+    ours, theirs = (_gradients((x * weights).sum(), wanted) for x in (result, expected))
+    for actual, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(actual, other, rtol=0, atol=1e-12)

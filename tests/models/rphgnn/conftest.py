@@ -83,7 +83,7 @@ def dense_reference(
         operators[key] = row_mean(dense), row_mean(dense.T)
 
     def messages(x: dict[str, np.ndarray], node_type: str) -> list[tuple[str, int, np.ndarray]]:
-        found = []
+        arrived = []
         for key in forward:
             if node_type not in (key.src, key.dst):
                 continue
@@ -101,8 +101,8 @@ def dense_reference(
                 for operator in walk:
                     message = operator @ message
                 if config.even_odd in ("all", "odd" if hop % 2 else "even"):
-                    found.append((f"{'|'.join(key)}|{hop}|{node_type}", hop, message))
-        return found
+                    arrived.append((f"{'|'.join(key)}|{hop}|{node_type}", hop, message))
+        return arrived
 
     rounds = 2 * config.iterations if config.even_odd == "odd" else config.iterations
     collected: dict[str, list[np.ndarray]] = {}
@@ -121,8 +121,8 @@ def dense_reference(
                     shape = message.shape[1], inputs[node_type].shape[1]
                     message = message @ random_matrix(k, name, *shape).double().numpy()
                 parts.append(message)
-            width = inputs[node_type].shape
-            following[node_type] = REDUCE[config.squash](parts) if parts else np.zeros(width)
+            size = inputs[node_type].shape
+            following[node_type] = REDUCE[config.squash](parts) if parts else np.zeros(size)
         x = following
     return [np.stack(slots, axis=1) for slots in collected.values()]
 

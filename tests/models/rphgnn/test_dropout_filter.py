@@ -17,7 +17,7 @@ def _block_size(request, monkeypatch):
 
 
 @pytest.fixture
-def parts():
+def operands():
     slab = torch.randn(23, 4, 5).half()
     weight = torch.randn(2, 4, requires_grad=True)
     bias = torch.randn(2, requires_grad=True)
@@ -26,8 +26,8 @@ def parts():
 
 @pytest.mark.usefixtures("_block_size")
 @pytest.mark.parametrize("rows", [None, [3, 3, 0, 22], [7], []])
-def test_without_dropout_it_is_the_plain_product(parts, rows):
-    slab, weight, bias = parts
+def test_without_dropout_it_is_the_plain_product(operands, rows):
+    slab, weight, bias = operands
     index = None if rows is None else torch.tensor(rows, dtype=torch.int64)
     taken = slab.float() if index is None else slab.float()[index]
     expected = weight @ taken + bias.unsqueeze(1)
@@ -35,13 +35,13 @@ def test_without_dropout_it_is_the_plain_product(parts, rows):
     torch.testing.assert_close(ours, expected)
     grad = torch.randn_like(expected)
     theirs = torch.autograd.grad(expected, (weight, bias), grad)
-    for one, other in zip(torch.autograd.grad(ours, (weight, bias), grad), theirs, strict=True):
-        torch.testing.assert_close(one, other)
+    for actual, other in zip(torch.autograd.grad(ours, (weight, bias), grad), theirs, strict=True):
+        torch.testing.assert_close(actual, other)
 
 
 @pytest.mark.usefixtures("_block_size")
-def test_gradient_uses_the_mask_of_the_forward_pass(parts):
-    slab, weight, bias = parts
+def test_gradient_uses_the_mask_of_the_forward_pass(operands):
+    slab, weight, bias = operands
     torch.manual_seed(5)
     ours = dropout_filter(slab, None, weight, bias, dropout=0.6)
     grad = torch.randn_like(ours)
@@ -65,16 +65,16 @@ def test_survivors_have_the_right_share_and_scale(dropout):
     unit = torch.eye(3)
     y = dropout_filter(slab, None, unit, torch.zeros(3), dropout=dropout)
     kept = y != 0
-    share = float(kept.float().mean())
+    fraction = float(kept.float().mean())
     sigma = (dropout * (1 - dropout) / y.numel()) ** 0.5
-    assert abs(share - (1 - dropout)) < 4 * sigma + 2**-15
+    assert abs(fraction - (1 - dropout)) < 4 * sigma + 2**-15
     assert y[kept].unique().numel() == 1
     assert float(y[kept][0]) == pytest.approx(1 / (1 - dropout), rel=2e-4)
     # Independent over rows, slots and columns.
     for dim in (0, 1, 2):
         means = kept.float().mean(dim=[d for d in (0, 1, 2) if d != dim])
         std = (dropout * (1 - dropout) * means.numel() / y.numel()) ** 0.5
-        assert float((means - share).abs().max()) < 5 * std
+        assert float((means - fraction).abs().max()) < 5 * std
 
 
 def test_masks_follow_the_seed_and_not_the_threads():
@@ -93,8 +93,8 @@ def test_masks_follow_the_seed_and_not_the_threads():
     assert not torch.equal(draw(1, 1), draw(2, 1))
 
 
-def test_float32_storage_takes_the_plain_path(parts):
-    slab, weight, bias = parts
+def test_float32_storage_takes_the_plain_path(operands):
+    slab, weight, bias = operands
     torch.testing.assert_close(
         dropout_filter(slab.float(), None, weight, bias),
         dropout_filter(slab, None, weight, bias),
@@ -103,8 +103,8 @@ def test_float32_storage_takes_the_plain_path(parts):
     assert y.shape == (23, 2, 5)
 
 
-def test_buffers_come_back_for_the_next_step(parts):
-    slab, weight, bias = parts
+def test_buffers_come_back_for_the_next_step(operands):
+    slab, weight, bias = operands
     buffers = HalfBuffers()
     for _ in range(3):
         views = [
@@ -118,8 +118,8 @@ def test_buffers_come_back_for_the_next_step(parts):
     assert not copy.deepcopy(buffers)._free
 
 
-def test_a_second_backward_pass_is_refused(parts):
-    slab, weight, bias = parts
+def test_a_second_backward_pass_is_refused(operands):
+    slab, weight, bias = operands
     y = dropout_filter(slab, None, weight, bias, buffers=HalfBuffers()).sum()
     y.backward(retain_graph=True)
     with pytest.raises(RuntimeError, match="backward ran twice"):

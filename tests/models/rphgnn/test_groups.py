@@ -11,7 +11,7 @@ from hetgraph.tasks import TaskSpec
 
 
 def make_schema(
-    widths: dict[str, int], relations: list[tuple[str, str, str]], *, both: bool = True
+    feature_dims: dict[str, int], relations: list[tuple[str, str, str]], *, both: bool = True
 ) -> Schema:
     """Builds a schema with every bipartite relation stored in both directions."""
     edges, reverses = {}, []
@@ -23,8 +23,8 @@ def make_schema(
             edges[back] = EdgeSpec()
             reverses.append((EdgeType(src, name, dst), back))
     nodes = {
-        name: FeatureSpec("dense", width) if width else FeatureSpec("none")
-        for name, width in widths.items()
+        name: FeatureSpec("dense", dim) if dim else FeatureSpec("none")
+        for name, dim in feature_dims.items()
     }
     return Schema(nodes, edges, tuple(reverses))
 
@@ -138,9 +138,9 @@ PUBLISHED = [
 def test_parameter_count_is_the_published_one(
     schema, target, classes, multi, config, groups, parameters
 ):
-    spec = TaskSpec("node-classification", target, classes, multi)
-    model = RpHGNN(schema, spec, config)
-    assert len(model.layout.shapes) == groups
+    spec = TaskSpec("node-classification", target, classes, multi, num_classes=classes)
+    model = RpHGNN.build(schema, spec, config)
+    assert len(model.encoder.layout.shapes) == groups
     assert model.num_parameters() == parameters
 
 
@@ -187,13 +187,13 @@ def test_only_types_that_still_reach_the_target_are_required():
     assert all(types == {"author"} for types in even.required())
 
 
-def test_missing_features_take_the_noise_width():
+def test_missing_features_take_the_noise_dim():
     layout = Layout(ACM, "paper", 3, RpHGNNConfig(noise_dim=77))
     assert layout.dims == {"paper": 1902, "author": 1902, "subject": 1902, "term": 77}
 
 
 def test_label_groups_are_round_trips_and_one_hop_within_the_target_type():
     layout = Layout(MAG, "paper", 349, RpHGNNConfig(labels=True))
-    found = [(group.pair.forward.name, group.hops) for group in layout.label_groups]
-    assert found == [("writes", 2), ("cites", 1), ("cites", 2), ("has_topic", 2)]
+    listed = [(group.pair.forward.name, group.hops) for group in layout.label_groups]
+    assert listed == [("writes", 2), ("cites", 1), ("cites", 2), ("has_topic", 2)]
     assert layout.names[-1].startswith("label: ")

@@ -33,7 +33,7 @@ def collect(make_sink):
             first,
             echo,
         )
-        return layout.label_groups, [one[:, 0] for one in sink.tensors[first:]]
+        return layout.label_groups, [actual[:, 0] for actual in sink.tensors[first:]]
 
     return run
 
@@ -51,8 +51,8 @@ def test_return_probability_is_the_diagonal_of_the_walk(random_graph):
     relation = CSR(graph.relation("writes").indptr, graph.relation("writes").indices, 20)
     out, back = relation.normalized("row"), relation.transpose.normalized("row")
     walk = back.to_dense() @ out.to_dense()
-    found = return_probability(out, back)
-    torch.testing.assert_close(found, walk.diagonal().double(), atol=1e-6, rtol=0)
+    result = return_probability(out, back)
+    torch.testing.assert_close(result, walk.diagonal().double(), atol=1e-6, rtol=0)
 
 
 def test_unlabelled_rows_start_uniform_and_several_labels_share():
@@ -86,10 +86,12 @@ def test_flipping_a_training_label_changes_no_even_row_of_that_node(random_graph
         flipped = labels.clone()
         flipped[node] = (labels[node] + 1) % 3
         _, after = collect(graph, "paper", flipped, train, 3)
-        for group, one, other in zip(groups, before, after, strict=True):
-            same = torch.allclose(one[node], other[node], atol=1e-6)
+        for group, actual, other in zip(groups, before, after, strict=True):
+            same = torch.allclose(actual[node], other[node], atol=1e-6)
             assert same or (group.hops == 1 and node in has_loop)
-        assert any(not torch.equal(one, other) for one, other in zip(before, after, strict=True))
+        assert any(
+            not torch.equal(actual, other) for actual, other in zip(before, after, strict=True)
+        )
 
 
 def test_removing_all_echoes_covers_self_loops(random_graph, collect):
@@ -101,8 +103,8 @@ def test_removing_all_echoes_covers_self_loops(random_graph, collect):
     flipped[node] = (labels[node] + 1) % 3
     _, before = collect(graph, "paper", labels, train, 3, "all")
     _, after = collect(graph, "paper", flipped, train, 3, "all")
-    for one, other in zip(before, after, strict=True):
-        torch.testing.assert_close(one[node], other[node])
+    for actual, other in zip(before, after, strict=True):
+        torch.testing.assert_close(actual[node], other[node])
 
 
 def test_labels_outside_training_change_nothing(random_graph, collect):
@@ -111,20 +113,20 @@ def test_labels_outside_training_change_nothing(random_graph, collect):
     labels = torch.randint(3, (27,))
     other = labels.clone()
     other[10:] = (labels[10:] + 1) % 3
-    for one, two in zip(
+    for actual, again in zip(
         collect(graph, "paper", labels, train, 3)[1],
         collect(graph, "paper", other, train, 3)[1],
         strict=True,
     ):
-        assert torch.equal(one, two)
+        assert torch.equal(actual, again)
 
 
 def test_a_node_that_meets_only_itself_gets_a_uniform_row():
     rows = torch.tensor([[1.0, 0.0], [0.0, 0.0], [0.9, 0.1]])
     own = torch.tensor([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
     q = torch.tensor([1 - 1e-9, 0.0, 0.5], dtype=torch.float64)
-    found = remove_echo(rows, own, q)
-    torch.testing.assert_close(found, torch.tensor([[0.5, 0.5], [0.5, 0.5], [0.8, 0.2]]))
+    result = remove_echo(rows, own, q)
+    torch.testing.assert_close(result, torch.tensor([[0.5, 0.5], [0.5, 0.5], [0.8, 0.2]]))
 
 
 def test_multi_edges_count_in_the_correction(collect):

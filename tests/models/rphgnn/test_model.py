@@ -8,11 +8,12 @@ from itertools import chain
 import pytest
 import torch
 
-from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError, SchemaError
-from hetgraph.methods import Stage
+from hetgraph.methods import EncoderMethod, MethodInputs, Stage
 from hetgraph.models.rphgnn import RpHGNN, RpHGNNConfig
+from hetgraph.models.rphgnn import prepare as preparation
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec, make_task
 
@@ -25,7 +26,7 @@ def wrap(graph: HeteroGraph, *, multi: bool = False, target: torch.Tensor | None
     classes = torch.randint(3, (64,), generator=generator) if target is None else target
     if multi:
         classes = torch.nn.functional.one_hot(classes, 3).bool()
-    labels = NodeLabels("paper", 3, torch.arange(64), classes, multi)
+    labels = Labels("paper", 3, torch.arange(64), classes, multi)
     split = Split(torch.arange(30), torch.arange(30, 40), torch.arange(40, 64))
     return make_task(Dataset("toy/m", graph, labels, {"fixed": split}))
 
@@ -35,9 +36,9 @@ def task(random_graph) -> Task:
     return wrap(random_graph(2, num_nodes=60, num_edges=200))
 
 
-def build(task: Task, config: RpHGNNConfig = CONFIG) -> tuple[RpHGNN, object]:
+def build(task: Task, config: RpHGNNConfig = CONFIG) -> tuple[EncoderMethod, MethodInputs]:
     torch.manual_seed(1)
-    model = RpHGNN(task.graph.schema, task.spec, config)
+    model = RpHGNN.for_task(task, config)
     return model, model.prepare(task, seeds=Seeds())
 
 
@@ -51,29 +52,29 @@ def fit(model, inputs, steps, lr=1e-2):
     return model.eval()
 
 
-def test_batches_cover_the_part_in_a_seeded_order(task):
+def test_batches_cover_the_split_in_a_seeded_order(task):
     model, inputs = build(task)
 
-    def rows(part="train", seed=None, **options):
+    def rows(split="train", seed=None, **options):
         generator = None if seed is None else torch.Generator().manual_seed(seed)
         options = {"batch_size": 8, **options}
-        batches = model.batches(inputs, part, stage=STAGE, generator=generator, **options)
-        return [batch.rows.tolist() for batch in batches]
+        batches = model.batches(inputs, split, stage=STAGE, generator=generator, **options)
+        return [batch.seeds["paper"].tolist() for batch in batches]
 
     assert list(chain(*rows())) == list(range(30))
     assert [len(batch) for batch in rows()] == [8, 8, 8, 6]
     assert rows(seed=1) == rows(seed=1)
     assert rows(seed=1) != rows(seed=2)
     assert sorted(chain(*rows(seed=1))) == list(range(30))
-    shares = [rows(seed=3, shard=(rank, 2)) for rank in range(2)]
-    assert [a + b for a, b in zip(*shares, strict=True)] == rows(seed=3)
+    halves = [rows(seed=3, shard=(rank, 2)) for rank in range(2)]
+    assert [a + b for a, b in zip(*halves, strict=True)] == rows(seed=3)
 
 
 def test_64_nodes_can_be_learnt_by_heart(random_graph):
     task = wrap(random_graph(3, num_nodes=80, num_edges=300))
     model, inputs = build(task, replace(CONFIG, hidden_dim=64))
     fit(model, inputs, 200)
-    predicted = model.predict(inputs, "train").argmax(dim=1)
+    predicted = model.predict(inputs, "train").values.argmax(dim=1)
     assert torch.equal(predicted, task.labels[task.index("train")])
 
 
@@ -83,7 +84,8 @@ def test_loss_of_a_step_is_the_loss_of_the_task(random_graph, multi):
     model, inputs = build(task)
     (batch,) = model.batches(inputs, "train", stage=STAGE, batch_size=100)
     loss = model.training_step(batch, stage=STAGE)
-    expected = task.loss(model.predict(inputs, "train"), task.labels[task.index("train")])
+    predicted = model.predict(inputs, "train").values
+    expected = task.criterion()(predicted, task.labels[task.index("train")])
     torch.testing.assert_close(loss.total.detach(), expected)
     assert loss.count == 30
 
@@ -91,34 +93,35 @@ def test_loss_of_a_step_is_the_loss_of_the_task(random_graph, multi):
 def test_predictions_are_the_same_in_blocks_of_any_size(task, monkeypatch):
     model, inputs = build(task)
     model.eval()
-    whole = model.predict(inputs, "test")
-    monkeypatch.setattr("hetgraph.models.rphgnn.model.PREDICT_ROWS", 5)
-    torch.testing.assert_close(model.predict(inputs, "test"), whole)
+    whole = model.predict(inputs, "test").values
+    monkeypatch.setattr("hetgraph.methods.encoder_method.BLOCK_ROWS", 5)
+    torch.testing.assert_close(model.predict(inputs, "test").values, whole)
     assert model.embed(inputs, "test").shape == (24, 16 * 6)
-    torch.testing.assert_close(model.encoder.head(model.embed(inputs, "test")), whole)
+    torch.testing.assert_close(model.head.decoder(model.embed(inputs, "test")), whole)
 
 
 def test_consistency_recipe_trains_on_all_nodes_without_their_labels(task):
     config = replace(CONFIG, labels=True, consistency_views=3, input_dropout=0.3, dropout=0.3)
     model, inputs = build(task, config)
-    batches = list(model.batches(inputs, "train", stage=STAGE, batch_size=100))
-    assert batches[0].rows.numel() == 64
-    assert int(batches[0].labelled.sum()) == 30
+    (batch,) = model.batches(inputs, "train", stage=STAGE, batch_size=100)
+    assert batch.seeds["paper"].numel() == 64
+    labelled = torch.isin(batch.seeds["paper"], task.index("train"))
+    assert int(labelled.sum()) == 30
     torch.manual_seed(0)
-    loss = model.training_step(batches[0], stage=STAGE)
+    loss = model.training_step(batch, stage=STAGE)
     assert set(loss.terms) == {"supervised", "consistency"}
     assert loss.count == 64
     torch.manual_seed(0)
-    batches[0].target[~batches[0].labelled] = 2
-    other = model.training_step(batches[0], stage=STAGE)
+    batch.samples.labels[~labelled] = 2
+    other = model.training_step(batch, stage=STAGE)
     assert torch.equal(loss.total, other.total)
     fit(model, inputs, 30)
-    assert model.predict(inputs, "valid").shape == (10, 3)
+    assert model.predict(inputs, "valid").values.shape == (10, 3)
     (batch,) = model.batches(inputs, "valid", stage=STAGE, batch_size=100)
-    assert batch.rows.numel() == 10
+    assert batch.seeds["paper"].numel() == 10
 
 
-def test_consistency_with_several_labels_a_node(random_graph):
+def test_consistency_with_several_labels_per_node(random_graph):
     task = wrap(random_graph(2, num_nodes=60, num_edges=200), multi=True)
     for loss in ("bce", "kl"):
         model, inputs = build(task, replace(CONFIG, consistency_views=2, loss=loss, labels=True))
@@ -129,13 +132,13 @@ def test_consistency_with_several_labels_a_node(random_graph):
 def test_relevance_has_a_row_for_each_group_and_slot(task):
     model, inputs = build(task)
     rows = model.relevance(inputs)
-    assert len(rows) == sum(slots for slots, _ in model.layout.shapes)
-    weight = model.encoder.filters[1].weight.detach().abs()
-    of_second = [row for row in rows if row.relation == model.layout.names[1]]
+    assert len(rows) == sum(slots for slots, _ in model.encoder.layout.shapes)
+    weight = model.encoder.network.filters[1].weight.detach().abs()
+    of_second = [row for row in rows if row.relation == model.encoder.layout.names[1]]
     assert [row.order for row in of_second] == [0, 1, 2]
     assert of_second[2].weight == pytest.approx(float(weight[:, 2].mean()))
     assert {row.node_type for row in rows} == {"paper"}
-    starts = [group.start for group in model.layout.feature_groups]
+    starts = [group.start for group in model.encoder.layout.feature_groups]
     assert [row.source for row in rows if row.order == 0] == starts
 
 
@@ -144,8 +147,8 @@ def test_valid_and_test_labels_change_no_step(task):
     changed[30:] = (changed[30:] + 1) % 3
     other = wrap(task.graph, target=changed[:64])
     losses = []
-    for one in (task, other):
-        model, inputs = build(one, replace(CONFIG, labels=True))
+    for variant in (task, other):
+        model, inputs = build(variant, replace(CONFIG, labels=True))
         (batch,) = model.batches(inputs, "train", stage=STAGE, batch_size=100)
         losses.append(model.training_step(batch, stage=STAGE).total.detach())
     assert torch.equal(*losses)
@@ -164,12 +167,16 @@ def test_impossible_choices_are_refused():
         RpHGNN(alone.schema, TaskSpec("node-classification", "a", 2), CONFIG)
     with pytest.raises(SchemaError, match="unknown node type 'c'"):
         RpHGNN(alone.schema, TaskSpec("node-classification", "c", 2), CONFIG)
+
+
+def test_a_loss_that_does_not_fit_is_refused_before_the_propagation(random_graph, monkeypatch):
+    def refuse(*args: object) -> None:
+        raise AssertionError("propagated")
+
+    monkeypatch.setattr(preparation, "fill", refuse)
+    task = wrap(random_graph(2, num_nodes=60, num_edges=200), multi=True)
     with pytest.raises(ConfigError, match="does not fit several labels"):
-        RpHGNN(
-            alone.schema,
-            TaskSpec("node-classification", "b", 2, multi_label=True),
-            replace(CONFIG, loss="cross_entropy"),
-        )
+        build(task, replace(CONFIG, loss="cross_entropy"))
 
 
 def test_bf16_autocast_trains(task):

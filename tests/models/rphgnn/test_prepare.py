@@ -1,4 +1,4 @@
-"""From a task to prepared tensors: parts, cache, files, leakage."""
+"""From a task to prepared tensors: splits, cache, files, leakage."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.data import HeteroGraph
-from hetgraph.models.rphgnn import RpHGNNConfig
+from hetgraph.models.rphgnn import RpHGNN, RpHGNNConfig
 from hetgraph.models.rphgnn import prepare as module
 from hetgraph.models.rphgnn.groups import Layout
 from hetgraph.models.rphgnn.prepare import cache_key, prepare
@@ -22,7 +22,7 @@ CONFIG = RpHGNNConfig(iterations=2, noise_dim=5, labels=True)
 
 def wrap(graph: HeteroGraph, target: torch.Tensor | None = None) -> Task:
     classes = torch.arange(24) % 3 if target is None else target
-    labels = NodeLabels("paper", 3, torch.arange(24), classes)
+    labels = Labels("paper", 3, torch.arange(24), classes)
     split = Split(torch.arange(10), torch.arange(10, 14), torch.arange(14, 24).flip(0))
     return make_task(Dataset("toy/p", graph, labels, {"fixed": split}))
 
@@ -39,19 +39,24 @@ def task(random_graph) -> Task:
 def test_rows_and_targets_follow_the_task(task):
     inputs = prepare(task, layout(task), Seeds())
     assert inputs.slabs.nodes.tolist() == list(range(24))
-    assert inputs.rows["test"].tolist() == list(range(23, 13, -1))
-    assert inputs.train.nonzero().squeeze(1).tolist() == list(range(10))
-    assert torch.equal(inputs.targets[:14], torch.arange(14) % 3)
-    assert bool((inputs.targets[14:] == -1).all())
+    assert inputs.nodes.tolist() == list(range(24))
+    assert inputs.slabs.positions(task.index("test")).tolist() == list(range(23, 13, -1))
+    known = RpHGNN.for_task(task, CONFIG).prepare(task, seeds=Seeds()).head
+    assert known.rows["train"].tolist() == list(range(10))
+    assert known.rows["test"].tolist() == list(range(23, 13, -1))
+    assert torch.equal(known.labels[:14], torch.arange(14) % 3)
+    assert bool((known.labels[14:] == -1).all())
     everyone = prepare(task, layout(task, replace(CONFIG, keep_rows="all")), Seeds())
     assert everyone.slabs.nodes.numel() == 27
-    for one, other in zip(inputs.slabs.tensors, everyone.slabs.tensors, strict=True):
-        assert torch.equal(one, other[:24])
+    for actual, other in zip(inputs.slabs.tensors, everyone.slabs.tensors, strict=True):
+        assert torch.equal(actual, other[:24])
 
 
 def test_a_view_without_test_prepares_no_test_rows(task):
-    inputs = prepare(task.without_test(), layout(task), Seeds())
-    assert set(inputs.rows) == {"train", "valid"}
+    view = task.without_test()
+    inputs = prepare(view, layout(task), Seeds())
+    known = RpHGNN.for_task(view, CONFIG).prepare(view, seeds=Seeds()).head
+    assert set(known.rows) == {"train", "valid"}
     assert inputs.slabs.nodes.numel() == 14
 
 
@@ -74,8 +79,8 @@ def test_files_hold_the_same_as_memory_and_vanish_or_stay(task, tmp_path, cache)
     in_memory = prepare(task, layout(task), Seeds())
     config = replace(CONFIG, memory_map_gib=0.0, cache=cache)
     mapped = prepare(task, layout(task, config), Seeds(), tmp_path)
-    for one, other in zip(in_memory.slabs.tensors, mapped.slabs.tensors, strict=True):
-        assert torch.equal(one, other)
+    for actual, other in zip(in_memory.slabs.tensors, mapped.slabs.tensors, strict=True):
+        assert torch.equal(actual, other)
     assert bool(list(tmp_path.rglob("group000.npy")))
     del mapped, other
     assert bool(list(tmp_path.rglob("group000.npy"))) == (cache != "never")
@@ -99,10 +104,10 @@ def test_cached_tensors_are_not_computed_again(task, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "fill", refuse)
     again = prepare(task, layout(task, config), Seeds(init=5), tmp_path)
-    for one, other in zip(first.slabs.tensors, again.slabs.tensors, strict=True):
-        assert torch.equal(one, other)
-    encoder_only = replace(config, hidden_dim=7, dropout=0.1, skip_unused=False)
-    prepare(task, layout(task, encoder_only), Seeds(), tmp_path)
+    for actual, other in zip(first.slabs.tensors, again.slabs.tensors, strict=True):
+        assert torch.equal(actual, other)
+    network_only = replace(config, hidden_dim=7, dropout=0.1, skip_unused=False)
+    prepare(task, layout(task, network_only), Seeds(), tmp_path)
     with pytest.raises(AssertionError, match="computed again"):
         prepare(task, layout(task, config), Seeds(projection=1), tmp_path)
 
@@ -130,26 +135,27 @@ def test_cache_key_changes_with_what_the_tensors_depend_on(task, random_graph):
     assert len(keys) == 8
     assert cache_key(task, plan, Seeds(init=3, sampling=4), nodes) in keys
     without = replace(CONFIG, labels=False)
-    one = cache_key(task, layout(task, without), Seeds(), nodes)
+    key = cache_key(task, layout(task, without), Seeds(), nodes)
     other = wrap(task.graph, torch.arange(24) % 2)
-    assert cache_key(other, layout(other, without), Seeds(), nodes) == one
+    assert cache_key(other, layout(other, without), Seeds(), nodes) == key
 
 
 def test_labels_outside_training_reach_nothing(task):
     target = torch.arange(24) % 3
     target[10:] = (target[10:] + 1) % 3
     other = wrap(task.graph, target)
-    one, two = prepare(task, layout(task), Seeds()), prepare(other, layout(task), Seeds())
-    for a, b in zip(one.slabs.tensors, two.slabs.tensors, strict=True):
+    before, after = (prepare(view, layout(task), Seeds()) for view in (task, other))
+    for a, b in zip(before.slabs.tensors, after.slabs.tensors, strict=True):
         assert torch.equal(a, b)
-    assert torch.equal(one.targets[one.train], two.targets[two.train])
+    train = task.index("train")
+    assert torch.equal(task.labels[train], other.labels[train])
 
 
 def test_storage_in_half_precision_is_close_to_full(task):
     half = prepare(task, layout(task), Seeds())
     full = prepare(task, layout(task, replace(CONFIG, storage="float32")), Seeds())
-    for one, other in zip(half.slabs.tensors, full.slabs.tensors, strict=True):
-        torch.testing.assert_close(one.float(), other, atol=2e-3, rtol=2e-3)
+    for actual, other in zip(half.slabs.tensors, full.slabs.tensors, strict=True):
+        torch.testing.assert_close(actual.float(), other, atol=2e-3, rtol=2e-3)
 
 
 def test_noise_and_projections_follow_the_projection_seed_only(task):
@@ -171,6 +177,6 @@ def test_propagation_on_the_gpu_gives_the_same(task):
         pytest.skip("no CUDA device")
     on_cpu = prepare(task, layout(task), Seeds())
     on_gpu = prepare(task, layout(task), Seeds(), device=torch.device("cuda"))
-    for one, other in zip(on_cpu.slabs.tensors, on_gpu.slabs.tensors, strict=True):
+    for actual, other in zip(on_cpu.slabs.tensors, on_gpu.slabs.tensors, strict=True):
         assert other.device.type == "cpu"
-        torch.testing.assert_close(one.float(), other.float(), atol=2e-3, rtol=2e-3)
+        torch.testing.assert_close(actual.float(), other.float(), atol=2e-3, rtol=2e-3)

@@ -24,8 +24,8 @@ def _small_blocks(monkeypatch):
     monkeypatch.setattr(products, "BLOCK_BYTES", 4 * 7 * 3)
 
 
-def random_csr(rows: int, cols: int, share: float = 0.3) -> CSR:
-    return CSR.from_dense(torch.randn(rows, cols) * (torch.rand(rows, cols) < share))
+def random_csr(rows: int, cols: int, density: float = 0.3) -> CSR:
+    return CSR.from_dense(torch.randn(rows, cols) * (torch.rand(rows, cols) < density))
 
 
 def test_blocks_cover_every_row_once():
@@ -43,26 +43,26 @@ def test_row_slices_are_the_rows():
 
 def test_dense_blocks_of_both_kinds_agree():
     matrix = random_csr(10, 7)
-    for one in (matrix, matrix.to_dense()):
-        parts = [rows for _, rows in dense_blocks(one)]
-        assert len(parts) == 4
-        assert torch.equal(torch.cat(parts), matrix.to_dense())
+    for given in (matrix, matrix.to_dense()):
+        pieces = [rows for _, rows in dense_blocks(given)]
+        assert len(pieces) == 4
+        assert torch.equal(torch.cat(pieces), matrix.to_dense())
 
 
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("kind", ["dense", "sparse", "very sparse"])
 def test_a_hop_is_the_product_whatever_the_storage(whole, kind):
     step = random_csr(11, 8)
-    width = 7 if kind != "very sparse" else 900
-    before = random_csr(8, width, 0.3 if kind != "very sparse" else 0.002)
+    dim = 7 if kind != "very sparse" else 900
+    before = random_csr(8, dim, 0.3 if kind != "very sparse" else 0.002)
     assert stays_sparse(step, before) == (kind == "very sparse")
     expected = step.to_dense() @ before.to_dense()
     pool = Pool()
     message, blocks = take_hop(
         step, before.to_dense() if kind == "dense" else before, pool, whole=whole
     )
-    parts = [to_dense(rows).clone() for _, rows in blocks]
-    torch.testing.assert_close(torch.cat(parts), expected)
+    pieces = [to_dense(rows).clone() for _, rows in blocks]
+    torch.testing.assert_close(torch.cat(pieces), expected)
     if whole:
         assert message is not None
         torch.testing.assert_close(to_dense(message), expected)
@@ -73,6 +73,6 @@ def test_a_hop_is_the_product_whatever_the_storage(whole, kind):
 def test_product_writes_in_place():
     R, out = torch.randn(7, 4), torch.empty(9, 4)
     matrix = random_csr(9, 7)
-    for one in (matrix, matrix.to_dense()):
-        assert product_into(one, R, out).data_ptr() == out.data_ptr()
+    for given in (matrix, matrix.to_dense()):
+        assert product_into(given, R, out).data_ptr() == out.data_ptr()
         torch.testing.assert_close(out, matrix.to_dense() @ R)

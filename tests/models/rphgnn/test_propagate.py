@@ -84,9 +84,9 @@ def test_each_shortcut_leaves_the_result_unchanged(
     # Sizes at which the shortcuts really differ: sparse wide features, few authors.
     monkeypatch.setattr(products, "BLOCK_BYTES", 4 * 300 * 16)
     graph = random_graph(5, num_nodes=30, num_edges=200)
-    wide = torch.zeros(37, 300)
-    wide[torch.arange(37), torch.randint(300, (37,))] = 2.0
-    graph = graph.with_features("paper", CSR.from_dense(wide))
+    sparse_features = torch.zeros(37, 300)
+    sparse_features[torch.arange(37), torch.randint(300, (37,))] = 2.0
+    graph = graph.with_features("paper", CSR.from_dense(sparse_features))
     fast = collect(graph, target, RpHGNNConfig(noise_dim=7))
     slow = collect(graph, target, RpHGNNConfig(noise_dim=7, **{flag: False}))
     close(fast, [x.numpy() for x in slow], 1e-4)
@@ -163,13 +163,13 @@ def test_scaling_all_features_changes_only_the_first_round(random_graph, collect
     layout = Layout(graph.schema, "paper", 2, config)
     inputs = input_matrices(graph, layout, Seeds(), graph.node_types)
     scaled = {name: 5 * x for name, x in inputs.items()}
-    for one, other in zip(
+    for actual, other in zip(
         collect(graph, "paper", config, inputs),
         collect(graph, "paper", config, scaled),
         strict=True,
     ):
-        torch.testing.assert_close(5 * one[:, 0], other[:, 0])
-        torch.testing.assert_close(one[:, 1:], other[:, 1:], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(5 * actual[:, 0], other[:, 0])
+        torch.testing.assert_close(actual[:, 1:], other[:, 1:], atol=1e-5, rtol=1e-5)
 
 
 def test_first_slot_of_even_groups_is_the_input(random_graph, collect):
@@ -188,12 +188,12 @@ def test_relabelling_nodes_permutes_rows_and_nothing_else(random_graph, collect)
     layout = Layout(graph.schema, "paper", 2, config)
     inputs = input_matrices(graph, layout, Seeds(), graph.node_types)
     moved = {name: x[order[name]] for name, x in inputs.items()}
-    for one, other in zip(
+    for actual, other in zip(
         collect(graph, "paper", config, inputs),
         collect(graph.subgraph(order), "paper", config, moved),
         strict=True,
     ):
-        torch.testing.assert_close(one[order["paper"]], other, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(actual[order["paper"]], other, atol=1e-5, rtol=1e-5)
 
 
 def test_single_relation_first_round_is_mean_aggregation(collect):
@@ -218,8 +218,8 @@ def test_an_empty_relation_gives_zero_groups_and_changes_nothing_else(pair_graph
     before = collect(pair_graph, "paper", config)
     after = collect(more, "paper", config)
     assert len(after) == len(before) + 2
-    for one, other in zip(before, after, strict=False):
-        assert torch.equal(one, other)
+    for actual, other in zip(before, after, strict=False):
+        assert torch.equal(actual, other)
     assert float(after[2].abs().max()) == 0
     assert float(after[3][:, 1:].abs().max()) == 0
 

@@ -46,8 +46,8 @@ def test_files_are_read_back(tmp_path, values, in_memory):
     written = fill(SlabWriter(nodes, SHAPES, "float16", tmp_path / "s"), values)
     read = load_slabs(tmp_path / "s", in_memory=in_memory)
     assert torch.equal(read.nodes, nodes)
-    for one, other in zip(read.tensors, written.tensors, strict=True):
-        assert torch.equal(one, other)
+    for actual, other in zip(read.tensors, written.tensors, strict=True):
+        assert torch.equal(actual, other)
 
 
 def test_damaged_folders_are_refused(tmp_path, values):

@@ -55,15 +55,15 @@ def test_sparse_entries_have_the_three_values_at_their_frequencies():
     R = Projector(0)(0, "g", 600, 500)
     low, zero, high = (int(R.eq(value).sum()) / R.numel() for value in (-1, 0, 1))
     assert low + zero + high == pytest.approx(1)  # times sqrt(3); the norm behind removes it
-    for found, share in ((low, 1 / 6), (zero, 2 / 3), (high, 1 / 6)):
-        sigma = math.sqrt(share * (1 - share) / R.numel())
-        assert abs(found - share) < 4 * sigma
+    for fraction, probability in ((low, 1 / 6), (zero, 2 / 3), (high, 1 / 6)):
+        sigma = math.sqrt(probability * (1 - probability) / R.numel())
+        assert abs(fraction - probability) < 4 * sigma
 
 
 def test_other_sparsities_and_gaussians_have_their_moments():
     assert float((Projector(0, sparsity=1)(0, "g", 50, 50) == 0).sum()) == 0
-    wide = Projector(0, "gaussian")(0, "g", 600, 200)
-    assert float(wide.std()) == pytest.approx(math.sqrt(2 / 800), rel=0.02)
+    matrix = Projector(0, "gaussian")(0, "g", 600, 200)
+    assert float(matrix.std()) == pytest.approx(math.sqrt(2 / 800), rel=0.02)
     assert float(Projector(0, "gaussian_no_norm")(0, "g", 600, 200).std()) == pytest.approx(
         1, rel=0.02
     )
@@ -71,10 +71,14 @@ def test_other_sparsities_and_gaussians_have_their_moments():
 
 @pytest.mark.parametrize("kind", ["sparse", "gaussian"])
 def test_keys_decide_the_bits(kind):
-    one = Projector(1, kind)
-    assert torch.equal(one(2, "g", 40, 30), Projector(1, kind)(2, "g", 40, 30))
-    for other in (one(3, "g", 40, 30), one(2, "h", 40, 30), Projector(2, kind)(2, "g", 40, 30)):
-        assert not torch.equal(one(2, "g", 40, 30), other)
+    projector = Projector(1, kind)
+    assert torch.equal(projector(2, "g", 40, 30), Projector(1, kind)(2, "g", 40, 30))
+    for other in (
+        projector(3, "g", 40, 30),
+        projector(2, "h", 40, 30),
+        Projector(2, kind)(2, "g", 40, 30),
+    ):
+        assert not torch.equal(projector(2, "g", 40, 30), other)
 
 
 def test_cosines_are_kept_better_by_wider_projections():
@@ -82,8 +86,8 @@ def test_cosines_are_kept_better_by_wider_projections():
     b = b + a
     cosine = torch.cosine_similarity(a, b)
     errors = {}
-    for width in (64, 1024):
-        R = Projector(5)(0, "g", 400, width)
-        errors[width] = float((torch.cosine_similarity(a @ R, b @ R) - cosine).abs().mean())
+    for dim in (64, 1024):
+        R = Projector(5)(0, "g", 400, dim)
+        errors[dim] = float((torch.cosine_similarity(a @ R, b @ R) - cosine).abs().mean())
     ratio = errors[64] / errors[1024]
     assert 2.5 < ratio < 6.5  # sqrt(1024 / 64) = 4

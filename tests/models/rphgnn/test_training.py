@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import hetgraph
-from hetgraph.catalog import Dataset, NodeLabels
+from hetgraph.catalog import Dataset, Labels
 from hetgraph.models.rphgnn import RpHGNN, RpHGNNConfig
 from hetgraph.runs.experiment import find_experiment
 from hetgraph.seeds import Seeds
@@ -24,7 +24,7 @@ def train(dataset: Dataset, name: str) -> dict[str, float]:
     task = make_task(dataset, seeds=seeds)
     torch.manual_seed(seeds.key("init"))
     config = config_from_dict(RpHGNNConfig, experiment.settings["model"])
-    model = RpHGNN(task.graph.schema, task.spec, config)
+    model = RpHGNN.for_task(task, config)
     trainer = Trainer(
         config_from_dict(TrainConfig, experiment.settings["train"]), seeds=seeds, progress=False
     )
@@ -42,6 +42,6 @@ def test_shuffled_labels_are_not_learnt(data_root):
     labels = dataset.labels
     assert labels is not None
     order = torch.randperm(labels.target.numel(), generator=torch.Generator().manual_seed(0))
-    shuffled = NodeLabels(labels.node_type, labels.num_classes, labels.index, labels.target[order])
+    shuffled = Labels(labels.node_type, labels.num_classes, labels.index, labels.target[order])
     wrong = Dataset("hgb/DBLP", dataset.graph, shuffled, dataset.splits)
     assert train(wrong, "hgb/DBLP")["micro_f1"] < 0.4

@@ -26,14 +26,14 @@ def test_every_block_is_drawn_once(threads):
 
 
 def test_workers_do_not_spread_their_operations(threads):
-    found = []
+    counts = []
 
     def work(blocks):
-        found.append(torch.get_num_threads())
+        counts.append(torch.get_num_threads())
         list(blocks)
 
     run_blocks(work, [(i, i + 1) for i in range(10)])
-    assert found == [1] * threads
+    assert counts == [1] * threads
     later = []
     thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
     thread.start()

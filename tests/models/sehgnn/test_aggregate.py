@@ -47,12 +47,12 @@ def walk(graph: HeteroGraph, path: MetaPath) -> Tensor:
     return product
 
 
-@pytest.mark.parametrize("share", [0.2, 0.0, 1.1])
+@pytest.mark.parametrize("density", [0.2, 0.0, 1.1])
 def test_means_are_products_of_row_normalised_matrices(
-    graph: HeteroGraph, monkeypatch: pytest.MonkeyPatch, share: float
+    graph: HeteroGraph, monkeypatch: pytest.MonkeyPatch, density: float
 ) -> None:
     """Whether they are kept dense, sparse, or as they come."""
-    monkeypatch.setattr(aggregate, "SPARSE_SHARE", share)
+    monkeypatch.setattr(aggregate, "SPARSE_FRACTION", density)
     paths = [MetaPath.parse(text, graph.schema) for text in TEXTS]
     for path, mean in zip(paths, aggregate_features(graph, paths), strict=True):
         features = dense(input_matrix(graph, path.start)).double()

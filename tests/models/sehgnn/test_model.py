@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.data import CSR, HeteroGraph
 from hetgraph.errors import ConfigError, SchemaError
 from hetgraph.models.sehgnn import SeHGNN, SeHGNNConfig
@@ -20,7 +20,7 @@ from hetgraph.tasks import Task, TaskSpec, make_task
 def dataset(random_graph: Callable[..., HeteroGraph]) -> Dataset:
     ids = torch.arange(18)
     split = Split(ids[:10], ids[10:14], ids[14:])
-    labels = NodeLabels("author", 3, ids, ids % 3)
+    labels = Labels("author", 3, ids, ids % 3)
     return Dataset("toy/sehgnn", random_graph(num_nodes=20), labels, {"default": split})
 
 
@@ -42,7 +42,7 @@ def test_a_flipped_training_label_reaches_others_but_not_its_node(dataset: Datas
     assert labels is not None
     flipped = labels.target.clone()
     flipped[4] = (flipped[4] + 1) % 3
-    changed = replace(dataset, labels=replace(labels, target=flipped))
+    changed = replace(dataset, targets=replace(labels, target=flipped))
     before, after = (
         rows(build(task, labels=True, label_hops=4).prepare(task, seeds=Seeds()))
         for task in (make_task(dataset), make_task(changed))
@@ -53,39 +53,41 @@ def test_a_flipped_training_label_reaches_others_but_not_its_node(dataset: Datas
 
 
 def test_labels_add_channels_and_learn(task: Task) -> None:
-    model = build(task, labels=True, residual=False).train()
+    config = SeHGNNConfig(labels=True, residual=False)
+    model = SeHGNN.for_task(task, config).train()
     plain = build(task)
     inputs = model.prepare(task, seeds=Seeds())
-    assert len(inputs.channels) == len(plain.channels.features) + 1
+    assert len(inputs.encoder.channels) == len(plain.channels.features) + 1
     batch = next(model.batches(inputs, "train", stage=model.stages()[0], batch_size=10))
     model.training_step(batch, stage=model.stages()[0]).total.backward()
-    assert [key for key, one in model.named_parameters() if not bool(one.grad.any())] == []
+    assert [key for key, p in model.named_parameters() if not bool(p.grad.any())] == []
 
 
-def test_relevance_is_a_share_of_the_attention(task: Task) -> None:
-    model = build(task, labels=True)
-    inputs = model.prepare(task, seeds=Seeds())
+def test_relevance_is_a_fraction_of_the_attention(task: Task) -> None:
+    method = SeHGNN.for_task(task, SeHGNNConfig(labels=True))
+    inputs = method.prepare(task, seeds=Seeds())
     classes = torch.full((20,), -1)
     classes[:9] = torch.arange(9) % 3
-    found = model.relevance(inputs, classes)
+    table = method.relevance(inputs, classes)
+    model = method.encoder
     count = len(model.channels.names)
-    assert [row.label for row in found] == [
+    assert [row.label for row in table] == [
         label for label in (None, 0, 1, 2) for _ in range(count)
     ]
-    assert [row.relation for row in found[:count]] == list(model.channels.names)
-    for start in range(0, len(found), count):
-        assert sum(row.weight for row in found[start : start + count]) == pytest.approx(1.0)
-    assert model.training
+    assert [row.relation for row in table[:count]] == list(model.channels.names)
+    for start in range(0, len(table), count):
+        assert sum(row.weight for row in table[start : start + count]) == pytest.approx(1.0)
+    assert method.training
 
     network = model.network.eval()
-    projected, _ = network.paths(model._fetch(inputs, torch.arange(20)))
+    projected, _ = network.paths(model._fetch(inputs.encoder, torch.arange(20)))
     mass = network.fusion.weights(projected).detach().mean(dim=(1, 2))
-    for i, row in enumerate(found[:count]):
+    for i, row in enumerate(table[:count]):
         assert row.weight == pytest.approx(float(mass[:, i].mean()))
         assert row.std == pytest.approx(float(mass[:, i].std(unbiased=False)), abs=1e-6)
     of_class = mass[classes == 2].mean(0)
-    assert [row.weight for row in found[3 * count :]] == pytest.approx(of_class.tolist())
-    source = {row.relation: row.source for row in found}
+    assert [row.weight for row in table[3 * count :]] == pytest.approx(of_class.tolist())
+    source = {row.relation: row.source for row in table}
     assert source["term-paper-author"] == "term"
     assert source["label: author-paper-author"] == "author"
 

@@ -6,7 +6,14 @@ from torch import Tensor
 
 from hetgraph.data import CSR
 from hetgraph.models.sehgnn.config import SeHGNNConfig
-from hetgraph.models.sehgnn.network import BatchNorm, Fusion, GroupedLinear, Network
+from hetgraph.models.sehgnn.network import (
+    BatchNorm,
+    Fusion,
+    GroupedLinear,
+    Network,
+    calibrate,
+    task_network,
+)
 
 SMALL = SeHGNNConfig(embed_dim=6, hidden_dim=8, input_dropout=0.0, dropout=0.0)
 
@@ -66,34 +73,34 @@ def test_larger_batches_are_normalised() -> None:
 
 
 def test_sparse_channels_count_as_their_dense_form(channels: list[Tensor]) -> None:
-    network = Network([4, 5, 4], 3, SMALL).eval()
+    network = Network([4, 5, 4], SMALL).eval()
     sparse = [channels[0], CSR.from_dense(channels[1]), channels[2]]
     torch.testing.assert_close(network(channels), network(sparse))
 
 
 def test_calibration_takes_the_statistics_without_dropout() -> None:
-    channels = [torch.randn(4000, width) for width in (4, 5, 4)]
-    network = Network([4, 5, 4], 3, SeHGNNConfig(embed_dim=6, hidden_dim=8)).train()
-    network.calibrate(channels)
+    vectors = torch.randn(4000, 8) * 3 + 1
+    network = task_network(SeHGNNConfig(embed_dim=6, hidden_dim=8), 3).train()
+    calibrate(network, vectors)
     assert network.training
-    logits = network.eval()(channels)
+    logits = network.eval()(vectors)
     torch.testing.assert_close(logits.mean(0), torch.zeros(3), atol=5e-3, rtol=0)
     torch.testing.assert_close(logits.std(0), torch.ones(3), atol=5e-3, rtol=0)
 
 
 def test_a_prediction_does_not_depend_on_the_others(channels: list[Tensor]) -> None:
-    network = Network([4, 5, 4], 3, SMALL)
-    network.eval().calibrate(channels)
-    alone = torch.cat([network([x[i : i + 1] for x in channels]) for i in range(7)])
-    torch.testing.assert_close(alone, network(channels))
+    network, outputs = Network([4, 5, 4], SMALL).eval(), task_network(SMALL, 3).eval()
+    calibrate(outputs, network(channels))
+    alone = torch.cat([outputs(network([x[i : i + 1] for x in channels])) for i in range(7)])
+    torch.testing.assert_close(alone, outputs(network(channels)))
 
 
 @pytest.mark.parametrize("residual", [True, False])
 def test_the_residual_is_the_embedded_target(channels: list[Tensor], residual: bool) -> None:
     config = SeHGNNConfig(embed_dim=6, hidden_dim=8, residual=residual)
-    network = Network([4, 5, 4], 3, config).eval()
+    network = Network([4, 5, 4], config).eval()
     torch.nn.init.zeros_(network.merge.weight)
-    result = network.embed(channels)
+    result = network(channels)
     if network.residual is None:
         assert not bool(result.any())
     else:

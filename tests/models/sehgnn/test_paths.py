@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import hetgraph
-from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.data import HeteroGraph, Relation
 from hetgraph.errors import MetaPathError, SchemaError
 from hetgraph.metapaths import registry as metapath_registry
@@ -23,7 +23,7 @@ APA = "author-paper-author"
 def dataset(random_graph: Callable[..., HeteroGraph]) -> Dataset:
     ids = torch.arange(18)
     split = Split(ids[:10], ids[10:14], ids[14:])
-    labels = NodeLabels("author", 3, ids, ids % 3)
+    labels = Labels("author", 3, ids, ids % 3)
     graph = random_graph(num_nodes=20)
     return Dataset("toy/sehgnn", graph, labels, {"default": split}, metapaths={"own": APA})
 
@@ -35,8 +35,8 @@ def task(dataset: Dataset) -> Task:
 
 def test_every_sequence_up_to_a_length_ends_at_the_target(task: Task) -> None:
     config = SeHGNNConfig(num_hops=2, labels=True, label_hops=3)
-    found = channels(task.graph.schema, "author", config)
-    assert dict(found.features) == {
+    listed = channels(task.graph.schema, "author", config, labels=True)
+    assert dict(listed.features) == {
         "author": "author",
         "paper-author": "paper",
         "author-paper-author": "author",
@@ -44,10 +44,10 @@ def test_every_sequence_up_to_a_length_ends_at_the_target(task: Task) -> None:
         "paper <cites- paper-author": "paper",
         "term-paper-author": "term",
     }
-    assert len(found.labels) == 3  # one round trip of two steps, two of three over citations
+    assert len(listed.labels) == 3  # one round trip of two steps, two of three over citations
     for config_paths, expected in (
-        (feature_paths(task, config), [name for name, _ in found.features[1:]]),
-        (label_paths(task, config), list(found.labels)),
+        (feature_paths(task, "author", config), [name for name, _ in listed.features[1:]]),
+        (label_paths(task, "author", config), list(listed.labels)),
     ):
         assert [str(path) for path in config_paths] == expected
         assert {path.end for path in config_paths} == {"author"}
@@ -55,25 +55,30 @@ def test_every_sequence_up_to_a_length_ends_at_the_target(task: Task) -> None:
 
 def test_types_can_be_left_out(task: Task) -> None:
     config = SeHGNNConfig(num_hops=2, skip_types=("term",))
-    names = [name for name, _ in channels(task.graph.schema, "author", config).features]
+    names = [
+        name for name, _ in channels(task.graph.schema, "author", config, labels=True).features
+    ]
     assert len(names) == 5
     assert not any("term" in name for name in names)
     with pytest.raises(SchemaError, match="'author'"):
-        channels(task.graph.schema, "author", SeHGNNConfig(skip_types=("paper",)))
+        channels(task.graph.schema, "author", SeHGNNConfig(skip_types=("paper",)), labels=True)
 
 
 def test_requested_paths_take_the_place_of_all(task: Task) -> None:
     config = SeHGNNConfig(metapaths=("term-paper-author", f"mine={APA}"), labels=True)
-    found = channels(task.graph.schema, "author", config)
-    assert found.features == (
+    listed = channels(task.graph.schema, "author", config, labels=True)
+    assert listed.features == (
         ("author", "author"), ("term-paper-author", "term"), ("mine", "author"),
     )  # fmt: skip
-    assert found.labels == ("mine",)
-    assert [str(path) for path in feature_paths(task, config)] == ["term-paper-author", APA]
-    assert [str(path) for path in label_paths(task, config)] == [APA]
+    assert listed.labels == ("mine",)
+    assert [str(path) for path in feature_paths(task, "author", config)] == [
+        "term-paper-author",
+        APA,
+    ]
+    assert [str(path) for path in label_paths(task, "author", config)] == [APA]
 
 
-def test_the_customary_paths_of_a_data_set_are_left_alone(dataset: Dataset) -> None:
+def test_the_default_paths_of_a_data_set_are_left_alone(dataset: Dataset) -> None:
     plan = make_plan(SeHGNN, "toy/sehgnn")
     assert bind_metapaths(plan, dataset).config.metapaths == ()
     asked = make_plan(SeHGNN, "toy/sehgnn", metapaths=["own"])
@@ -93,14 +98,14 @@ def test_a_function_may_be_a_metapath(dataset: Dataset, monkeypatch: pytest.Monk
     plan = make_plan(SeHGNN, "toy/sehgnn", metapaths=["ring"], settings={"model": {"labels": True}})
     config = bind_metapaths(plan, dataset).config
     task = make_task(dataset)
-    model = SeHGNN(dataset.graph.schema, task.spec, config).eval()
+    model = SeHGNN.for_task(task, config).eval()
     inputs = model.prepare(task, seeds=Seeds())
-    own, ring, labels = inputs.channels
+    own, ring, labels = inputs.encoder.channels
     assert torch.equal(ring, own.roll(-1, 0))
     sent = torch.zeros(20, 3)
     sent[:10] = torch.eye(3)[torch.arange(10) % 3]
     assert torch.equal(labels, sent.roll(-1, 0))
-    assert bool(torch.isfinite(model.predict(inputs, "test")).all())
+    assert bool(torch.isfinite(model.predict(inputs, "test").values).all())
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hetgraph.catalog import Dataset, NodeLabels, Split
+from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.data import HeteroGraph
 from hetgraph.nn import JointGraph, LayerPlan, layer_plans
 from hetgraph.tasks import Task, make_task
@@ -29,6 +29,6 @@ def joint(graph, plan) -> JointGraph:
 @pytest.fixture
 def task(random_graph) -> Task:
     graph = random_graph(num_nodes=40, num_edges=150)
-    labels = NodeLabels("author", 3, torch.arange(36), torch.arange(36) % 3)
+    labels = Labels("author", 3, torch.arange(36), torch.arange(36) % 3)
     split = Split(torch.arange(20), torch.arange(20, 26), torch.arange(26, 36))
     return make_task(Dataset("toy/simple", graph, labels, {"fixed": split}))

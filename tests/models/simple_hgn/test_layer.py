@@ -18,7 +18,7 @@ def make(joint, **options):
     return layer.double()
 
 
-def dense(layer, x, joint, before=None, share=0.0):
+def dense(layer, x, joint, before=None, fraction=0.0):
     """Node by node and head by head, from the definition."""
     rows, cols = joint.csr.coo()
     value = (x @ layer.value.weight.t()).view(-1, HEADS, OUT)
@@ -39,7 +39,7 @@ def dense(layer, x, joint, before=None, share=0.0):
             )
             weight = F.leaky_relu(score, 0.1).softmax(0)
             if before is not None:
-                weight = (1 - share) * weight + share * before[mine, head]
+                weight = (1 - fraction) * weight + fraction * before[mine, head]
             alpha[mine, head] = weight.detach()
             heads.append(sum(w * value[cols[e], head] for w, e in zip(weight, mine, strict=True)))
         out.append(torch.stack(heads))
@@ -50,22 +50,22 @@ def dense(layer, x, joint, before=None, share=0.0):
 
 
 @pytest.mark.parametrize("residual", [False, True])
-@pytest.mark.parametrize("share", [0.0, 0.3])
-def test_forward_and_gradients_equal_the_dense_loop(joint, residual, share):
+@pytest.mark.parametrize("fraction", [0.0, 0.3])
+def test_forward_and_gradients_equal_the_dense_loop(joint, residual, fraction):
     layer = make(joint, residual=residual)
     x = torch.randn(joint.csr.num_rows, IN, dtype=torch.float64, requires_grad=True)
-    before = torch.rand(joint.csr.nnz, HEADS, dtype=torch.float64) if share else None
-    out, alpha = layer(x, joint, before, share)
-    expected, weights = dense(layer, x, joint, before, share)
+    before = torch.rand(joint.csr.nnz, HEADS, dtype=torch.float64) if fraction else None
+    out, alpha = layer(x, joint, before, fraction)
+    expected, weights = dense(layer, x, joint, before, fraction)
     torch.testing.assert_close(out, expected, atol=1e-10, rtol=1e-10)
     torch.testing.assert_close(alpha, weights, atol=1e-10, rtol=1e-10)
     upstream = torch.randn_like(out)
     wanted = [x, *layer.parameters()]
     ours = torch.autograd.grad(out, wanted, upstream)
     theirs = torch.autograd.grad(expected, wanted, upstream)
-    for one, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-9, rtol=1e-9)
-        assert bool(one.any())
+    for actual, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(actual, other, atol=1e-9, rtol=1e-9)
+        assert bool(actual.any())
 
 
 def test_weights_of_a_node_sum_to_one_over_all_relations(joint):

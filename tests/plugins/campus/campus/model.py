@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from hetgraph import Method
 from hetgraph.metapaths import compose
 from hetgraph.metapaths.registry import resolve_metapaths
-from hetgraph.methods import Loss, RelevanceRow, Stage
+from hetgraph.methods import Loss, NodePredictions, RelevanceRow, Stage
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task
 
@@ -36,6 +36,7 @@ class Campus(Method):
 
     name = "campus"
     Config = CampusConfig
+    uses = frozenset({"features", "metapaths"})
     citation = "Nobody. A model for a test."
 
     def __init__(self, schema: Any, spec: Any, config: CampusConfig) -> None:
@@ -73,8 +74,8 @@ class Campus(Method):
         loss = nn.functional.cross_entropy(self.linear(features), target)
         return Loss({"cross_entropy": loss}, len(target))
 
-    def predict(self, inputs: Inputs, split: str) -> Tensor:
-        return self.linear(self.embed(inputs, split))
+    def predict(self, inputs: Inputs, split: str) -> NodePredictions:
+        return NodePredictions(self.linear(self.embed(inputs, split)))
 
     def embed(self, inputs: Inputs, split: str) -> Tensor:
         return inputs.features[inputs.task.index(split)]

@@ -1,0 +1,117 @@
+"""What stands under the name of a model: an encoder, or a method of its own."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hetgraph.catalog import Dataset
+from hetgraph.data.graph import HeteroGraph
+from hetgraph.data.schema import Schema
+from hetgraph.errors import ConfigError
+from hetgraph.tasks import Task, TaskSpec
+from hetgraph.tasks.factory import DEFAULT_FAMILY, related_families, task_class
+
+if TYPE_CHECKING:
+    from hetgraph.methods.method import Method
+
+__all__ = ["USES", "Registered"]
+
+USES: Mapping[str, str] = {
+    "features": "node features",
+    "text": "node texts",
+    "edge_weight": "edge weights",
+    "edge_feature": "edge features",
+    "edge_time": "edge times",
+    "metapaths": "meta-paths",
+    "labels": "training labels",
+}
+"""The words of :attr:`Registered.uses`, and what they are called in tables and messages."""
+
+
+class Registered(ABC):
+    """The facts about a model that are known by its name, and how it is built.
+
+    Attributes:
+        name: The name, that of its folder.
+        Config: A frozen dataclass with its hyper-parameters.
+        uses: What it can read beside node and edge types: words of :data:`USES`; ``"labels"`` are
+            training labels as input. ``None``: it does not say, so users are told nothing.
+        citation: What to cite.
+        search_space: What :func:`hetgraph.runs.tune` searches by default.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type[Any]]
+    uses: ClassVar[frozenset[str] | None] = None
+    citation: ClassVar[str] = ""
+    search_space: ClassVar[Mapping[str, Any]] = {}
+
+    @classmethod
+    @abstractmethod
+    def refuses(cls, family: str) -> str:
+        """Returns why the model is not for a family of tasks; empty if it is for it."""
+
+    @classmethod
+    def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
+        """Returns what of :attr:`uses` is read with these settings from this graph."""
+        return cls.uses or frozenset()
+
+    @classmethod
+    @abstractmethod
+    def build(cls, schema: Schema, spec: TaskSpec, config: Any) -> Method:
+        """Returns a method of fresh parameters, sized without data."""
+
+    @classmethod
+    def for_task(cls, task: Task, config: Any) -> Method:
+        """Returns a method for a task.
+
+        Raises:
+            ConfigError: If the model is for other families of tasks.
+        """
+        cls.check_family(task.spec.kind, task.dataset_name)
+        return cls.build(task.graph.schema, task.spec, config)
+
+    @classmethod
+    def pretrain(cls, dataset: Dataset, config: Any) -> None:
+        """Trains the part of a method that belongs to one graph and serves others; keeps it.
+
+        Raises:
+            ConfigError: If the method has none.
+        """
+        raise ConfigError(f"the model {cls.name!r} has no experts of single graphs.")
+
+    @classmethod
+    def family_on(cls, of_dataset: str, wanted: str = "") -> str:
+        """Returns the family of tasks that the model is run in on a data set.
+
+        That is the one that is asked for, else that of the data set, unless the model is only for
+        others that are made from the same targets.
+
+        Args:
+            of_dataset: Family of the data set; empty: node classification.
+            wanted: The family that is asked for, if one is.
+
+        Raises:
+            ConfigError: If there is no such family.
+        """
+        if wanted:
+            return task_class(wanted).name
+        family = of_dataset or DEFAULT_FAMILY
+        related = related_families(family)
+        return next((name for name in related if not cls.refuses(name)), family)
+
+    @classmethod
+    def check_family(cls, family: str, dataset: str) -> None:
+        """Checks that the model is for a family of tasks.
+
+        Raises:
+            ConfigError: If it is not, with the reason.
+        """
+        reason = cls.refuses(family)
+        if reason:
+            raise ConfigError(
+                f"the model {cls.name!r} is not for {family}, which {dataset} is for: {reason} "
+                "`hetgraph models --matrix` lists which model is for which task."
+            )

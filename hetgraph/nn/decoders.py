@@ -1,0 +1,210 @@
+"""From the vectors of two nodes to what is said of the pair."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from hetgraph.data.csr import CSR
+from hetgraph.errors import ConfigError
+from hetgraph.ops import sddmm
+
+__all__ = [
+    "ComplEx",
+    "DecoderName",
+    "DistMult",
+    "Dot",
+    "PairMLP",
+    "Side",
+    "SimilarityDecoder",
+    "make_decoder",
+    "pair_scores",
+]
+
+DecoderName = Literal["dot", "distmult", "complex"]
+Side = Literal["dst", "src"]
+"""Which end of a pair is looked for among all candidates."""
+
+_BLOCK = 1 << 16
+"""Pairs whose hidden values are in memory together where no gradient is needed."""
+
+
+class SimilarityDecoder(nn.Module, ABC):
+    """A score that is the inner product of a query, made from one end, with the other end.
+
+    All candidates of a query are therefore ranked by one matrix product.
+    """
+
+    @abstractmethod
+    def query(self, x: Tensor, relation: Tensor | int = 0, side: Side = "dst") -> Tensor:
+        """Returns the ``[n, dim]`` queries of ``[n, dim]`` known ends.
+
+        Args:
+            x: Vectors of the known ends.
+            relation: Position of the relation, of all rows or of each, ``[n]``.
+            side: The end that is looked for.
+        """
+
+    def forward(
+        self, src: Tensor, dst: Tensor, pairs: Tensor, relation: Tensor | None = None
+    ) -> Tensor:
+        """Returns the ``[n]`` scores of ``[2, n]`` pairs.
+
+        Args:
+            src: ``[num_src, dim]``.
+            dst: ``[num_dst, dim]``.
+            pairs: Rows of both, sources first.
+            relation: ``[n]`` position of each pair's relation; ``None`` where there is one.
+        """
+        if relation is None:
+            return pair_scores(self.query(src), dst, pairs)
+        return (self.query(src[pairs[0]], relation) * dst[pairs[1]]).sum(1)
+
+
+class Dot(SimilarityDecoder):
+    """The inner product of both ends, whatever the relation.
+
+    Example:
+        >>> x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> Dot()(x, x, torch.tensor([[0], [1]])).tolist()
+        [11.0]
+    """
+
+    def query(self, x: Tensor, relation: Tensor | int = 0, side: Side = "dst") -> Tensor:
+        """Returns the known ends as they are."""
+        return x
+
+
+class DistMult(SimilarityDecoder):
+    """An inner product with one learned weight per relation and dimension; symmetric.
+
+    Args:
+        dim: Dimension of the vectors.
+        num_relations: Number of relations.
+
+    Source: Yang et al., Embedding Entities and Relations, ICLR 2015.
+    """
+
+    def __init__(self, dim: int, num_relations: int = 1) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(num_relations, dim))
+        if num_relations > 1:  # Equal weights would give all relations equal gradients at first.
+            nn.init.normal_(self.weight, 1.0, 0.1)
+
+    def query(self, x: Tensor, relation: Tensor | int = 0, side: Side = "dst") -> Tensor:
+        """Returns the known ends times the weights of their relations."""
+        return x * self.weight[relation]
+
+
+class ComplEx(SimilarityDecoder):
+    """The real part of a trilinear product of complex vectors; tells a pair from its reverse.
+
+    The first half of a vector is its real part, the second half its imaginary part.
+
+    Args:
+        dim: Dimension of the vectors, even.
+        num_relations: Number of relations.
+
+    Raises:
+        ConfigError: If ``dim`` is odd.
+
+    Source: Trouillon et al., Complex Embeddings for Simple Link Prediction, ICML 2016, eq. 11.
+    """
+
+    def __init__(self, dim: int, num_relations: int = 1) -> None:
+        super().__init__()
+        if dim % 2:
+            raise ConfigError(f"the decoder complex needs an even number of dimensions, not {dim}.")
+        self.weight = nn.Parameter(torch.empty(num_relations, dim))
+        nn.init.normal_(self.weight, 0.0, 1.0)
+
+    def query(self, x: Tensor, relation: Tensor | int = 0, side: Side = "dst") -> Tensor:
+        """Returns what the other end is multiplied with."""
+        real, imaginary = x.chunk(2, dim=-1)
+        a, b = self.weight[relation].chunk(2, dim=-1)
+        if side == "src":
+            return torch.cat([a * real + b * imaginary, a * imaginary - b * real], dim=-1)
+        return torch.cat([a * real - b * imaginary, a * imaginary + b * real], dim=-1)
+
+
+def make_decoder(name: str, dim: int, num_relations: int = 1) -> SimilarityDecoder:
+    """Returns the decoder of a name.
+
+    Args:
+        name: ``"dot"``, ``"distmult"`` or ``"complex"``.
+        dim: Dimension of the vectors.
+        num_relations: Number of relations.
+
+    Raises:
+        ConfigError: If there is none.
+
+    Example:
+        >>> make_decoder("distmult", 4, num_relations=3).weight.shape
+        torch.Size([3, 4])
+    """
+    if name == "dot":
+        return Dot()
+    if name not in ("distmult", "complex"):
+        raise ConfigError(f"unknown decoder {name!r}; expected 'dot', 'distmult' or 'complex'.")
+    return (DistMult if name == "distmult" else ComplEx)(dim, num_relations)
+
+
+class PairMLP(nn.Module):
+    """Several outputs per pair: ``W relu(A x + B y + C (x * y) + b) + c``.
+
+    Memory grows with the pairs of a batch, not with the edges of the graph.
+
+    Args:
+        dim: Dimension of the vectors.
+        num_outputs: Outputs per pair.
+        dropout: Fraction of the hidden values that are dropped.
+    """
+
+    def __init__(self, dim: int, num_outputs: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.src = nn.Linear(dim, dim)
+        self.dst = nn.Linear(dim, dim, bias=False)
+        self.both = nn.Linear(dim, dim, bias=False)
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(dim, num_outputs)
+
+    def forward(self, src: Tensor, dst: Tensor, pairs: Tensor) -> Tensor:
+        """Returns ``[n, num_outputs]`` for ``[2, n]`` pairs of rows of ``src`` and ``dst``."""
+        if torch.is_grad_enabled():
+            return self._outputs(src, dst, pairs)
+        blocks = [self._outputs(src, dst, block) for block in torch.split(pairs, _BLOCK, 1)]
+        return torch.cat(blocks)
+
+    def hidden(self, src: Tensor, dst: Tensor, pairs: Tensor) -> Tensor:
+        """Returns the ``[n, dim]`` hidden values, the vectors of the pairs."""
+        x, y = src[pairs[0]], dst[pairs[1]]
+        return torch.relu(self.src(x) + self.dst(y) + self.both(x * y))
+
+    def _outputs(self, src: Tensor, dst: Tensor, pairs: Tensor) -> Tensor:
+        outputs: Tensor = self.out(self.dropout(self.hidden(src, dst, pairs)))
+        return outputs
+
+
+def pair_scores(src: Tensor, dst: Tensor, pairs: Tensor) -> Tensor:
+    """Returns the ``[num_pairs]`` inner products of the two vectors of each pair.
+
+    The pairs are sorted into a sparse matrix, so that no tensor has a row for each: forward and
+    backward with 134,000 pairs of 17,632 nodes and 64 dimensions, one core, 59 ms against 500 with
+    gathered rows; 23 ms against 44 with 20,000 pairs.
+
+    Args:
+        src: ``[num_src, dim]``.
+        dst: ``[num_dst, dim]``.
+        pairs: ``[2, num_pairs]`` int64, sources in the first row.
+
+    Example:
+        >>> x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> pair_scores(x, x, torch.tensor([[0, 1], [1, 1]])).tolist()
+        [11.0, 25.0]
+    """
+    matrix, order = CSR.from_coo_with_perm(pairs[0], pairs[1], (len(src), len(dst)))
+    scores = sddmm(matrix.to(src.device), src, dst)
+    return torch.zeros_like(scores).index_copy(0, order.long().to(src.device), scores)
