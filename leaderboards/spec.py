@@ -225,7 +225,12 @@ class Benchmark:
 
 
 def available(folder: Path | None = None) -> tuple[str, ...]:
-    """Names of the benchmarks that ship with hetgraph, or of those in ``folder``."""
+    """Returns the names of the benchmarks that ship with hetgraph, or of those in ``folder``.
+
+    Example:
+        >>> "link-prediction" in available()
+        True
+    """
     return tuple(sorted(path.stem for path in (folder or FOLDER).glob("*.yaml")))
 
 
@@ -234,6 +239,10 @@ def load_benchmark(name: str | Path) -> Benchmark:
 
     Raises:
         ConfigError: If there is no such benchmark, or its file is not valid.
+
+    Example:
+        >>> load_benchmark("link-prediction").name
+        'link-prediction'
     """
     from hetgraph.leaderboards.parse import parse_benchmark
 

@@ -66,6 +66,10 @@ def settings_from(
 
     Raises:
         ConfigError: If a name or a value is wrong.
+
+    Example:
+        >>> settings_from("rgcn", assignments=["train.lr=0.01", "dropout=0.5"])
+        {'train': {'lr': '0.01'}, 'model': {'dropout': '0.5'}}
     """
     return user_settings(models.get(model), config, assignments, dataset)
 
