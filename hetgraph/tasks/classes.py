@@ -15,6 +15,7 @@ from hetgraph.nn.losses import LossFunction, LossName, choose_loss
 
 __all__ = [
     "ClassWeights",
+    "check_label_smoothing",
     "chosen_settings",
     "class_criterion",
     "class_metrics",
@@ -90,6 +91,16 @@ def class_criterion(
         return F.binary_cross_entropy_with_logits(logits.float(), smooth, weight)
 
     return weighted
+
+
+def check_label_smoothing(fraction: float) -> None:
+    """Checks the fraction of a label that goes to all classes alike.
+
+    Raises:
+        ConfigError: If it is negative, or 1 or more.
+    """
+    if not 0 <= fraction < 1:
+        raise ConfigError(f"task.label_smoothing is {fraction}, expected 0 or more, below 1.")
 
 
 def chosen_settings(options: Any) -> tuple[str, ...]:

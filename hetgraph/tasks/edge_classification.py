@@ -8,11 +8,16 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor
 
 from hetgraph.catalog import Dataset, EdgeLabels, EdgeValues
-from hetgraph.errors import ConfigError, DataError
+from hetgraph.errors import DataError
 from hetgraph.nn.losses import LossFunction
 from hetgraph.seeds import Seeds
 from hetgraph.tasks.base import SplitName
-from hetgraph.tasks.classes import chosen_settings, class_criterion, class_metrics
+from hetgraph.tasks.classes import (
+    check_label_smoothing,
+    chosen_settings,
+    class_criterion,
+    class_metrics,
+)
 from hetgraph.tasks.edges import EdgeOptions, EdgeTask
 from hetgraph.tasks.predictions import Predictions
 
@@ -34,10 +39,7 @@ class EdgeClassificationOptions(EdgeOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.label_smoothing < 1:
-            raise ConfigError(
-                f"task.label_smoothing is {self.label_smoothing}, expected 0 or more, below 1."
-            )
+        check_label_smoothing(self.label_smoothing)
 
 
 class EdgeClassification(EdgeTask):

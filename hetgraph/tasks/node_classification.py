@@ -16,7 +16,12 @@ from hetgraph.seeds import Seeds
 from hetgraph.settings import config_to_dict, later
 from hetgraph.tasks.audit import AuditReport, check_disjoint, check_label_columns
 from hetgraph.tasks.base import SplitName, Task, TaskOptions
-from hetgraph.tasks.classes import chosen_settings, class_criterion, class_metrics
+from hetgraph.tasks.classes import (
+    check_label_smoothing,
+    chosen_settings,
+    class_criterion,
+    class_metrics,
+)
 from hetgraph.tasks.heads import Head, NodeHead
 from hetgraph.tasks.nodes import node_rows, with_train_and_valid
 from hetgraph.tasks.predictions import Predictions
@@ -72,10 +77,7 @@ class NodeClassificationOptions(TaskOptions):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"task.{name} is {value}, expected at least 1, or null.")
-        if not 0 <= self.label_smoothing < 1:
-            raise ConfigError(
-                f"task.label_smoothing is {self.label_smoothing}, expected 0 or more, below 1."
-            )
+        check_label_smoothing(self.label_smoothing)
         if self.test not in ("full", "half"):
             raise ConfigError(f"task.test is {self.test!r}, expected 'full' or 'half'.")
 

@@ -93,7 +93,7 @@ def test_digests_of_real_sets_stay_what_records_hold(data_root: Path, name: str)
     lines = (line for file in results.glob("*.jsonl") for line in file.open(encoding="utf-8"))
     records = [json.loads(line) for line in lines if f'"{name}' in line]
     # A record of "heco/dblp-20" is of the split "20" of "heco/dblp".
-    held = {one["data_sha256"] for one in records if one["dataset"].split("-")[0] == name}
+    held = {record["data_sha256"] for record in records if record["dataset"].split("-")[0] == name}
     assert load_dataset(name, data_root, cache=False).sha256 in held
 
 

@@ -110,4 +110,4 @@ def test_entries_are_those_of_the_public_graphs(
 ) -> None:
     dataset = load_dataset(name, data_root)
     found = views(make_task(dataset), tuple(dataset.metapaths.values()))
-    assert [one.nnz for one in found.values()] == entries
+    assert [view.nnz for view in found.values()] == entries

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,8 +13,9 @@ from hetgraph.catalog.loading import load_dataset
 from hetgraph.errors import ConfigError, FileFormatError, MetaPathError
 from hetgraph.files import OutputError
 from hetgraph.methods import Method
-from hetgraph.registry import models
 from hetgraph.runs import Record, run, settings_from
+
+pytestmark = pytest.mark.usefixtures("registered_tiny")
 
 CONTRACT = {
     *("model", "dataset", "config", "seed", "data_sha256", "environment", "metrics"),
@@ -26,23 +25,6 @@ QUICK = {
     "data": {"num_nodes": 300},
     "train": {"max_epochs": 3, "lr": 0.01, "batch_size": 8, "tensorboard": False},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tiny():
-    """The tiny model of the trainer's tests, registered under its name."""
-    path = Path(__file__).parents[1] / "train" / "tiny.py"
-    if "tiny" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("tiny", path)
-        sys.modules["tiny"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["tiny"])
-    tiny = sys.modules["tiny"]
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    models.add(tiny.TinyModel)
-    yield tiny
-    del models._added["tiny"]
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

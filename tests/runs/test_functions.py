@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 import os
 import signal
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -23,27 +20,12 @@ from hetgraph.runs.functions import Functions, qualified_name
 from hetgraph.tasks import make_task
 from hetgraph.train import StopTraining, TrainConfig, Trainer
 
+pytestmark = pytest.mark.usefixtures("registered_tiny")
+
 QUICK = {
     "data": {"num_nodes": 300},
     "train": {"max_epochs": 4, "lr": 0.01, "batch_size": 8, "tensorboard": False, "device": "cpu"},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tiny():
-    """The tiny model of the trainer's tests, registered under its name."""
-    path = Path(__file__).parents[1] / "train" / "tiny.py"
-    if "tiny" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("tiny", path)
-        sys.modules["tiny"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["tiny"])
-    tiny = sys.modules["tiny"]
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    models.add(tiny.TinyModel)
-    yield tiny
-    del models._added["tiny"]
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

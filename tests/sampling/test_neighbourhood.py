@@ -36,7 +36,7 @@ def test_seeds_come_first_and_edges_exist(graph: HeteroGraph, edges: str) -> Non
         dst, src = relation.coo()
         whole = graph.relations[key]
         assert relation.shape == (len(drawn.nodes[key.dst]), len(drawn.nodes[key.src]))
-        actual = set(zip(*(one.tolist() for one in whole.coo()), strict=True))
+        actual = set(zip(*(ids.tolist() for ids in whole.coo()), strict=True))
         mine = zip(
             drawn.nodes[key.dst][dst].tolist(), drawn.nodes[key.src][src].tolist(), strict=True
         )

@@ -95,6 +95,6 @@ def test_the_released_files_are_read(data_root: Path) -> None:
     names = ("movie", "director", "actor")
     schema = Schema({n: FeatureSpec("none") for n in names}, dict.fromkeys(keys, EdgeSpec()), ())
     actual = read_vectors(folder, schema)
-    norms = [float(one.norm()) for one in (*actual.nodes.values(), *actual.edges.values())]
+    norms = [float(vector.norm()) for vector in (*actual.nodes.values(), *actual.edges.values())]
     assert all(0.7 < one < 0.97 for one in norms)
-    assert {one.numel() for one in actual.edges.values()} == {768}
+    assert {vector.numel() for vector in actual.edges.values()} == {768}
