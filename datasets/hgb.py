@@ -27,7 +27,8 @@ from hetgraph.data.naming import complete_reverses, relation_name
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
 from hetgraph.datasets._hgb_files import Nodes, Source, read_info, read_nodes
-from hetgraph.errors import FileFormatError
+from hetgraph.errors import FileFormatError, UserError
+from hetgraph.files import user_path
 
 Ints = npt.NDArray[np.int64]
 
@@ -47,15 +48,15 @@ class HGB(Collection):
     name = "hgb"
     version: ClassVar[int] = 1
 
-    def task_of(self, name: str) -> str:
+    def task_of(self, name: str, *, target: str = "") -> str:
         """Returns the task family of a data set, judging by its files."""
         if name in self.names():
             files = {entry.name for entry in self.manifest(name).files}
             only_links = _TEST_LINKS in files and "label.dat" not in files
         else:
             try:
-                source = Source(Path(name).expanduser())
-            except (FileFormatError, OSError):
+                source = Source(user_path(name))
+            except (UserError, OSError):
                 return self.task  # Loading it reports the mistake.
             only_links = source.has(_TEST_LINKS) and not source.has("label.dat")
         return _LINKS if only_links else self.task

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from hetgraph.catalog.collection import Collection, Files
 from hetgraph.catalog.dataset import Dataset
+from hetgraph.catalog.inspection import Inspection
 from hetgraph.errors import ConfigError, UserError
-from hetgraph.io.folder import load_tables, table_files, tables_task
+from hetgraph.files import user_path
+from hetgraph.io.folder import FolderStore, load_tables, table_files, tables_task
+from hetgraph.io.inspect import inspect_store
+from hetgraph.io.propose import propose_tables
 
 __all__ = ["TablesFormat"]
 
@@ -22,16 +26,17 @@ class TablesFormat(Collection):
     """
 
     name = "tables"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 4
+    options: ClassVar[Mapping[str, Any]] = {"target": ""}
 
     def names(self) -> tuple[str, ...]:
         """Returns no names, as a format has no data sets."""
         return ()
 
-    def task_of(self, name: str) -> str:
+    def task_of(self, name: str, *, target: str = "") -> str:
         """Returns the task family that the tables declare, or that of their default target."""
         try:
-            return tables_task(Path(name).expanduser()) or self.task
+            return tables_task(user_path(name), target=target) or self.task
         except (UserError, OSError):
             return self.task  # Loading it reports the mistake.
 
@@ -44,12 +49,20 @@ class TablesFormat(Collection):
         raise ConfigError(f"write tables:FOLDER, not tables/{name}.")
 
     def load_folder(self, path: Path, **options: Any) -> Dataset:
-        """Reads a folder of tables.
+        """Reads a folder of tables; the option ``target`` names the target that the task is about.
 
         Raises:
             UserError: If a table or its declaration is invalid, naming file, column and row.
         """
-        return load_tables(path)
+        return load_tables(path, target=str(options.get("target") or ""))
+
+    def inspect_folder(self, path: Path, source: str, *, target: str = "") -> Inspection:
+        """Reports every mistake, or what of each table is read."""
+        return inspect_store(FolderStore(path), source, target=target)
+
+    def propose_folder(self, path: Path) -> str:
+        """Returns a ``tables.yaml`` to start from."""
+        return propose_tables(FolderStore(path))
 
     def folder_files(self, path: Path) -> Sequence[Path]:
         """Returns the tables and their declaration."""

@@ -24,6 +24,7 @@ __all__ = [
     "explain_os_error",
     "remembered_sha256",
     "sha256_file",
+    "user_path",
 ]
 
 _LOG = logging.getLogger("hetgraph.files")
@@ -155,7 +156,7 @@ def cache_folder(kind: str, name: str, digest: str) -> Path:
 
 
 def remembered_sha256(path: Path) -> str:
-    """Returns a file's sha256, from a memo in the cache while its size and time stay the same.
+    """Returns a file's sha256, from a memo in the cache while its size and times stay the same.
 
     Raises:
         DataError: If the file cannot be read.
@@ -164,7 +165,8 @@ def remembered_sha256(path: Path) -> str:
         status = path.stat()
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}.") from error
-    fact = [status.st_size, status.st_mtime_ns]
+    # The time of the last change of the entry, too: the other one can be set back.
+    fact = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
     key = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:32]
     memo = cache_root() / "verified" / f"{key}.json"
     try:
@@ -184,6 +186,22 @@ def remembered_sha256(path: Path) -> str:
     except (UserError, OSError) as error:
         _LOG.debug("digest of %s is not remembered: %s", path, error)
     return digest
+
+
+def user_path(text: str) -> Path:
+    """Returns a path as the user wrote it, with ``~`` as the home folder.
+
+    Raises:
+        DataError: If there is no such user.
+
+    Example:
+        >>> user_path("../shop/").as_posix()
+        '../shop'
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise DataError(f"{text}: no home folder of this name is known; write it out.") from error
 
 
 def _sibling(target: Path, purpose: str) -> Path:

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from hetgraph.errors import ConfigError, suggest
 
-__all__ = ["Registry", "collections", "models", "targets", "tasks"]
+__all__ = ["Registry", "collections", "columns", "models", "standins", "targets", "tasks"]
 
 T = TypeVar("T")
 
@@ -145,6 +145,13 @@ collections: Registry[Any] = Registry(
     "hetgraph.datasets",
     "hetgraph.catalog.collection:Collection",
 )
+standins: Registry[Any] = Registry(
+    "stand-in",
+    "hetgraph.features.standins",
+    "hetgraph.standins",
+    "hetgraph.features.standins.base:StandInKind",
+    dashes=True,
+)
 tasks: Registry[Any] = Registry(
     "task", "hetgraph.tasks", "hetgraph.tasks", "hetgraph.tasks.base:Task", dashes=True
 )
@@ -154,4 +161,12 @@ targets: Registry[Any] = Registry(
     "hetgraph.targets",
     "hetgraph.catalog.targets.base:Target",
     key="kind",
+)
+columns: Registry[Any] = Registry(
+    "column encoder",
+    "hetgraph.features.columns",
+    "hetgraph.columns",
+    "hetgraph.features.columns.base:ColumnKind",
+    key="kind",
+    dashes=True,
 )

@@ -7,14 +7,16 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
 
 import pytest
 import torch
 
 from hetgraph.data import EdgeType, HeteroGraph, Relation
+from hetgraph.nn import EdgeReader, JointGraph, layer_plans
 
 
 def pytest_configure() -> None:
@@ -126,6 +128,65 @@ def random_graph() -> Callable[..., HeteroGraph]:
         )
 
     return build
+
+
+@pytest.fixture
+def edge_graph(random_graph: Callable[..., HeteroGraph]) -> Callable[..., HeteroGraph]:
+    """Factory of random multigraphs whose edges carry something: weights, features and times.
+
+    ``writes`` and its reverse have all three, ``cites`` features of another dim and ``has`` times;
+    ``only`` names what is kept, ``salt`` draws other values for the same edges.
+    """
+
+    def build(
+        seed: int = 0,
+        *,
+        salt: int = 1,
+        only: tuple[str, ...] = ("weight", "edge_features", "edge_time"),
+        **sizes: int,
+    ) -> HeteroGraph:
+        graph = random_graph(seed, **sizes)
+        generator = torch.Generator().manual_seed(salt)
+
+        def carrying(name: str, feature_dim: int, *words: str) -> Relation:
+            relation = next(r for key, r in graph.relations.items() if key.name == name)
+            count = relation.num_edges
+            drawn = {
+                "weight": torch.rand(count, generator=generator) + 0.1,
+                "edge_features": torch.randn(count, feature_dim, generator=generator),
+                "edge_time": 10**9 + torch.randint(10**8, (count,), generator=generator),
+            }
+            return replace(relation, **{k: drawn[k] for k in words if k in only}, _cache={})
+
+        writes = carrying("writes", 2, "weight", "edge_features", "edge_time")
+        cites, has = carrying("cites", 3, "edge_features"), carrying("has", 0, "edge_time")
+        changed = {
+            **{"writes": writes, "written_by": writes.transpose},
+            **{"cites": cites, "has": has},
+        }
+        return graph.replace(relations={key: changed[key.name] for key in graph.relations})
+
+    return build
+
+
+@pytest.fixture
+def edge_joint(edge_graph: Callable[..., HeteroGraph]) -> tuple[JointGraph, dict[EdgeType, int]]:
+    """All nodes and edges of a graph whose edges carry something, in float64, and its dims."""
+    settings = {"edge_weights": True, "edge_features": True, "edge_times": True, "time_unit": None}
+    graph = edge_graph(num_nodes=12, num_edges=50)
+    plan = layer_plans(graph.schema, "author", 3)[0]
+    reader = EdgeReader(graph.schema, plan.edge_types, SimpleNamespace(**settings))
+    edges = reader.read(graph)
+    joint = JointGraph.join(plan, graph.num_nodes, graph.relations).with_edges(plan, edges)
+    carried = joint.edges
+    assert carried is not None
+    assert carried.log_weight is not None
+    inputs = {
+        key: replace(edge, values=None if edge.values is None else edge.values.double())
+        for key, edge in carried.inputs.items()
+    }
+    doubled = replace(carried, log_weight=carried.log_weight.double(), inputs=inputs)
+    return replace(joint, edges=doubled), reader.dims
 
 
 @pytest.fixture

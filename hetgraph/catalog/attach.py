@@ -1,7 +1,8 @@
-"""Computed features, appended to the features of a graph."""
+"""Computed features, appended to the features of a graph, and stand-ins for missing ones."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -10,7 +11,9 @@ from torch import Tensor
 
 from hetgraph.catalog.dataset import Dataset
 from hetgraph.data.csr import CSR
+from hetgraph.data.graph import HeteroGraph
 from hetgraph.errors import ConfigError, DataError
+from hetgraph.features.standins import COMPUTED, apply_standins, computed_mark, edges_digest
 from hetgraph.features.structure import hyperedge_features, walk_features
 from hetgraph.features.text import text_features
 
@@ -22,11 +25,12 @@ def add_features(
     *,
     structure: Literal["walks", "hyperedges"] | None = None,
     text: str | None = None,
+    standins: str | Mapping[str, str] | None = None,
 ) -> Dataset:
     """Returns the data set with computed features appended to its node features.
 
     Node types whose computed features are all zero, such as those without text and edges, stay
-    unchanged.
+    unchanged. Types that still have no features get the stand-ins.
 
     Args:
         dataset: The data set.
@@ -34,6 +38,8 @@ def add_features(
             ``None``: no structural features.
         text: Name of a text encoder, see :func:`hetgraph.features.make_encoder`; ``None``: no
             text features.
+        standins: A kind of stand-in for all types without features, or kinds by type, see
+            :func:`hetgraph.features.apply_standins`; ``None``: each model makes its own.
 
     Raises:
         ConfigError: If a name is unknown.
@@ -47,28 +53,51 @@ def add_features(
         >>> added.graph.features["author"].shape[1] - dataset.graph.features["author"].shape[1]
         64
     """
-    computed: list[dict[str, Tensor]] = []
+    computed: dict[str, dict[str, Tensor]] = {}
     if structure == "walks":
-        computed.append(walk_features(dataset.graph))
+        computed["walks"] = walk_features(dataset.graph)
     elif structure == "hyperedges":
         if not dataset.hypergraphs:
             raise DataError(f"{dataset.name} has no hypergraph; use data.structure=walks.")
-        computed.append(hyperedge_features(next(iter(dataset.hypergraphs.values()))))
+        computed["hyperedges"] = hyperedge_features(next(iter(dataset.hypergraphs.values())))
     elif structure is not None:
         raise ConfigError(
             f"data.structure is {structure!r}, expected 'walks', 'hyperedges' or null."
         )
     if text is not None:
-        computed.append(text_features(dataset.graph, text))
-    if not computed:
-        return dataset
+        computed[f"text:{text}"] = text_features(dataset.graph, text)
     graph = dataset.graph
-    features = dict(graph.features)
+    if computed:
+        graph = _with_columns(graph, computed)
+    if standins is not None:
+        graph = apply_standins(graph, standins)
+    return dataset if graph is dataset.graph else replace(dataset, graph=graph)
+
+
+def _with_columns(graph: HeteroGraph, computed: Mapping[str, Mapping[str, Tensor]]) -> HeteroGraph:
+    """Appends computed features; those that read edges are marked."""
+    features, standins = dict(graph.features), dict(graph.standins)
+    edges = edges_digest(graph)
     for name in graph.node_types:
-        columns = [by_type[name] for by_type in computed]
-        if any(bool(values.any()) for values in columns):
-            features[name] = _append(name, graph.features.get(name), columns)
-    return replace(dataset, graph=graph.replace(features=features))
+        columns = {what: by_type[name] for what, by_type in computed.items()}
+        if any(bool(values.any()) for values in columns.values()):
+            # A stand-in that the tables declare gives way to what the type really has.
+            earlier = standins.pop(name, None)
+            again = earlier is not None and earlier.kind == COMPUTED
+            given = None if earlier and not again else graph.features.get(name)
+            features[name] = _append(name, given, [*columns.values()])
+            parts = [(what, x.shape[1]) for what, x in columns.items()]
+            start, read = 0 if given is None else given.shape[1], edges
+            if earlier is not None and again:
+                parts = [*earlier.state["parts"], *parts]
+                start, read = earlier.state["start"], earlier.edges
+            if any(what != "hyperedges" for what, _ in parts):
+                standins[name] = computed_mark(parts, start, read)
+    # The encoder of columns no longer says all about features with more appended.
+    same = {
+        key: v for key, v in graph.encoders.items() if features.get(key) is graph.features.get(key)
+    }
+    return graph.replace(features=features, encoders=same, standins=standins)
 
 
 def _append(name: str, given: Tensor | CSR | None, computed: list[Tensor]) -> Tensor:

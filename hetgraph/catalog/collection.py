@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hetgraph.catalog.dataset import Dataset
+from hetgraph.catalog.inspection import Inspection, describe
 from hetgraph.catalog.manifest import Manifest, read_manifests
-from hetgraph.errors import ConfigError, suggest
+from hetgraph.errors import ConfigError, UserError, suggest
 from hetgraph.version import __version__
 
 __all__ = ["Collection", "Files"]
@@ -51,6 +52,7 @@ class Collection(ABC):
         options: Options of :meth:`load` and :meth:`load_folder` with their defaults.
         cached: Whether to cache parsed data sets on disk.
         task: Task family of its data sets; see :meth:`task_of`.
+        make_options: Options of :meth:`make` with their defaults; empty: it makes no files.
     """
 
     name: ClassVar[str]
@@ -58,6 +60,7 @@ class Collection(ABC):
     options: ClassVar[Mapping[str, Any]] = {}
     cached: ClassVar[bool] = True
     task: ClassVar[str] = "node-classification"
+    make_options: ClassVar[Mapping[str, Any]] = {}
 
     def names(self) -> tuple[str, ...]:
         """Returns the names of the data sets in this collection."""
@@ -84,11 +87,12 @@ class Collection(ABC):
         """Returns the published statistics of a data set that is loaded with these options."""
         return manifest.statistics
 
-    def task_of(self, name: str) -> str:
+    def task_of(self, name: str, *, target: str = "") -> str:
         """Returns the task family of a data set without loading it.
 
         Args:
             name: Name of a data set of the collection, or the path of the user's own files.
+            target: Name of the target that is asked for, of formats with several.
         """
         return self.task
 
@@ -103,6 +107,28 @@ class Collection(ABC):
             f"{', '.join(self.names())}."
         )
 
+    def inspect_folder(self, path: Path, source: str, *, target: str = "") -> Inspection:
+        """Reports what is wrong with the user's own folder or file, and what would be read.
+
+        Args:
+            path: The folder or file.
+            source: Its name in the report.
+            target: Name of the target that is asked for, of formats with several.
+        """
+        options = {"target": target} if target else {}
+        try:
+            return Inspection(source, (), describe(self.load_folder(path, **options)))
+        except UserError as error:
+            return Inspection(source, (str(error),))
+
+    def propose_folder(self, path: Path) -> str:
+        """Returns a declaration to start from, as the text of a YAML file.
+
+        Raises:
+            ConfigError: If the format has none.
+        """
+        raise ConfigError(f"files in the format {self.name!r} need no declaration.")
+
     def folder_files(self, path: Path) -> Sequence[Path]:
         """Returns the files that :meth:`load_folder` reads.
 
@@ -110,6 +136,14 @@ class Collection(ABC):
         cached.
         """
         return ()
+
+    def make(self, folder: Path, **options: Any) -> None:
+        """Writes generated files into an empty folder, for collections with ``make_options``.
+
+        Raises:
+            ConfigError: If the collection makes no files, or an option is invalid.
+        """
+        raise ConfigError(f"{self.name!r} has files of its own; nothing is generated.")
 
     def fingerprint(self) -> str:
         """Returns a digest of the loader's class, versions and source files."""

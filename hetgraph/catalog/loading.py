@@ -16,9 +16,20 @@ from hetgraph.catalog.manifest import Manifest
 from hetgraph.catalog.parsed_cache import cache_key, load_cached, store_cached
 from hetgraph.catalog.statistics import check_statistics
 from hetgraph.errors import ConfigError, DataError, suggest
-from hetgraph.files import cache_root, remembered_sha256
+from hetgraph.files import cache_root, remembered_sha256, user_path
 
-__all__ = ["dataset_info", "dataset_names", "dataset_task", "fetch_dataset", "load_dataset"]
+__all__ = [
+    "all_collections",
+    "dataset_info",
+    "dataset_names",
+    "dataset_task",
+    "fetch_dataset",
+    "format_of",
+    "load_dataset",
+]
+
+COMPUTED = ("structure", "text", "standins")
+"""Options of every data set, for features that are computed after it is read."""
 
 
 def load_dataset(
@@ -42,7 +53,7 @@ def load_dataset(
         cache: Whether to read and write the cache of parsed data sets.
         **options: Options of the collection, such as ``seed`` of synthetic data sets. Every data
             set takes ``text`` (name of a text encoder) and ``structure`` (``"walks"`` or
-            ``"hyperedges"``) for computed features, see
+            ``"hyperedges"``) for computed features, and ``standins`` for types without any, see
             :func:`hetgraph.catalog.attach.add_features`.
 
     Returns:
@@ -56,7 +67,7 @@ def load_dataset(
         >>> load_dataset("synthetic/academic", num_nodes=500).labels.node_type
         'author'
     """
-    computed = {key: options.pop(key) for key in ("structure", "text") if key in options}
+    computed = {key: options.pop(key) for key in COMPUTED if key in options}
     dataset = _load(name, root, cache, options)
     if any(value is not None for value in computed.values()):
         from hetgraph.catalog.attach import add_features  # Its imports take a second.
@@ -70,7 +81,7 @@ def _load(
 ) -> Dataset:
     prefix, colon, path = name.partition(":")
     if colon and "/" not in prefix:
-        return _load_folder(prefix, Path(path).expanduser(), cache, options)
+        return _load_folder(prefix, Path(path), cache, options)
     collection, manifest = _resolve(name)
     settings = _check_options(collection, manifest.full_name, options)
     folder = fetch_files(manifest, root)
@@ -94,7 +105,9 @@ def dataset_names() -> tuple[str, ...]:
         True
     """
     return tuple(
-        f"{collection.name}/{name}" for collection in _collections() for name in collection.names()
+        f"{collection.name}/{name}"
+        for collection in all_collections()
+        for name in collection.names()
     )
 
 
@@ -111,20 +124,24 @@ def dataset_info(name: str) -> Manifest:
     return _resolve(name)[1]
 
 
-def dataset_task(name: str) -> str:
+def dataset_task(name: str, *, target: str = "") -> str:
     """Returns the task family of a data set, without loading it.
 
     Args:
         name: As for :func:`load_dataset`; an unknown collection gives an empty family.
+        target: Name of the target that is asked for, of tables that declare several.
 
     Example:
         >>> dataset_task("hgb/LastFM")
         'link-prediction'
     """
     prefix, _, rest = name.replace(":", "/", 1).partition("/")
-    return next(
-        (collection.task_of(rest) for collection in _collections() if collection.name == prefix), ""
+    families = (
+        collection.task_of(rest, target=target)
+        for collection in all_collections()
+        if collection.name == prefix
     )
+    return next(families, "")
 
 
 def fetch_dataset(name: str, root: str | os.PathLike[str] | None = None) -> Path:
@@ -142,15 +159,8 @@ def fetch_dataset(name: str, root: str | os.PathLike[str] | None = None) -> Path
 
 
 def _load_folder(prefix: str, path: Path, use_cache: bool, options: Mapping[str, Any]) -> Dataset:
-    formats = {collection.name: collection for collection in _collections()}
-    if prefix not in formats:
-        raise ConfigError(f"unknown format {prefix!r}.{suggest(prefix, formats)}")
-    collection = formats[prefix]
+    collection, path = format_of(prefix, str(path))
     settings = _check_options(collection, f"{prefix}:{path}", options)
-    if type(collection).load_folder is not Collection.load_folder and not path.exists():
-        raise DataError(
-            f"{path} does not exist; write {prefix}:PATH where PATH is a folder or file."
-        )
     files = collection.folder_files(path)
     digests = {str(file.resolve()): remembered_sha256(file) for file in files}
     full_name = f"{prefix}:{path}"
@@ -166,9 +176,40 @@ def _load_folder(prefix: str, path: Path, use_cache: bool, options: Mapping[str,
     return replace(dataset, name=full_name)
 
 
+def format_of(prefix: str, path: str) -> tuple[Collection, Path]:
+    """Returns the format with a name, and the user's folder or file.
+
+    Args:
+        prefix: Name of the format.
+        path: The folder or file; ``~`` is the home folder.
+
+    Raises:
+        ConfigError: If there is no such format.
+        DataError: If there is no such folder or file.
+
+    Example:
+        >>> format_of("tables", ".")[0].name
+        'tables'
+    """
+    formats = {collection.name: collection for collection in all_collections()}
+    if prefix not in formats:
+        raise ConfigError(f"unknown format {prefix!r}.{suggest(prefix, formats)}")
+    collection, place = formats[prefix], user_path(path)
+    if type(collection).load_folder is not Collection.load_folder and not place.exists():
+        raise DataError(
+            f"{place} does not exist; write {prefix}:PATH where PATH is a folder or file."
+        )
+    return collection, place
+
+
 def _resolve(name: str) -> tuple[Collection, Manifest]:
     prefix, _, rest = name.partition("/")
-    known = {collection.name: collection for collection in _collections()}
+    known = {collection.name: collection for collection in all_collections()}
+    if ":" in name and name.partition(":")[0] in known:
+        raise ConfigError(
+            f"{name!r} is a format and a path, expected collection/name; of your own data, "
+            f"hetgraph check {name} tells what is read."
+        )
     if prefix in known and rest in known[prefix].names():
         return known[prefix], known[prefix].manifest(rest)
     names = dataset_names()
@@ -179,6 +220,9 @@ def _resolve(name: str) -> tuple[Collection, Manifest]:
     near = [full for full in names if full.startswith(f"{prefix}/")] or names
     close = same[0] if same else _closest(name, near)
     hint = f" Did you mean {close!r}?" if close else f" Known: {', '.join(near)}."
+    if name and user_path(name).exists():
+        form = "tables" if user_path(name).is_dir() else "sqlite"
+        hint = f" Of your own data, name the format, too: {form}:{name}, for example."
     raise ConfigError(f"unknown data set {name!r}.{hint}")
 
 
@@ -198,7 +242,13 @@ def _closest(name: str, options: Sequence[str]) -> str | None:
     return best if best is not None and similarity(best) > 1.4 else None
 
 
-def _collections() -> list[Collection]:
+def all_collections() -> list[Collection]:
+    """Returns the collections that are registered, sorted by name.
+
+    Example:
+        >>> "tables" in [collection.name for collection in all_collections()]
+        True
+    """
     from hetgraph.registry import collections
 
     return [collections.get(name)() for name in sorted(collections.names())]
@@ -209,8 +259,8 @@ def _check_options(
 ) -> dict[str, Any]:
     for key in options:
         if key not in collection.options:
-            hint = suggest(key, collection.options) if collection.options else " It has no options."
-            raise ConfigError(f"{full_name} has no option {key!r}.{hint}")
+            known = (*collection.options, *COMPUTED)
+            raise ConfigError(f"{full_name} has no option {key!r}.{suggest(key, known)}")
     return dict(options)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hetgraph.errors import DataError
 
-__all__ = ["Split", "random_split"]
+__all__ = ["Split", "hashed_order", "random_split"]
 
 Array = np.ndarray[Any, Any]
 
@@ -60,10 +60,20 @@ def random_split(ids: Tensor, what: str, *, seed: int = 0) -> Split:
     if count < 5:
         raise DataError(f"{count} {what} are too few to split at random; declare a split column.")
     numbers = ids.numpy()
-    order = np.argsort(_mix(numbers.astype(np.uint64), seed), kind="stable")
+    order = hashed_order(numbers, seed)
     train, valid = count * 6 // 10, count * 8 // 10
     positions = (order[:train], order[train:valid], order[valid:])
     return Split(*(torch.from_numpy(np.sort(numbers[chosen])) for chosen in positions))
+
+
+def hashed_order(ids: Array, seed: int) -> Array:
+    """Returns ``[n]`` positions of ids in the order of a keyed hash, alike on every platform.
+
+    Args:
+        ids: ``[n]`` int64 ids.
+        seed: Key of the hash.
+    """
+    return np.argsort(_mix(ids.astype(np.uint64), seed), kind="stable")
 
 
 def _mix(values: Array, seed: int) -> Array:

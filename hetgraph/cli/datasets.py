@@ -1,4 +1,4 @@
-"""`hetgraph datasets`: what there is, what is in it, and fetching it."""
+"""`hetgraph datasets`: what there is, what is in it, fetching it, and generating files."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from hetgraph.cli.parser import Commands
 if TYPE_CHECKING:
     from hetgraph.catalog.manifest import Manifest
 
+_FORMS = ("tables", "sqlite", "duckdb")
+
 
 def add_command(commands: Commands) -> None:
-    """Adds the command's parser and those of `info` and `fetch`."""
+    """Adds the command's parser and those of `info`, `fetch` and `make`."""
     parser = commands.add_parser(
         "datasets",
-        help="list the data sets, describe or fetch one",
+        help="list the data sets, describe, fetch or generate one",
         description="Lists the data sets, and which of them are on this machine.",
     )
     add_root(parser)
@@ -31,6 +33,26 @@ def add_command(commands: Commands) -> None:
         action.add_argument("name", metavar="NAME", help="collection/name, such as hgb/DBLP")
         add_root(action, nested=True)
         action.set_defaults(run=run)
+    _add_make(actions.add_parser("make", help="write generated files to try everything with"))
+
+
+def _add_make(action: argparse.ArgumentParser) -> None:
+    action.add_argument("name", metavar="NAME", help="what to generate: shop")
+    action.add_argument("folder", metavar="FOLDER", type=Path, help="a new or empty folder")
+    action.add_argument("--users", type=int, metavar="N", help="number of users")
+    action.add_argument("--items", type=int, metavar="N", help="number of items")
+    action.add_argument("--seed", type=int, metavar="S", help="random seed (default: 0)")
+    action.add_argument(
+        "--clean", action="store_true", help="no missing cells, repeated rows or missing edges"
+    )
+    action.add_argument(
+        "--as",
+        dest="form",
+        choices=_FORMS,
+        metavar="FORM",
+        help=f"{', '.join(_FORMS)} (default: {_FORMS[0]})",
+    )
+    action.set_defaults(run=_make)
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -87,6 +109,20 @@ def _fetch(args: argparse.Namespace) -> int:
     folder = fetch_dataset(args.name, args.root)
     state = f"verified in {folder}" if manifest.files else "generated, nothing to fetch"
     stdout().print(f"{manifest.full_name}: {state}", markup=False, soft_wrap=True)
+    return 0
+
+
+def _make(args: argparse.Namespace) -> int:
+    from hetgraph.catalog.own_files import make_files
+    from hetgraph.cli.console import stdout
+
+    given = {key: getattr(args, key) for key in ("users", "items", "seed", "form")}
+    options = {key: value for key, value in given.items() if value is not None}
+    folder = make_files(
+        args.name, args.folder, **options, **({"clean": True} if args.clean else {})
+    )
+    source = next((f"{args.form}:{path}" for path in folder.glob("*.d*b")), f"tables:{folder}")
+    stdout().print(f"{folder}: written; use it as {source}", markup=False, soft_wrap=True)
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import TextIO
 
 from hetgraph.errors import UserError
@@ -24,11 +25,12 @@ def report(error: BaseException, *, debug: bool = False, stream: TextIO | None =
         stream: Where to write; default stderr.
 
     Returns:
-        The exit code: 2 for a user's mistake, 130 for Ctrl-C, 1 for an internal fault, whose
-        traceback is always shown.
+        The exit code, after one line per mistake: 2 for a user's mistake, 130 for Ctrl-C, 1 for
+        an internal fault, whose traceback is always shown.
     """
     stream = stream or sys.stderr
     message = _mistake(error)
+    several: Sequence[str] = getattr(error, "messages", ())
     if isinstance(error, KeyboardInterrupt):
         code, line = INTERRUPTED, "interrupted"
     elif message is not None:
@@ -37,6 +39,10 @@ def report(error: BaseException, *, debug: bool = False, stream: TextIO | None =
         code, line = FAULT, f"internal fault: {type(error).__name__}: {_one_line(error)}"
     if debug or code == FAULT:
         traceback.print_exception(error, file=stream)
+    for mistake in several:
+        stream.write(f"hetgraph: error: {' '.join(mistake.split())}\n")
+    if several:
+        line = f"{len(several)} problems; mend them, `hetgraph check SOURCE` lists them again"
     stream.write(f"hetgraph: {line}\n")
     return code
 

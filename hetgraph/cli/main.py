@@ -7,12 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from hetgraph.cli import datasets, explain, failures, metapath, models, train
+from hetgraph.cli import check, datasets, explain, failures, metapath, models, train
 from hetgraph.cli.parser import Parser
 from hetgraph.cli.plugins import add_plugins
 from hetgraph.version import __version__
 
-_COMMANDS = (train, datasets, models, metapath, explain)
+_COMMANDS = (train, check, datasets, models, metapath, explain)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -40,6 +40,12 @@ def add_command(commands: Commands) -> None:
         help="collection/name, or format:path for your own files (default: the one that FILE "
         "names, else synthetic/academic)",
     )
+    add(
+        "--task",
+        metavar="NAME",
+        help="what to predict: a target that your tables declare, or a family such as "
+        "link-prediction (default: the data set's own)",
+    )
     add("--seed", type=int, default=0, metavar="N", help="seed of the run (default: 0)")
     add_set(parser)
     add(
@@ -73,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
     from hetgraph.runs import DEFAULT_DATASET, settings_from
     from hetgraph.runs import run as train
 
-    settings = settings_from(args.model, args.config, args.assignments, args.dataset or "")
+    assignments = [*args.assignments, *_asked(args.task)]
+    settings = settings_from(args.model, args.config, assignments, args.dataset or "")
     record = train(
         args.model,
         args.dataset or settings.get("dataset") or DEFAULT_DATASET,
@@ -88,6 +95,15 @@ def run(args: argparse.Namespace) -> int:
     console.print(_metrics(record))
     console.print(pairs(_facts(record)))
     return 0
+
+
+def _asked(task: str | None) -> list[str]:
+    """Returns the setting that `--task` stands for."""
+    from hetgraph.tasks import families
+
+    if not task:
+        return []
+    return [f"task.kind={task}" if task in families() else f"data.target={task}"]
 
 
 def _metrics(record: Record) -> Table:

@@ -7,6 +7,7 @@ from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeSpec, EdgeType, FeatureSpec, Schema
+from hetgraph.data.standin import StandIn
 
 __all__ = [
     "CSR",
@@ -17,4 +18,5 @@ __all__ = [
     "Hypergraph",
     "Relation",
     "Schema",
+    "StandIn",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from hetgraph.data.csr import CSR
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType, Schema
+from hetgraph.data.standin import StandIn
 
 __all__ = ["GraphContent"]
 
@@ -46,9 +47,17 @@ class GraphContent(Protocol):
         """``[num_nodes]`` texts by node type."""
 
     @property
+    def encoders(self) -> Mapping[str, Mapping[str, Any]]:
+        """How features were made from columns, as plain values by type."""
+
+    @property
+    def standins(self) -> Mapping[str, StandIn]:
+        """How the features of types that had none were made, by type."""
+
+    @property
     def name(self) -> str:
         """Name in tables."""
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 of all but the name."""
+        """SHA-256 of all but the name, and how features were made."""

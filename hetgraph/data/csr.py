@@ -15,13 +15,15 @@ from hetgraph.data.entries import (
     INT32_LIMIT,
     check_length,
     check_pattern,
+    check_sign,
     check_weight,
+    checked_shape,
     index_array,
-    inverse_sum,
     offsets,
+    scaled_weight,
     sort_entries,
 )
-from hetgraph.errors import ConfigError, DataError, suggest
+from hetgraph.errors import DataError
 
 __all__ = ["CSR", "Normalization"]
 
@@ -103,14 +105,13 @@ class CSR:
         row_ids, col_ids = index_array(rows, "rows"), index_array(cols, "cols")
         if row_ids.size != col_ids.size:
             raise DataError(f"rows has {row_ids.size} entries and cols has {col_ids.size}.")
-        num_rows, num_cols = shape
-        for name, ids, bound in (("row", row_ids, num_rows), ("column", col_ids, num_cols)):
+        shape = checked_shape(shape)
+        for name, ids, bound in zip(("row", "column"), (row_ids, col_ids), shape, strict=True):
             if ids.size and (ids.min() < 0 or ids.max() >= bound):
                 bad = int(ids.min()) if ids.min() < 0 else int(ids.max())
                 raise DataError(f"{name} {bad} is outside 0..{bound - 1}.")
-        indptr, indices, perm = sort_entries(row_ids, col_ids, shape)
-        csr = cls(torch.from_numpy(indptr), torch.from_numpy(indices), num_cols)
-        return csr, torch.from_numpy(perm)
+        indptr, indices, perm = map(torch.from_numpy, sort_entries(row_ids, col_ids, shape))
+        return cls(indptr, indices, shape[1]), perm
 
     @classmethod
     def from_scipy(cls, matrix: Any) -> Self:
@@ -195,26 +196,26 @@ class CSR:
             check_length(weight, self.nnz)
         return replace(self, weight=weight, _cache={})
 
-    def normalized(self, kind: Normalization = "row") -> Self:
+    def normalized(
+        self, kind: Normalization = "row", *, absolute: bool = False, name: str = "matrix"
+    ) -> Self:
         """Returns the matrix normalised by row sums, column sums or both.
 
         Args:
             kind: ``"row"`` is D_r⁻¹A (the mean over the entries of a row), ``"col"`` is A D_c⁻¹,
-                ``"sym"`` is D_r^-½ A D_c^-½. Empty rows and columns stay zero.
+                ``"sym"`` is D_r^-½ A D_c^-½. Rows and columns that sum to zero become zero.
+            absolute: Divide by sums of absolute weights; otherwise negative ones are refused.
+            name: What the matrix is called in errors.
+
+        Raises:
+            ConfigError: If ``kind`` is unknown.
+            DataError: If a weight is negative and ``absolute`` is not set.
         """
-        if kind not in ("row", "col", "sym"):
-            raise ConfigError(
-                f"normalization {kind!r} is unknown.{suggest(str(kind), ['row', 'col', 'sym'])}"
-            )
+        if not absolute:
+            cure = "or divide by absolute sums: normalized(..., absolute=True)"
+            check_sign(self.weight, *self.coo(), name, cure)
         value = self.weight if self.weight is not None else self._ones()
-        rows, cols = self.row_ids, self.indices.long()
-        power = -0.5 if kind == "sym" else -1.0
-        scaled = value
-        if kind in ("row", "sym"):
-            scaled = scaled * inverse_sum(value, rows, self.num_rows, power)[rows]
-        if kind in ("col", "sym"):
-            scaled = scaled * inverse_sum(value, cols, self.num_cols, power)[cols]
-        return self.with_weight(scaled)
+        return self.with_weight(scaled_weight(value, *self.coo(), self.shape, kind))
 
     def coalesced(self, values: Literal["sum", "binary"] = "sum") -> Self:
         """Merges parallel entries: ``"sum"`` adds their weights, ``"binary"`` drops them."""

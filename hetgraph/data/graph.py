@@ -13,8 +13,12 @@ import torch
 from torch import Tensor
 
 from hetgraph.data.csr import CSR
+from hetgraph.data.derived import derive_schema
+from hetgraph.data.entries import node_counts
+from hetgraph.data.node_values import as_column, take, take_rows
 from hetgraph.data.relation import Relation
-from hetgraph.data.schema import EdgeSpec, EdgeType, FeatureSpec, Schema
+from hetgraph.data.schema import EdgeType, Schema
+from hetgraph.data.standin import StandIn
 from hetgraph.data.validation import check_graph
 from hetgraph.errors import DataError, SchemaError
 
@@ -40,6 +44,11 @@ class HeteroGraph:
         reverses: Pairs of edge types that hold the same edges in opposite directions.
         ids: The user's own node ids by type, ``[num_nodes]``.
         text: One string per node by type, ``[num_nodes]``.
+        encoders: How features were made from columns, as plain values by node type or, for edge
+            features, ``str(edge_type)``; see :class:`hetgraph.features.columns.TableEncoder`. No
+            part of the content hash.
+        standins: How the features of types that had none were made, by type; see
+            :func:`hetgraph.features.apply_standins`.
         name: Name of the graph in tables.
 
     Raises:
@@ -59,6 +68,8 @@ class HeteroGraph:
     features: Mapping[str, Tensor | CSR]
     ids: Mapping[str, pa.Array]
     text: Mapping[str, pa.Array]
+    encoders: Mapping[str, Mapping[str, Any]]
+    standins: Mapping[str, StandIn]
     name: str
 
     def __init__(
@@ -70,40 +81,30 @@ class HeteroGraph:
         reverses: Sequence[tuple[EdgeType, EdgeType]] = (),
         ids: Mapping[str, Any] | None = None,
         text: Mapping[str, Any] | None = None,
+        encoders: Mapping[str, Mapping[str, Any]] | None = None,
+        standins: Mapping[str, StandIn] | None = None,
         name: str = "",
     ) -> None:
         typed = {EdgeType(*key): relation for key, relation in relations.items()}
         values: dict[str, Any] = {
-            "num_nodes": MappingProxyType({str(key): int(n) for key, n in num_nodes.items()}),
+            "num_nodes": MappingProxyType(node_counts(num_nodes)),
             "relations": MappingProxyType(typed),
             "features": MappingProxyType(dict(features or {})),
-            "ids": MappingProxyType({k: _column(v) for k, v in (ids or {}).items()}),
-            "text": MappingProxyType({k: _column(v) for k, v in (text or {}).items()}),
+            "ids": MappingProxyType({k: as_column(v) for k, v in (ids or {}).items()}),
+            "text": MappingProxyType({k: as_column(v) for k, v in (text or {}).items()}),
+            "encoders": MappingProxyType({k: dict(v) for k, v in (encoders or {}).items()}),
+            "standins": MappingProxyType(dict(standins or {})),
             "name": name,
         }
         for key, value in values.items():
             object.__setattr__(self, key, value)
-        object.__setattr__(self, "schema", self._derive_schema(tuple(reverses)))
+        object.__setattr__(self, "schema", derive_schema(self, tuple(reverses)))
         check_graph(self)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(
             f"HeteroGraph is immutable; use with_features, with_relation, ... not .{name} ="
         )
-
-    def _derive_schema(self, reverses: tuple[tuple[EdgeType, EdgeType], ...]) -> Schema:
-        nodes = {
-            key: _feature_spec(self.features.get(key), key in self.text) for key in self.num_nodes
-        }
-        edges = {
-            key: EdgeSpec(
-                weighted=relation.weight is not None,
-                feature_dim=relation.feature_dim,
-                timed=relation.edge_time is not None,
-            )
-            for key, relation in self.relations.items()
-        }
-        return Schema(nodes, edges, reverses)
 
     # ------------------------------------------------------------------- reading
 
@@ -159,7 +160,12 @@ class HeteroGraph:
     # ------------------------------------------------------------ modified copies
 
     def replace(self, **changes: Any) -> HeteroGraph:
-        """Returns a validated copy with some constructor arguments replaced."""
+        """Returns a validated copy with some constructor arguments replaced.
+
+        Encoders of types that are no longer there are left out.
+        """
+        types = {*changes.get("num_nodes", self.num_nodes)}
+        types |= {str(EdgeType(*key)) for key in changes.get("relations", self.relations)}
         current: dict[str, Any] = {
             "num_nodes": self.num_nodes,
             "relations": self.relations,
@@ -167,17 +173,24 @@ class HeteroGraph:
             "reverses": self.schema.reverses,
             "ids": self.ids,
             "text": self.text,
+            "encoders": {key: state for key, state in self.encoders.items() if key in types},
+            "standins": self.standins,
             "name": self.name,
         }
         return HeteroGraph(**{**current, **changes})
 
     def with_features(self, node_type: str, features: Tensor | CSR | None) -> HeteroGraph:
-        """Returns the graph with new features for one type (``None`` removes them)."""
+        """Returns the graph with new features for one type (``None`` removes them).
+
+        The encoder or the stand-in of the old features goes with them.
+        """
         self.schema.node_type(node_type)
         kept = {key: value for key, value in self.features.items() if key != node_type}
         if features is not None:
             kept[node_type] = features
-        return self.replace(features=kept)
+        encoders = {key: state for key, state in self.encoders.items() if key != node_type}
+        standins = {key: value for key, value in self.standins.items() if key != node_type}
+        return self.replace(features=kept, encoders=encoders, standins=standins)
 
     def with_relation(
         self, edge_type: EdgeKey, relation: Relation, *, reverse_of: EdgeKey | None = None
@@ -198,7 +211,8 @@ class HeteroGraph:
         reverses = tuple(pair for pair in self.schema.reverses if new_type not in pair)
         if reverse_of is not None:
             reverses += ((self.schema.edge_type(reverse_of), new_type),)
-        return self.replace(relations=relations, reverses=reverses)
+        encoders = {key: state for key, state in self.encoders.items() if key != str(new_type)}
+        return self.replace(relations=relations, reverses=reverses, encoders=encoders)
 
     def without_relation(self, edge_type: EdgeKey) -> HeteroGraph:
         """Returns the graph without a relation and its declared reverse."""
@@ -246,10 +260,10 @@ class HeteroGraph:
             num_nodes={k: index[k].numel() if k in index else n for k, n in self.num_nodes.items()},
             relations=relations,
             features={
-                k: _take_rows(x, index[k]) if k in index else x for k, x in self.features.items()
+                k: take_rows(x, index[k]) if k in index else x for k, x in self.features.items()
             },
-            ids={k: _take(v, index.get(k)) for k, v in self.ids.items()},
-            text={k: _take(v, index.get(k)) for k, v in self.text.items()},
+            ids={k: take(v, index.get(k)) for k, v in self.ids.items()},
+            text={k: take(v, index.get(k)) for k, v in self.text.items()},
         )
 
     def _node_index(self, node_type: str, ids: Tensor) -> Tensor:
@@ -268,14 +282,17 @@ class HeteroGraph:
             raise SchemaError(
                 "reversed(): two relations would get the same triple; rename one first."
             )
+        names = {str(key): str(new) for key, new in flip.items()}
         return self.replace(
             relations={flip[key]: relation.transpose for key, relation in self.relations.items()},
             reverses=tuple((flip[a], flip[b]) for a, b in self.schema.reverses),
+            encoders={names.get(key, key): state for key, state in self.encoders.items()},
         )
 
     def with_reverses(self, prefix: str = "rev_") -> HeteroGraph:
         """Returns the graph with the missing reverses added, so that every relation has one."""
         relations, reverses = dict(self.relations), list(self.schema.reverses)
+        encoders = dict(self.encoders)
         for key, relation in self.relations.items():
             if self.schema.reverse_of(key) is None:
                 new = EdgeType(key.dst, prefix + key.name, key.src)
@@ -285,7 +302,9 @@ class HeteroGraph:
                     )
                 relations[new] = relation.transpose
                 reverses.append((key, new))
-        return self.replace(relations=relations, reverses=reverses)
+                if str(key) in encoders:
+                    encoders[str(new)] = encoders[str(key)]
+        return self.replace(relations=relations, reverses=reverses, encoders=encoders)
 
     def to(self, device: torch.device | str) -> HeteroGraph:
         """Returns the graph on ``device``, or itself if it is already there."""
@@ -319,31 +338,3 @@ class HeteroGraph:
         from hetgraph.data.storage import load_graph
 
         return load_graph(cls, Path(folder), **options)
-
-
-def _feature_spec(features: Tensor | CSR | None, has_text: bool) -> FeatureSpec:
-    if features is None:
-        return FeatureSpec("text" if has_text else "none")
-    if isinstance(features, CSR):
-        return FeatureSpec("sparse", features.num_cols)
-    if not features.is_floating_point() and features.dim() == 1:
-        return FeatureSpec("categorical", int(features.max()) + 1 if features.numel() else 0)
-    return FeatureSpec("dense", features.shape[-1] if features.dim() > 1 else 0)
-
-
-def _column(values: Any) -> pa.Array:
-    if isinstance(values, pa.ChunkedArray):
-        return values.combine_chunks()
-    if isinstance(values, pa.Array):
-        return values
-    return pa.array(values.numpy() if isinstance(values, Tensor) else values)
-
-
-def _take(values: pa.Array, index: Tensor | None) -> pa.Array:
-    return values if index is None else values.take(pa.array(index.cpu().numpy()))
-
-
-def _take_rows(features: Tensor | CSR, index: Tensor) -> Tensor | CSR:
-    return (
-        features.rows(index) if isinstance(features, CSR) else features[index.to(features.device)]
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -108,6 +108,24 @@ class Relation(CSR):
         """Returns int64 ``(src, dst)``, each ``[num_edges]``, in stored order."""
         dst, src = self.coo()
         return src, dst
+
+    def coalesced(self, values: Literal["sum", "binary"] = "sum") -> Self:
+        """Merges parallel edges: ``"sum"`` adds their weights, ``"binary"`` drops them.
+
+        A merged edge has the mean features and the latest time of its parallel copies.
+        """
+        bare = replace(self, edge_features=None, edge_time=None, _cache={})
+        merged = super(Relation, bare).coalesced(values)
+        key = self.row_ids * self.num_src + self.indices.long()
+        _, entry, copies = torch.unique_consecutive(key, return_inverse=True, return_counts=True)
+        extra: dict[str, Any] = {}
+        if (features := self.edge_features) is not None:
+            sums = features.new_zeros(merged.num_edges, features.shape[1])
+            extra["edge_features"] = sums.index_add(0, entry, features) / copies.unsqueeze(1)
+        if (time := self.edge_time) is not None:
+            latest = time.new_zeros(merged.num_edges)
+            extra["edge_time"] = latest.scatter_reduce(0, entry, time, "amax", include_self=False)
+        return replace(merged, _cache={}, **extra) if extra else merged
 
     def select(self, mask: Tensor) -> Self:
         """Returns the relation with the edges where ``mask`` (``[num_edges]`` bool) is true."""

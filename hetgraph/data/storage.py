@@ -19,6 +19,7 @@ from hetgraph.data.content import GraphContent
 from hetgraph.data.csr import CSR
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType, Schema
+from hetgraph.data.standin import StandIn
 from hetgraph.errors import FileFormatError
 from hetgraph.files import OutputError, atomic_dir
 from hetgraph.tensorfile import load_tensors, save_tensors
@@ -64,9 +65,12 @@ def save_graph(graph: GraphContent, folder: Path) -> None:
             "schema": graph.schema.to_dict(),
             "transposes": {str(copy): stored for copy, stored in transposes.items()},
             "columns": columns,
+            "encoders": {key: dict(state) for key, state in graph.encoders.items()},
             "tensors": {key: _spec(value) for key, value in tensors.items()},
             "files": {name: (temporary / name).stat().st_size for name in names},
         }
+        if graph.standins:
+            header["standins"] = {k: standin.to_dict() for k, standin in graph.standins.items()}
         text = json.dumps(header, indent=1, ensure_ascii=False)
         (temporary / _HEADER).write_text(text + "\n", encoding="utf-8")
 
@@ -96,6 +100,8 @@ def load_graph(make: Callable[..., G], folder: Path, *, verify: bool = False) ->
             reverses=schema.reverses,
             ids=columns["ids"],
             text=columns["text"],
+            encoders=header.get("encoders", {}),
+            standins=_standins(header, tensors),
             name=header["name"],
         )
         expected = header["content_hash"]
@@ -172,6 +178,8 @@ def _graph_tensors(graph: GraphContent, transposes: Mapping[int, int]) -> dict[s
         if index not in transposes:
             arrays = relation._tensors()
             tensors |= {f"edge.{index}.{key}": value for key, value in arrays.items()}
+    for index, standin in enumerate(graph.standins.values()):
+        tensors |= {f"standin.{index}.{key}": value for key, value in standin.tensors.items()}
     return tensors
 
 
@@ -248,6 +256,13 @@ def _features(schema: Schema, tensors: Mapping[str, Tensor]) -> dict[str, Tensor
         elif spec.kind in ("dense", "categorical"):
             features[node_type] = tensors[f"node.{index}.features"]
     return features
+
+
+def _standins(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, StandIn]:
+    return {
+        node_type: StandIn(**fields, tensors=_prefixed(tensors, f"standin.{index}."))
+        for index, (node_type, fields) in enumerate(header.get("standins", {}).items())
+    }
 
 
 def _relations(

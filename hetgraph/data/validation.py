@@ -23,9 +23,6 @@ def check_graph(graph: GraphContent) -> None:
     """
     if not graph.num_nodes or not any(graph.num_nodes.values()):
         raise DataError("the graph is empty: give at least one node type with at least one node.")
-    for node_type, count in graph.num_nodes.items():
-        if count < 0:
-            raise DataError(f"node type {node_type!r}: {count} nodes; expected 0 or more.")
     for what, mapping in (("features", graph.features), ("ids", graph.ids), ("text", graph.text)):
         for node_type, value in mapping.items():
             if node_type not in graph.num_nodes:
@@ -38,6 +35,18 @@ def check_graph(graph: GraphContent) -> None:
                 raise DataError(
                     f"{what} of {node_type!r} have {rows} rows, expected {expected}: one per node."
                 )
+    for key in graph.encoders:
+        types = {*graph.num_nodes, *map(str, graph.relations)}
+        if key not in types:
+            raise SchemaError(
+                f"encoders are given for the unknown type {key!r}.{suggest(key, types)}"
+            )
+    for node_type in graph.standins:
+        if node_type not in graph.num_nodes:
+            raise SchemaError(
+                f"a stand-in is given for the unknown node type {node_type!r}."
+                f"{suggest(node_type, graph.num_nodes)}"
+            )
     for node_type, features in graph.features.items():
         _check_features(node_type, features)
     for edge_type, relation in graph.relations.items():

@@ -11,11 +11,13 @@ from hetgraph.features.store import content_digest, stored
 from hetgraph.ops import spmm
 from hetgraph.seeds import keyed_seed
 
-__all__ = ["align_features", "random_frame", "truncated_svd"]
+__all__ = ["align_features", "random_frame", "right_vectors", "truncated_svd", "unit_sums"]
 
 _VERSION = 1  # to be incremented when aligned features of the same input change
 _EXTRA = 10
 _ROUNDS = 5
+NEGLIGIBLE = 1e-5
+"""Fraction of the largest value below which singular values and scores are rounding in float32."""
 
 
 def align_features(
@@ -37,7 +39,8 @@ def align_features(
     generator = torch.Generator().manual_seed(keyed_seed("align", seed))
     if features is None:
         return random_frame(num_nodes, dim, generator)
-    scaled = _unit_sums(_matrix(features))
+    matrix = _matrix(features)
+    scaled = F.normalize(matrix, p=1, dim=1) if isinstance(matrix, Tensor) else unit_sums(matrix)
     tensors = (
         [scaled] if isinstance(scaled, Tensor) else [scaled.indptr, scaled.indices, scaled.weight]
     )
@@ -66,6 +69,38 @@ def truncated_svd(matrix: Tensor | CSR, dim: int, generator: torch.Generator) ->
 
     Source: Halko, Martinsson and Tropp, SIAM Review 2011, algorithms 4.4 and 5.1.
     """
+    basis, _, values, right = _decompose(matrix, dim, generator)
+    scores = (basis @ right.T * values)[:, :dim]
+    if matrix.shape[0]:
+        largest = scores.gather(0, scores.abs().argmax(0, keepdim=True))
+        scores = torch.where(largest < 0, -scores, scores)
+    return F.pad(scores, (0, dim - scores.shape[1]))
+
+
+def right_vectors(matrix: Tensor | CSR, dim: int, generator: torch.Generator) -> Tensor:
+    """Returns ``V_dim``, so that a row times it is its score; see :func:`truncated_svd`.
+
+    Args:
+        matrix: ``[num_rows, num_cols]`` float32.
+        dim: Number of vectors; those beyond the rank are zero.
+        generator: Random generator of the directions.
+
+    Returns:
+        ``[num_cols, dim]`` orthonormal columns, of which the largest absolute entry is positive.
+    """
+    _, vectors, values, _ = _decompose(matrix, dim, generator)
+    vectors = vectors[:, :dim]
+    if vectors.numel():
+        vectors = vectors * (values[:dim] > NEGLIGIBLE * values[0])
+        largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
+        vectors = torch.where(largest < 0, -vectors, vectors)
+    return F.pad(vectors, (0, dim - vectors.shape[1]))
+
+
+def _decompose(
+    matrix: Tensor | CSR, dim: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Returns ``Q, V, S, R`` of ``matrix = Q R^T S V^T``, all but ``V`` orthonormal and small."""
     num_rows, num_cols = matrix.shape
     num_directions = min(dim + _EXTRA, num_rows, num_cols)
     flipped = matrix.t() if isinstance(matrix, Tensor) else matrix.transpose
@@ -75,12 +110,8 @@ def truncated_svd(matrix: Tensor | CSR, dim: int, generator: torch.Generator) ->
         basis = _orthonormal(_product(flipped, basis))
     basis = _orthonormal(_product(matrix, basis))
     small = _product(flipped, basis)  # [num_cols, num_directions]; its right vectors give U
-    _, values, right = torch.linalg.svd(small, full_matrices=False)
-    scores = (basis @ right.T * values)[:, :dim]
-    if num_rows:
-        largest = scores.gather(0, scores.abs().argmax(0, keepdim=True))
-        scores = torch.where(largest < 0, -scores, scores)
-    return F.pad(scores, (0, dim - scores.shape[1]))
+    vectors, values, right = torch.linalg.svd(small, full_matrices=False)
+    return basis, vectors, values, right
 
 
 def _matrix(features: Tensor | CSR) -> Tensor | CSR:
@@ -96,11 +127,12 @@ def _matrix(features: Tensor | CSR) -> Tensor | CSR:
     return CSR.from_coo(known, features[known], shape, torch.ones(known.numel()))
 
 
-def _unit_sums(matrix: Tensor | CSR) -> Tensor | CSR:
-    """Divides rows by the sum of their absolute values; zero rows stay zero."""
-    if isinstance(matrix, Tensor):
-        return F.normalize(matrix, p=1, dim=1)
-    assert matrix.weight is not None  # _matrix gives one
+def unit_sums(matrix: CSR) -> CSR:
+    """Divides the rows of a weighted matrix by the sums of their absolute values.
+
+    Rows of zeros stay zero.
+    """
+    assert matrix.weight is not None  # as said above
     size = matrix.weight.abs()
     total = torch.zeros(matrix.num_rows).index_add_(0, matrix.row_ids, size).clamp(min=1e-12)
     return matrix.with_weight(matrix.weight / total[matrix.row_ids])

@@ -1,12 +1,14 @@
-"""Conversion of graphs from and to tables, PyG, networkx, triples and DGL."""
+"""Conversion of graphs from and to tables, databases, PyG, networkx, triples and DGL."""
 
 from __future__ import annotations
 
+from hetgraph.io.database import database_proposal, from_database
 from hetgraph.io.declare import EdgeTable, NodeTable, Tables
 from hetgraph.io.dgl import from_dgl, to_dgl
 from hetgraph.io.export import to_tables
 from hetgraph.io.folder import load_tables
-from hetgraph.io.networkx import from_networkx, networkx_nodes, to_networkx
+from hetgraph.io.networkx import from_networkx, networkx_nodes
+from hetgraph.io.networkx_out import to_networkx
 from hetgraph.io.pyg import from_pyg, from_pyg_dataset, to_pyg
 from hetgraph.io.save import save_tables
 from hetgraph.io.tables import from_tables
@@ -16,6 +18,8 @@ __all__ = [
     "EdgeTable",
     "NodeTable",
     "Tables",
+    "database_proposal",
+    "from_database",
     "from_dgl",
     "from_networkx",
     "from_pyg",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,19 +11,27 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from hetgraph.catalog.targets.base import Table
 from hetgraph.data.csr import CSR
 from hetgraph.errors import ConfigError, DataError
-from hetgraph.io.ids import missing_row
+from hetgraph.features.columns import Column, TableEncoder, as_columns
+from hetgraph.io.declare import NodeTable
+from hetgraph.io.ids import missing_row, show
+from hetgraph.io.problems import Problems
 from hetgraph.io.sources import Source
+from hetgraph.io.values import parsed_times
 
 __all__ = [
-    "categories",
     "dense_columns",
+    "encode_features",
+    "node_features",
     "sparse_column",
     "sparse_to_column",
     "tensor_to_column",
+    "text_column",
     "times",
     "torch_dtype",
+    "weights",
 ]
 
 Array = np.ndarray[Any, Any]
@@ -37,8 +45,41 @@ def torch_dtype(name: str) -> torch.dtype:
     return dtype
 
 
+def weights(source: Source, name: str, dtype: str) -> Tensor:
+    """Returns a column of edge weights ``[num_rows]``.
+
+    Raises:
+        DataError: If a weight is missing, infinite or not a number.
+    """
+    column, where = source.column(name), _where(source, name)
+    if pa.types.is_large_string(column.type):
+        odd = next((row for row, text in enumerate(column) if not _is_float(text.as_py())), 0)
+        raise DataError(
+            f"{where}, row {odd} (from 0): {show(column, odd)} is not a number; expected a number "
+            "as the weight of every edge."
+        )
+    row = missing_row(column)
+    if row is not None:
+        raise DataError(
+            f"{where}, row {row} (from 0): the weight is missing; fill it in, or declare the "
+            "column as a feature: missing features are filled."
+        )
+    weight = dense_columns(source, [name], dtype)
+    if weight.shape[1] != 1:
+        raise DataError(f"{where} holds lists; expected a number per edge.")
+    return weight[:, 0]
+
+
+def _is_float(text: str | None) -> bool:
+    try:
+        float(text or 0)
+    except ValueError:
+        return False
+    return True
+
+
 def dense_columns(source: Source, names: Sequence[str], dtype: str) -> Tensor:
-    """Returns columns side by side as ``[num_rows, dim]``.
+    """Returns columns side by side as ``[num_rows, dim]``, as they are.
 
     A column of numbers or booleans gives one feature; a column of lists of equal length, such as
     embeddings, gives one feature per element.
@@ -54,6 +95,92 @@ def dense_columns(source: Source, names: Sequence[str], dtype: str) -> Tensor:
     if len(blocks) == 1:
         return blocks[0]
     return torch.cat(blocks, dim=1) if blocks else torch.zeros(source.num_rows, 0, dtype=target)
+
+
+def encode_features(
+    source: Source,
+    declared: Any,
+    dtype: str,
+    known: Mapping[str, Any] | None = None,
+    *,
+    dense: bool = False,
+) -> tuple[Tensor | CSR, dict[str, Any]]:
+    """Returns columns as features, and the state of their encoders.
+
+    Args:
+        source: The table.
+        declared: The columns, see :func:`hetgraph.features.columns.as_columns`; may be empty if
+            ``known`` is given.
+        dtype: Floating-point dtype of the features.
+        known: State of encoders that were fitted before; ``None``: they are fitted on this table.
+        dense: Whether the features must be dense, as those of edges are.
+
+    Raises:
+        DataError: Naming table, column, row, value and cure.
+        ProblemsError: If several columns cannot be encoded.
+        ConfigError: If the declaration does not match ``known``, or an option is unknown.
+    """
+    columns = as_columns(declared, source.label)
+    read = _reader(source)
+    if known is None:
+        problems = Problems()
+        encoder, features = TableEncoder.fit(
+            read,
+            columns,
+            where=source.label,
+            dtype=torch_dtype(dtype),
+            dense=dense,
+            failed=problems.add,
+        )
+        problems.check()
+        return features, encoder.to_dict()
+    encoder = TableEncoder.from_dict(known)
+    names = [name for name, _ in encoder.columns]
+    if columns and sorted(names) != sorted(column.name for column in columns):
+        raise ConfigError(
+            f"{source.label} declares the features {', '.join(c.name for c in columns)}, but its "
+            f"encoder was fitted on {', '.join(names)}; declare these, or fit without encoders."
+        )
+    return encoder.encode(read, where=source.label), dict(known)
+
+
+def node_features(
+    source: Source, table: NodeTable, encoder: Mapping[str, Any] | None
+) -> tuple[Tensor | CSR | None, dict[str, Any] | None]:
+    """Returns the features of a node table, and the state of their encoders."""
+    declared = {"features": table.features, "sparse": table.sparse, "category": table.category}
+    given = [key for key, value in declared.items() if value]
+    if len(given) > 1:
+        raise ConfigError(
+            f"{source.label} declares {' and '.join(given)}; a node type has one kind of features. "
+            "Declare all columns in features, such as {year: number, city: onehot, words: bag}."
+        )
+    if table.sparse:
+        return sparse_column(source, table.sparse, table.sparse_dim, table.dtype), None
+    columns = [_category(source, table.category)] if table.category else table.features
+    if not columns and encoder is None:
+        return None, None
+    return encode_features(source, columns, table.dtype, encoder)
+
+
+def _category(source: Source, name: str) -> Column:
+    """Returns the column of ``category: name``: integers are codes, others get codes."""
+    kind = source.column(name).type
+    codes = pa.types.is_integer(kind) or (pa.types.is_null(kind) and not source.num_rows)
+    return Column(name, "codes" if codes else "embedding")
+
+
+def _reader(source: Source) -> Callable[[str, bool], pa.Array]:
+    last: dict[tuple[str, bool], pa.Array] = {}
+
+    def read(name: str, written: bool) -> pa.Array:
+        key = (name, written and source.is_text_file)
+        if key not in last:
+            last.clear()  # One column at a time: a file is read once per column.
+            last[key] = source.written(name) if key[1] else source.column(name)
+        return last[key]
+
+    return read
 
 
 def sparse_column(source: Source, name: str, dim: int | None, dtype: str) -> CSR:
@@ -85,32 +212,42 @@ def sparse_column(source: Source, name: str, dim: int | None, dtype: str) -> CSR
     return matrix.with_weight(None) if bool((weight == 1).all()) else matrix
 
 
-def categories(source: Source, name: str) -> Tensor:
-    """Returns a column as int64 codes ``[num_rows]``.
+def text_column(source: Source, name: str) -> pa.Array:
+    """Returns a column of texts, as written in a text file; a missing one is empty."""
+    column = source.written(name)
+    if pa.types.is_null(column.type):  # All texts are missing, or there are no rows.
+        column = column.cast(pa.large_string())
+    if not pa.types.is_large_string(column.type):
+        raise DataError(f"{source.label}, column {name!r} holds {column.type}; expected text.")
+    return column.fill_null("")
 
-    Integers are the codes; texts are numbered in sorted order, independent of the row order.
+
+def times(source: Table, name: str) -> Tensor:
+    """Returns a column of times ``[num_rows]``; dates and timestamps in microseconds since 1970.
+
+    One unit for both: models compare the times of all relations.
+
+    Raises:
+        DataError: If times are missing or of another type, or a text is no ISO 8601 time.
     """
     column, where = source.column(name), _where(source, name)
     row = missing_row(column)
     if row is not None:
-        raise DataError(f"{where}, row {row} (from 0): the category is missing; fill it in.")
-    if pa.types.is_integer(column.type):
-        return torch.from_numpy(column.cast(pa.int64()).to_numpy().copy())
-    if not pa.types.is_large_string(column.type):
-        raise DataError(f"{where} holds {column.type}; expected integers or text as categories.")
-    known = pc.unique(column).sort()
-    return torch.from_numpy(pc.index_in(column, value_set=known).to_numpy().astype(np.int64))
-
-
-def times(source: Source, name: str) -> Tensor:
-    """Returns a column of times ``[num_rows]``; dates and timestamps as int64 in their unit."""
-    column, where = source.column(name), _where(source, name)
-    row = missing_row(column)
-    if row is not None:
-        raise DataError(f"{where}, row {row} (from 0): the time is missing; fill it in.")
+        raise DataError(
+            f"{where}, row {row} (from 0): the time is missing, as it is in {column.null_count:,} "
+            f"of {len(column):,} rows; fill it in, drop these rows, or do not declare the column "
+            "as the time."
+        )
+    if pa.types.is_large_string(column.type):
+        column = parsed_times(column, where)
     kind = column.type
-    if pa.types.is_date32(kind) or pa.types.is_time32(kind):
-        column = column.cast(pa.int32())
+    if pa.types.is_time(kind):
+        column = column.cast(pa.time64("us"), safe=False)
+    if pa.types.is_duration(kind):
+        column = column.cast(pa.duration("us"), safe=False)
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        zone = kind.tz if pa.types.is_timestamp(kind) else None
+        column = column.cast(pa.timestamp("us", zone), safe=False)
     if pa.types.is_temporal(kind):
         column = column.cast(pa.int64())
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
@@ -182,5 +319,5 @@ def _list_size(column: pa.Array, where: str) -> int:
     return int(lengths[0])
 
 
-def _where(source: Source, name: str) -> str:
+def _where(source: Table, name: str) -> str:
     return f"{source.label}, column {name!r}"

@@ -10,6 +10,7 @@ import msgspec
 
 from hetgraph.errors import ConfigError, FileFormatError
 from hetgraph.io.declare import EdgeTable, NodeTable
+from hetgraph.io.declared import WHERE
 from hetgraph.io.hyperedges import HyperedgeTable
 from hetgraph.registry import targets
 from hetgraph.yamlfile import checked, read_yaml
@@ -18,17 +19,21 @@ __all__ = ["check_declaration", "read_declaration"]
 
 _Triple = Annotated[tuple[str, str, str], msgspec.Meta(description="[source, name, destination]")]
 _Pair = Annotated[tuple[_Triple, _Triple], msgspec.Meta(description="a pair of edge types")]
+_FEATURES = Annotated[
+    str | list[str] | dict[str, Any],
+    msgspec.Meta(description="a column, a list of columns, or columns with their encoders"),
+]
 
 
 def _entry(table: type, **more: Any) -> Any:
     """Returns the class of a table's entry: its file, and the columns by their meaning."""
-    hints = get_type_hints(table) | {"features": str | list[str]}
+    hints = get_type_hints(table) | {"features": _FEATURES, "columns": list[str] | None}
     columns = [
         (column.name, hints[column.name], column.default)
         for column in fields(table)
         if column.name != "table"
     ]
-    keys: list[Any] = [*more.items(), ("file", str), *columns]
+    keys: list[Any] = [*more.items(), ("file", str | list[str]), *columns]
     return msgspec.defstruct(table.__name__, keys, forbid_unknown_fields=True)
 
 
@@ -40,6 +45,7 @@ _KEYS: dict[str, Any] = {
     "reverses": list[_Pair] | None,
     "add_reverses": bool | None,
     "splits": dict[str, str] | None,
+    "standins": str | dict[str, str] | None,
     "target": str | None,
     "hyperedges": dict[str, _HYPEREDGES | str] | None,  # type: ignore[valid-type]
     "metapaths": dict[str, str] | None,
@@ -63,7 +69,7 @@ def check_declaration(content: Any, where: object) -> dict[str, Any]:
     form = msgspec.defstruct("Tables", keys, forbid_unknown_fields=True)
     given = msgspec.structs.asdict(checked(content, form, where, ConfigError))
     given = {key: value for key, value in given.items() if value is not None}
-    return {"nodes": {}, "edges": [], **given}
+    return {"nodes": {}, "edges": [], **given, WHERE: Path(str(where)).name or str(where)}
 
 
 def read_declaration(path: Path) -> dict[str, Any]:

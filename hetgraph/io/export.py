@@ -51,10 +51,13 @@ def _node_table(graph: HeteroGraph, node_type: str) -> NodeTable:
             declared["dtype"] = _dtype_name(features.weight)
     elif features is not None:
         columns["features"] = tensor_to_column(features)
+        size = graph.schema.node_types[node_type].dim
         if features.is_floating_point():
             declared |= {"features": ["features"], "dtype": _dtype_name(features)}
-        else:
+        elif size == (int(features.max()) + 1 if features.numel() else 0):
             declared["category"] = "features"
+        else:  # Some codes are of no node here.
+            declared["features"] = {"features": {"encode": "codes", "size": size}}
     if not columns:
         columns["row"] = np.arange(graph.num_nodes[node_type])
     return NodeTable(pa.table(columns), **declared)

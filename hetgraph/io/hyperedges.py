@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,8 @@ class HyperedgeTable:
         node: Column of node ids.
         node_type: Column of node types; ``None``: the graph has a single node type.
         type: Column of hyperedge types; ``None``: all hyperedges have the same type.
+        separator: As for :class:`NodeTable`.
+        columns: As for :class:`NodeTable`.
     """
 
     table: Any
@@ -38,6 +41,8 @@ class HyperedgeTable:
     node: str = "node"
     node_type: str | None = None
     type: str | None = None
+    separator: str | None = None
+    columns: Sequence[str] | None = None
 
 
 def read_hyperedges(declared: HyperedgeTable, graph: HeteroGraph, name: str) -> Hypergraph:
@@ -48,7 +53,10 @@ def read_hyperedges(declared: HyperedgeTable, graph: HeteroGraph, name: str) -> 
             or a hyperedge has two types.
         SchemaError: If a node type is unknown or not given.
     """
-    source = as_source(declared.table, f"hyperedges {name!r}")
+    label = f"hyperedges {name!r}"
+    source = as_source(
+        declared.table, label, separator=declared.separator, columns=declared.columns
+    )
     edges, edge_names = _codes(source.written(declared.hyperedge), declared.hyperedge, name)
     nodes = _nodes(declared, graph, source, name)
     if declared.type is None:

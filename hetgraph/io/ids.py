@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,11 @@ __all__ = ["IdMap", "check_ids", "missing_row", "show"]
 
 Array = np.ndarray[Any, Any]
 
-_NUMBER = r"^-?[0-9]+$"
+_EXAMPLES = 5
+_SLICE = 1 << 16
+"""The fewest ids that are worth a thread."""
+_LONGEST_TABLE = 4
+"""A table of all numbers between two ids is used if it is at most this often the ids."""
 
 
 def show(column: pa.Array, row: int) -> str:
@@ -32,7 +38,7 @@ def missing_row(column: pa.Array) -> int | None:
 
 
 def check_ids(column: pa.Array, where: str, *, text_file: bool = False) -> pa.Array:
-    """Checks the ids of a node table and converts integers to int64.
+    """Checks the ids of a node table and converts integers to int64, or uint64 beyond it.
 
     Args:
         column: The ids.
@@ -41,11 +47,13 @@ def check_ids(column: pa.Array, where: str, *, text_file: bool = False) -> pa.Ar
             form (``7``, not ``007``) become integers.
 
     Raises:
-        DataError: If an id is missing or repeated.
+        DataError: If ids are missing or repeated, with their number and up to five of them.
     """
-    row = missing_row(column)
-    if row is not None:
-        raise DataError(f"{where}, row {row} (from 0): the id is missing; every node needs one.")
+    missing = _missing_rows(column)
+    if missing.size:
+        raise DataError(
+            f"{where}, {_rows(missing)} (from 0): the id is missing; every node needs one."
+        )
     if text_file:
         column = _numbers(column)
     column = _wide(column)
@@ -54,14 +62,7 @@ def check_ids(column: pa.Array, where: str, *, text_file: bool = False) -> pa.Ar
     except pa.ArrowNotImplementedError as error:
         raise DataError(f"{where}: ids cannot be of type {column.type}; use text.") from error
     if len(codes.dictionary) < len(column):
-        first = codes.indices.to_numpy()
-        seen, at = np.unique(first, return_index=True)
-        again = np.setdiff1d(np.arange(len(first)), at, assume_unique=True)[0]
-        original = at[np.searchsorted(seen, first[again])]
-        raise DataError(
-            f"{where}: the id {show(column, int(again))} occurs twice, in rows {original} and "
-            f"{again} (from 0); ids must be unique, drop or rename one."
-        )
+        raise _repeated(column, codes.indices.to_numpy(), where)
     return column
 
 
@@ -77,64 +78,165 @@ class IdMap:
         self.node_type = node_type
         self._ids = None if isinstance(ids, int) else ids
         self.num_nodes = ids if isinstance(ids, int) else len(ids)
-        if self._ids is not None and pa.types.is_int64(self._ids.type):
-            values = self._ids.to_numpy()
-            if np.array_equal(values, np.arange(len(values))):
-                self._ids = None  # The ids are the row numbers: no look-up is needed.
+        self._first = 0
+        self._row_of: Array | None = None  # Row numbers by id, from the smallest id on.
+        if self._ids is not None and pa.types.is_int64(self._ids.type) and len(self._ids):
+            self._index(self._ids.to_numpy())
+
+    def _index(self, values: Array) -> None:
+        """Chooses how integers are looked up: not at all, in a table, or by hashing."""
+        if np.array_equal(values, np.arange(len(values))):
+            self._ids = None  # The ids are the row numbers: no look-up is needed.
+            return
+        first, last = int(values.min()), int(values.max())
+        if last - first < _LONGEST_TABLE * len(values):
+            self._first = first
+            self._row_of = np.full(last - first + 1, -1, dtype=np.int64)
+            self._row_of[values - first] = np.arange(len(values))
 
     def rows(self, column: pa.Array, where: str) -> Array:
         """Returns the row number of every id in ``column``.
 
         Raises:
-            DataError: Naming the first row with a missing or unknown id.
+            DataError: If ids are missing or unknown, with their number and up to five of them.
         """
-        row = missing_row(column)
-        if row is not None:
+        missing = _missing_rows(column)
+        if missing.size:
             raise DataError(
-                f"{where}, row {row} (from 0): the {self.node_type!r} id is missing; "
+                f"{where}, {_rows(missing)} (from 0): the {self.node_type!r} id is missing; "
                 "fill it in or drop the edge."
             )
-        wanted = pa.int64() if self._ids is None else self._ids.type
         if not len(column):
             return np.zeros(0, dtype=np.int64)
-        values = self._cast(column, wanted, where)
-        if self._ids is None:
-            rows: Array = values.to_numpy()
-            unknown = (rows < 0) | (rows >= self.num_nodes)
-        else:
-            positions = pc.index_in(values, value_set=self._ids)
-            unknown = np.asarray(positions.is_null())
-            rows = positions.fill_null(0).to_numpy()
-        if unknown.any():
-            self._dangling(column, np.flatnonzero(unknown), where)
+        wanted = pa.int64() if self._ids is None else self._ids.type
+        rows = self._find(self._cast(column, wanted, where))
+        unknown = np.flatnonzero(rows < 0)
+        if unknown.size:
+            raise self._dangling(column, unknown, where)
+        return rows
+
+    def _find(self, values: pa.Array) -> Array:
+        """Returns the row numbers of values of the type of the ids, -1 for unknown ones."""
+        rows: Array
+        if self._ids is not None and self._row_of is None:
+            return _positions(values, self._ids)
+        rows = values.fill_null(0).to_numpy() - self._first
+        size = self.num_nodes if self._row_of is None else len(self._row_of)
+        outside = (rows < 0) | (rows >= size)
+        if values.null_count:
+            outside |= np.asarray(values.is_null())
+        if outside.any():
+            rows[outside] = 0
+        if self._row_of is not None:
+            rows = self._row_of[rows] if size else rows
+        rows[outside] = -1
         return rows
 
     def _cast(self, column: pa.Array, wanted: pa.DataType, where: str) -> pa.Array:
+        """Returns the column in the type of the ids; null where a value has none in it."""
         column = _wide(column)
         if column.type == wanted:
             return column
-        from_text = pa.types.is_large_string(column.type)
-        if pa.types.is_integer(wanted) or pa.types.is_floating(wanted):
+        is_number = pa.types.is_integer(wanted) or pa.types.is_floating(wanted)
+        if is_number and pa.types.is_large_string(column.type):
+            return _canonical(column, wanted)
+        if is_number and (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
             try:
                 return column.cast(wanted)
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                if from_text:
-                    readable = np.asarray(pc.match_substring_regex(column, _NUMBER))
-                    if not readable.all():
-                        self._dangling(column, np.flatnonzero(~readable), where)
+            except pa.ArrowInvalid:
+                return _representable(column, wanted)
         raise DataError(
             f"{where} holds {column.type}, but the ids of {self.node_type!r} are {wanted}; "
             "convert one of them, for example with .astype(str)."
         )
 
-    def _dangling(self, column: pa.Array, rows: Array, where: str) -> None:
-        more = f" ({len(rows):,} such rows in all)" if len(rows) > 1 else ""
+    def _dangling(self, column: pa.Array, rows: Array, where: str) -> DataError:
+        """Returns the error of unknown ids."""
         known = f"0..{self.num_nodes - 1}" if self._ids is None else f"its {self.num_nodes:,} ids"
-        raise DataError(
-            f"{where}, row {rows[0]} (from 0): {show(column, int(rows[0]))} is not a "
-            f"{self.node_type!r} node, not among {known}{more}; add the node to its table or "
-            "drop the edge."
+        values = [(show(column, int(row)), int(row)) for row in rows[:_EXAMPLES]]
+        hint = self._near(column[int(rows[0])].as_py())
+        if len(rows) == 1:
+            text = f"row {values[0][1]} (from 0): {values[0][0]} is not a {self.node_type!r} node"
+        else:
+            text = (
+                f"{len(rows):,} rows hold ids that are not {self.node_type!r} nodes: "
+                f"{', '.join(f'{value} in row {row}' for value, row in values)}"
+                f"{', ...' if len(rows) > _EXAMPLES else ''} (rows from 0)"
+            )
+        return DataError(
+            f"{where}, {text}, not among {known}.{hint} Add the nodes to their table or drop the "
+            "edges."
         )
+
+    def _near(self, value: Any) -> str:
+        """Returns a sentence about an id that looks like a value but is another one."""
+        if not isinstance(value, str):
+            return ""
+        forms = {
+            "by spaces": value.strip(),
+            "by leading zeros": value.lstrip("0") or "0",
+            "by upper and lower case": value.lower(),
+            "by the form of its Unicode letters": unicodedata.normalize("NFC", value),
+            "by decomposed Unicode letters": unicodedata.normalize("NFD", value),
+        }
+        for how, form in forms.items():
+            if form != value:
+                given = pa.array([form], pa.large_string())
+                wanted = pa.int64() if self._ids is None else self._ids.type
+                known = pa.types.is_large_string(wanted) or pa.types.is_integer(wanted)
+                if known and int(self._find(self._cast(given, wanted, ""))[0]) >= 0:
+                    return f" There is {form!r}, which differs {how}; ids must be equal."
+        return ""
+
+
+# ----------------------------------------------------------------------------- internals
+
+
+def _positions(values: pa.Array, known: pa.Array) -> Array:
+    """Returns the position of every value among the known ones, or -1; one slice per core."""
+
+    def look_up(start: int) -> Array:
+        places = pc.index_in(values.slice(start, size), value_set=known)
+        positions: Array = places.fill_null(-1).to_numpy()
+        return positions
+
+    # Every slice hashes the known values again, so a slice must be worth it.
+    size = max(-(-len(values) // pa.cpu_count()), len(known), _SLICE)
+    with ThreadPoolExecutor(pa.cpu_count()) as pool:
+        return np.concatenate([*pool.map(look_up, range(0, len(values), size))])
+
+
+def _missing_rows(column: pa.Array) -> Array:
+    """Returns the rows that are null or NaN."""
+    if pa.types.is_floating(column.type):
+        return np.flatnonzero(np.asarray(pc.is_null(column, nan_is_null=True)))
+    if not column.null_count:
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(np.asarray(column.is_null()))
+
+
+def _rows(rows: Array) -> str:
+    """Returns row numbers as written in messages: all of a few, else their number, too."""
+    if len(rows) == 1:
+        return f"row {rows[0]}"
+    more = f", ... ({len(rows):,} in all)" if len(rows) > _EXAMPLES else ""
+    return f"rows {', '.join(map(str, rows[:_EXAMPLES]))}{more}"
+
+
+def _repeated(column: pa.Array, codes: Array, where: str) -> DataError:
+    """Returns the error of ids that occur several times; ``codes`` number them by appearance."""
+    again = np.flatnonzero(np.bincount(codes) > 1)
+    texts = []
+    for code in again[:_EXAMPLES]:
+        rows = np.flatnonzero(codes == code)
+        times = "twice" if len(rows) == 2 else f"{len(rows):,} times"
+        texts.append(f"{show(column, int(rows[0]))} occurs {times}, in {_rows(rows)}")
+    more = "; ..." if len(again) > _EXAMPLES else ""
+    count = f"{len(again):,} ids are repeated: " if len(again) > 1 else "the id "
+    return DataError(
+        f"{where}: {count}{'; '.join(texts)}{more} (from 0); ids must be unique, drop or rename "
+        "the others."
+    )
 
 
 def _wide(column: pa.Array) -> pa.Array:
@@ -151,9 +253,58 @@ def _wide(column: pa.Array) -> pa.Array:
 
 
 def _numbers(column: pa.Array) -> pa.Array:
-    """Returns texts as int64 if that is lossless, otherwise unchanged."""
+    """Returns texts as int64 or uint64 if that is lossless, otherwise unchanged."""
+    for kind in (pa.int64(), pa.uint64()):
+        try:
+            numbers = column.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+        return numbers if numbers.cast(column.type).equals(column) else column
+    return column
+
+
+def _canonical(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Returns texts as numbers; null where a text is none, or is not how the number is written.
+
+    So ``007`` and ``0x7`` are not 7. But ``7.0`` is, as programs write a column of integers in
+    which a value is missing.
+    """
+    if pa.types.is_floating(wanted):
+        readable = pc.match_substring_regex(column, r"^[+-]?[0-9.]+(e[+-]?[0-9]+)?$")
+        return pc.if_else(readable, column, None).cast(wanted)
     try:
-        numbers = column.cast(pa.int64())
+        numbers = column.cast(wanted)
+        if numbers.cast(column.type).equals(column):
+            return numbers
     except pa.ArrowInvalid:
-        return column
-    return numbers if numbers.cast(column.type).equals(column) else column
+        pass
+    texts = pc.replace_substring_regex(column, r"^(-?[0-9]+)\.0+$", r"\1")
+    plain = pc.match_substring_regex(texts, r"^(0|-?[1-9][0-9]{0,19})$")
+    texts = pc.if_else(plain, texts, None)
+    try:
+        return texts.cast(wanted)
+    except pa.ArrowInvalid:  # Some have 19 or 20 digits and do not fit.
+        values = [None if text is None else int(text) for text in texts.to_pylist()]
+        low, high = _limits(wanted)
+        fitting = [v if v is not None and low <= v <= high else None for v in values]
+        return pa.array(fitting, wanted)
+
+
+def _limits(kind: pa.DataType) -> tuple[int, int]:
+    """Returns the smallest and the largest number of an integer type."""
+    limits = np.iinfo(kind.to_pandas_dtype())
+    return int(limits.min), int(limits.max)
+
+
+def _representable(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Returns numbers in another type; null where one has none in it, such as 1.5 or -1."""
+    values = column.to_numpy(zero_copy_only=False)
+    if pa.types.is_floating(wanted):  # Integers that no float equals.
+        converted = column.cast(wanted, safe=False)
+        exact = pc.equal(converted.cast(column.type, safe=False), column)
+        return pc.if_else(exact, converted, None)
+    low, high = _limits(wanted)
+    # The largest integer is no float, so floats must be below the next power of two.
+    fits = (values >= low) & ((values < high + 1.0) if values.dtype.kind == "f" else values <= high)
+    fits &= np.floor(values) == values if values.dtype.kind == "f" else True
+    return pc.if_else(pa.array(fits), column, None).cast(wanted)

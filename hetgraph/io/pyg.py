@@ -1,56 +1,76 @@
 """Conversion from and to PyTorch Geometric's ``HeteroData``.
 
-The attributes of a store are read as follows; others are ignored.
+Without further words these attributes of a store are read; a warning lists all others.
 
 =============================  ==========================================================
 node ``x``                     features: dense, sparse, or categories if ``[n]`` integers
 node ``num_nodes``             number of nodes of a type without features
 node ``ids``, ``text``         lists of the user's ids and of texts
-node ``y``, ``*_mask``         labels and splits, by :func:`from_pyg_dataset`
+node ``y``, ``*_mask``         target and splits, by :func:`from_pyg_dataset`
 edge ``edge_index``, ``adj_t`` the edges
-edge ``edge_weight``           weights; also ``edge_attr`` if it is ``[num_edges]``
-edge ``edge_attr``             edge features
+edge ``edge_weight, weight``   weights
+edge ``edge_attr``             edge features, ``[num_edges, 1]`` if it is ``[num_edges]``
 edge ``time``, ``edge_time``   edge times
 =============================  ==========================================================
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from hetgraph.catalog.dataset import Dataset
+from hetgraph.catalog import Dataset, Values
 from hetgraph.data.csr import CSR
 from hetgraph.data.graph import HeteroGraph
-from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
-from hetgraph.errors import DataError, SchemaError, suggest
-from hetgraph.io.pyg_targets import read_labels, read_splits, write_targets
+from hetgraph.errors import SchemaError, suggest
+from hetgraph.io.attributes import Choice, EdgeNames, NodeNames, tell_left
+from hetgraph.io.pyg_stores import StoreReader, number_of_nodes
+from hetgraph.io.pyg_targets import read_splits, read_target, write_targets
 from hetgraph.io.reverses import link_reverses
 from hetgraph.optional import require
 
 __all__ = ["from_pyg", "from_pyg_dataset", "to_pyg"]
 
-_SIZED = ("x", "y", "ids", "text", "train_mask", "val_mask", "test_mask", "n_id", "pos", "batch")
+_TARGET = ("y", "train_mask", "val_mask", "test_mask")
 
 
 def from_pyg(
     data: Any,
     *,
+    features: NodeNames | None = None,
+    text: Mapping[str, str] | None = None,
+    ids: Mapping[str, str] | None = None,
+    edge_features: EdgeNames | None = None,
+    edge_weight: Mapping[Any, str] | None = None,
+    edge_time: Mapping[Any, str] | None = None,
     num_nodes: Mapping[str, int] | None = None,
     find_reverses: bool = True,
     name: str = "",
 ) -> HeteroGraph:
     """Builds a graph from a ``HeteroData``.
 
+    Attributes that are neither read nor named are listed in one warning. Named attributes are read
+    as numbers, unscaled, one beside the other.
+
     Args:
         data: A ``torch_geometric.data.HeteroData``.
+        features: Attributes by node type that become the features, ``{"paper": ["x", "year"]}``;
+            default: ``x``.
+        text: The attribute with the texts by node type; default: ``text``.
+        ids: The attribute with the user's ids by node type; default: ``ids``.
+        edge_features: Attributes by edge type that become the edge features; default:
+            ``edge_attr``.
+        edge_weight: The attribute with the weights by edge type; default: ``edge_weight``, or else
+            ``weight``.
+        edge_time: The attribute with the times by edge type; default: ``time``, or else
+            ``edge_time``.
         num_nodes: Number of nodes of each type without features and ``num_nodes``.
-        find_reverses: Declare relations that are exact transposes of each other as reverses, so
+        find_reverses: Declare relations with the same edges in opposite directions as reverses, so
             that splits and audits account for them.
         name: Name of the graph.
 
@@ -62,38 +82,45 @@ def from_pyg(
         >>> from torch_geometric.data import HeteroData
         >>> data = HeteroData()
         >>> data["paper"].x = torch.eye(3)
+        >>> data["paper"].year = torch.tensor([1999, 2001, 2001])
         >>> data["paper", "cites", "paper"].edge_index = torch.tensor([[0, 1], [2, 2]])
-        >>> from_pyg(data).relation("cites").num_edges
-        2
+        >>> graph = from_pyg(data, features={"paper": ["x", "year"]})
+        >>> graph.relation("cites").num_edges, graph.features["paper"].shape[1]
+        (2, 4)
     """
     if not (hasattr(data, "node_types") and hasattr(data, "edge_types")):
         raise SchemaError(
             f"expected a HeteroData, got a {type(data).__name__}; a homogeneous Data becomes one "
             "with data.to_heterogeneous()."
         )
-    counts: dict[str, int] = {}
-    features: dict[str, Tensor | CSR] = {}
-    columns: dict[str, dict[str, list[Any]]] = {"ids": {}, "text": {}}
-    for node_type in dict.fromkeys([*data.node_types, *(num_nodes or {})]):
-        store = data[node_type] if node_type in data.node_types else {}
-        counts[node_type] = _count(node_type, store, num_nodes or {})
-        if "x" in store:
-            features[node_type] = _features(node_type, store["x"])
-        for attribute, by_type in columns.items():
-            if attribute in store:
-                by_type[node_type] = list(store[attribute])
-    relations: dict[EdgeType, Relation] = {}
-    for key in (EdgeType(*triple) for triple in data.edge_types):
-        for end in (key.src, key.dst):
-            if end not in counts:
-                raise SchemaError(
-                    f"edge type ({key}) has nodes of type {end!r}, which is unknown; "
-                    f"set data[{end!r}].num_nodes or give num_nodes={{{end!r}: ...}}."
-                )
-        relations[key] = _relation(key, data[tuple(key)], counts)
+    types = list(dict.fromkeys([*data.node_types, *(num_nodes or {})]))
+    keys = [EdgeType(*triple) for triple in data.edge_types]
+    nodes = {
+        "features": Choice.of("features", features, types, "x"),
+        "text": Choice.of("text", text, types, "text"),
+        "ids": Choice.of("ids", ids, types, "ids"),
+    }
+    edges = {
+        "weight": Choice.of("edge_weight", edge_weight, keys, "edge_weight", "weight"),
+        "features": Choice.of("edge_features", edge_features, keys, "edge_attr"),
+        "time": Choice.of("edge_time", edge_time, keys, "time", "edge_time"),
+    }
+    reader = StoreReader(nodes, edges, dict(num_nodes or {}))
+    for node_type in types:
+        reader.read_nodes(node_type, data[node_type] if node_type in data.node_types else {})
+    for key in keys:
+        reader.read_edges(key, data[tuple(key)])
+    tell_left([*_of_graph(data), *reader.left])
+    relations = reader.relations
     linked, pairs = link_reverses(relations) if find_reverses else (relations, ())
     return HeteroGraph(
-        num_nodes=counts, relations=linked, features=features, reverses=pairs, name=name, **columns
+        num_nodes=reader.counts,
+        relations=linked,
+        features=reader.features,
+        reverses=pairs,
+        ids=reader.ids,
+        text=reader.text,
+        name=name,
     )
 
 
@@ -102,9 +129,10 @@ def from_pyg_dataset(
 ) -> Dataset:
     """Builds a data set from a ``HeteroData`` with ``y`` and masks.
 
-    Negative and NaN labels mean not labelled; ``[n, num_classes]`` labels are multi-label. Masks
-    of shape ``[n, k]`` give ``k`` splits. Without train and test masks the labelled nodes are
-    split 60/20/20.
+    Whole numbers are classes, negative ones mean not labelled; ``[n, num_classes]`` labels are
+    multi-label. A floating-point ``y`` holds values for node regression, NaN where not known; write
+    ``y.long()`` if they are classes. Masks of shape ``[n, k]`` give ``k`` splits. Without train and
+    test masks the labelled nodes are split 60/20/20.
 
     Args:
         data: A ``torch_geometric.data.HeteroData``.
@@ -122,10 +150,9 @@ def from_pyg_dataset(
         >>> from_pyg_dataset(data).labels.index.tolist()
         [0, 1, 3, 4, 5]
     """
-    graph = from_pyg(data, name=name, **options)
-    labelled = [key for key in data.node_types if "y" in data[key]]
+    labelled = [key for key in getattr(data, "node_types", ()) if "y" in data[key]]
     if node_type is None and not labelled:
-        return Dataset(name, graph)
+        return Dataset(name, from_pyg(data, name=name, **options))
     if node_type is None and len(labelled) > 1:
         raise SchemaError(
             f"several node types have y; choose one of them: node_type in {labelled}."
@@ -133,15 +160,18 @@ def from_pyg_dataset(
     target = node_type or labelled[0]
     if target not in labelled:
         raise SchemaError(f"node type {target!r} has no y.{suggest(target, labelled)}")
-    labels = read_labels(target, torch.as_tensor(data[target]["y"]), graph.num_nodes[target])
-    splits = read_splits(data[target]) or labels.default_splits()
-    return Dataset(name, graph, labels, splits)
+    graph = from_pyg(_without_target(data, target), name=name, **options)
+    known = read_target(target, torch.as_tensor(data[target]["y"]), graph.num_nodes[target])
+    splits = read_splits(data[target]) or known.default_splits()
+    task = "node-regression" if isinstance(known, Values) else ""
+    return Dataset(name, graph, known, splits, task=task)
 
 
 def to_pyg(data: HeteroGraph | Dataset) -> Any:
-    """Returns a ``HeteroData``; for a data set with ``y`` and the masks of its first split.
+    """Returns a ``HeteroData``; for a data set with ``y`` and masks, of its labels or values.
 
-    Nodes without a label have ``y`` -1, or NaN if labels are multi-label.
+    Nodes without a label have ``y`` -1, or NaN if labels are multi-label or values. Several splits
+    become masks ``[n, k]``. A warning lists what a ``HeteroData`` has no place for.
 
     Raises:
         ConfigError: If torch_geometric is not installed.
@@ -172,111 +202,27 @@ def to_pyg(data: HeteroGraph | Dataset) -> Any:
             edges.edge_attr = relation.edge_features
         if relation.edge_time is not None:
             edges.time = relation.edge_time
-    if isinstance(data, Dataset) and data.labels is not None:
-        write_targets(hetero[data.labels.node_type], data)
+    if isinstance(data, Dataset):
+        write_targets(hetero, data)
     return hetero
 
 
-# ------------------------------------------------------------------------------ reading
+def _of_graph(data: Any) -> list[tuple[str, str]]:
+    """Attributes of a ``HeteroData`` that are of no type."""
+    store = getattr(data, "_global_store", {})
+    return [("", key) for key in store if store[key] is not None]
 
 
-def _count(node_type: str, store: Mapping[str, Any], given: Mapping[str, int]) -> int:
-    if node_type in given:
-        return int(given[node_type])
-    if "num_nodes" in store:
-        return int(store["num_nodes"])
-    for key in _SIZED:
+def _without_target(data: Any, target: str) -> Any:
+    """A view of a ``HeteroData`` without the attributes that are read as target and splits."""
+    view = copy.copy(data)
+    store = view[target]
+    if store.get("num_nodes") is None:
+        store.num_nodes = number_of_nodes(target, store, {})
+    for key in _TARGET:
         if key in store:
-            value = store[key]
-            return int(value.shape[0]) if hasattr(value, "shape") else len(value)
-    raise DataError(
-        f"node type {node_type!r} has neither x nor num_nodes; "
-        f"set data[{node_type!r}].num_nodes = <number>."
-    )
-
-
-def _features(node_type: str, x: Any) -> Tensor | CSR:
-    if isinstance(x, Tensor) and x.layout != torch.strided:
-        return _from_sparse(x)
-    if hasattr(x, "sparse_sizes"):  # torch_sparse.SparseTensor
-        return _from_sparse(x.to_torch_sparse_csr_tensor())
-    if not isinstance(x, (Tensor, np.ndarray)):
-        raise DataError(f"x of {node_type!r} is a {type(x).__name__}; expected a tensor.")
-    tensor = torch.as_tensor(x).detach()
-    if tensor.dim() == 1 and not tensor.is_floating_point() and tensor.dtype != torch.bool:
-        return tensor if tensor.dtype == torch.int32 else tensor.long()
-    if tensor.dim() == 1:
-        tensor = tensor[:, None]
-    return tensor if tensor.is_floating_point() else tensor.float()
-
-
-def _from_sparse(matrix: Tensor) -> CSR:
-    """Returns a sparse tensor of any layout as a CSR, without weights if all values are 1."""
-    coo = matrix.to_sparse(layout=torch.sparse_coo).coalesce()
-    rows, cols = coo.indices()
-    values = coo.values()
-    if not values.is_floating_point():
-        values = values.float()
-    weight = None if bool((values == 1).all()) else values
-    return CSR.from_coo(rows, cols, (matrix.shape[0], matrix.shape[1]), weight)
-
-
-def _relation(key: EdgeType, store: Mapping[str, Any], counts: Mapping[str, int]) -> Relation:
-    src, dst, weight = _edges(key, store, counts)
-    attributes = store.get("edge_attr")
-    weight = store.get("edge_weight", weight)
-    if attributes is not None and attributes.dim() == 1:
-        if weight is None:
-            weight, attributes = attributes, None
-        else:
-            attributes = attributes[:, None]
-    if attributes is not None and not attributes.is_floating_point():
-        attributes = attributes.float()
-    if weight is not None:
-        weight = weight.flatten()
-    try:
-        return Relation.from_edges(
-            src,
-            dst,
-            counts[key.src],
-            counts[key.dst],
-            weight=weight,
-            edge_features=attributes,
-            edge_time=store.get("time", store.get("edge_time")),
-        )
-    except DataError as error:
-        raise DataError(
-            f"edge type ({key}), {counts[key.src]} {key.src!r} sources and {counts[key.dst]} "
-            f"{key.dst!r} destinations: {error}"
-        ) from error
-
-
-def _edges(
-    key: EdgeType, store: Mapping[str, Any], counts: Mapping[str, int]
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Returns sources, destinations and the weights of an adjacency matrix."""
-    if "edge_index" in store:
-        index = store["edge_index"]
-        index = index.as_tensor() if hasattr(index, "as_tensor") else index
-        if index.dim() != 2 or index.shape[0] != 2 or index.is_floating_point():
-            raise DataError(
-                f"edge_index of ({key}) is {index.dtype} of shape {list(index.shape)}; expected "
-                "integers of shape [2, num_edges]."
-            )
-        return index[0], index[1], None
-    if "adj_t" not in store:
-        raise DataError(f"edge type ({key}) has neither edge_index nor adj_t; set edge_index.")
-    matrix = store["adj_t"]
-    if hasattr(matrix, "coo"):  # torch_sparse.SparseTensor
-        dst, src, value = matrix.coo()
-        return src, dst, value
-    coo = matrix.to_sparse(layout=torch.sparse_coo)
-    dst, src = coo._indices()
-    value = coo._values()
-    return src, dst, None if bool((value == 1).all()) else value
-
-
-# ------------------------------------------------------------------------------ writing
+            del store[key]
+    return view
 
 
 def _sparse_tensor(matrix: CSR) -> Tensor:

@@ -14,6 +14,7 @@ import yaml
 from hetgraph.catalog.dataset import Dataset
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.errors import ConfigError
+from hetgraph.features.standins import COMPUTED
 from hetgraph.files import OutputError, atomic_dir
 from hetgraph.io.declare import EdgeTable, NodeTable
 from hetgraph.io.export import to_tables
@@ -38,7 +39,8 @@ def save_tables(
 
     Node targets become columns of the node tables; edge targets and held-out links become separate
     tables in ``targets/``. What tables cannot represent, such as held-out links of several
-    relations in one target, is skipped with a warning.
+    relations in one target, is skipped with a warning. Stand-ins for features are declared and made
+    again when the tables are read.
 
     Args:
         data: The graph, or the data set with targets, splits, hypergraphs and meta-paths.
@@ -61,7 +63,8 @@ def save_tables(
         raise ConfigError(f"format {format!r} is unknown; expected 'parquet' or 'csv'.")
     _refuse_foreign(Path(folder))
     dataset = data if isinstance(data, Dataset) else Dataset(data.name, data)
-    tables = to_tables(dataset.graph)
+    graph, standins = _without_standins(dataset.graph)
+    tables = to_tables(graph)
     spec: dict[str, Any] = {"name": dataset.graph.name, "nodes": {}, "edges": []}
     used: set[str] = set()
     written = WrittenTargets(dataset, lists=format == "parquet")
@@ -91,8 +94,26 @@ def save_tables(
         spec["reverses"] = [[list(a), list(b)] for a, b in tables.reverses]
         spec["add_reverses"] = False
         spec |= written.declaration() | _declare_rest(dataset)
+        if standins:
+            spec["standins"] = standins
         text = yaml.safe_dump(spec, sort_keys=False, allow_unicode=True)
         (temporary / DECLARATION).write_text(_SIGNATURE + text, encoding="utf-8")
+
+
+def _without_standins(graph: HeteroGraph) -> tuple[HeteroGraph, dict[str, str]]:
+    """Returns the graph without stand-ins, and their declaration.
+
+    As plain features they would not be made anew where a task hides edges. A declaration has no
+    seed, so those that were drawn with another one than 0 stay features.
+    """
+    declared = {
+        node_type: f"{standin.kind}:{standin.dim}" if standin.dim else standin.kind
+        for node_type, standin in graph.standins.items()
+        if not standin.seed and standin.kind != COMPUTED
+    }
+    features = {key: value for key, value in graph.features.items() if key not in declared}
+    left = {key: value for key, value in graph.standins.items() if key not in declared}
+    return graph.replace(features=features, standins=left), declared
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -134,7 +155,7 @@ def _flat(table: NodeTable | EdgeTable, format: str) -> pa.Table:
 def _rename_features(options: dict[str, Any], table: pa.Table) -> None:
     if options.get("features") and "features" not in table.column_names:
         names = [name for name in table.column_names if re.fullmatch(r"features\d+", name)]
-        options["features"] = names
+        options["features"] = {name: {"encode": "number", "scale": "none"} for name in names}
 
 
 def _declare_rest(dataset: Dataset) -> dict[str, Any]:

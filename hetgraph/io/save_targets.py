@@ -12,9 +12,9 @@ from hetgraph.catalog.dataset import Dataset
 from hetgraph.catalog.targets.base import Written
 from hetgraph.data.schema import EdgeType
 from hetgraph.io.columns import tensor_to_column
+from hetgraph.io.declared import declared_targets
 from hetgraph.io.export import id_column
 from hetgraph.io.splits import split_column
-from hetgraph.io.targets import declared_targets
 
 __all__ = ["WrittenTargets"]
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from hetgraph.catalog.split import Split
+from hetgraph.catalog.targets.base import Table
 from hetgraph.errors import DataError
-from hetgraph.io.sources import Source
 
 __all__ = ["read_split", "split_column"]
 
@@ -30,7 +30,7 @@ _SPLITS = {
 }
 
 
-def read_split(source: Source, column_name: str) -> Split:
+def read_split(source: Table, column_name: str) -> Split:
     """Reads a column of the words ``train``, ``valid`` and ``test`` as row numbers.
 
     Rows without a word are in no split.

@@ -3,220 +3,196 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from os.path import normpath
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from hetgraph.catalog.split import Split
 from hetgraph.catalog.targets.base import Rows, Target
-from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import EdgeType
-from hetgraph.errors import ConfigError, suggest
-from hetgraph.io.columns import times
-from hetgraph.io.declare import EdgeTable, NodeTable
-from hetgraph.io.ids import IdMap
-from hetgraph.io.sources import Source, as_source
+from hetgraph.errors import ConfigError
+from hetgraph.io.declare import columns_of
+from hetgraph.io.declared import DECLARATION, WHERE, Declared, declared_targets, edge_type, section
+from hetgraph.io.drawn_splits import DrawnSplit, as_drawn
+from hetgraph.io.held_out import HeldOut, hold_out
+from hetgraph.io.problems import Problems
 from hetgraph.io.splits import read_split
+from hetgraph.io.target_rows import Tables, rows_of
 from hetgraph.registry import targets
 
-__all__ = ["DECLARATION", "Tables", "declared_targets", "edge_type", "read_targets", "section"]
+__all__ = ["ReadTargets", "read_targets"]
 
-DECLARATION = "tables.yaml"
-_NODE_KEYS = ("node_type",)
-_EDGE_KEYS = ("edge", "file", "src", "dst", "time")
+_FRACTIONS = {"nodes": {}, "edges": {"valid": 0.1, "test": 0.1}}
 
 
-@dataclass(frozen=True)
-class Tables:
-    """The tables of a folder and their graph.
+@dataclass
+class ReadTargets:
+    """Targets and splits that were read.
 
     Args:
-        folder: The folder; target files are relative to it.
-        nodes: By node type a :class:`~hetgraph.io.declare.NodeTable`, a number of nodes or
-            ``None``.
-        edges: Edge tables by edge type.
-        graph: The graph.
+        targets: Targets by name, the default one first.
+        splits: Splits of the default target by name.
+        held_out: Links that must not be edges of the graph.
+        notes: What was left out, one line each.
     """
 
-    folder: Path
-    nodes: Mapping[str, Any]
-    edges: Mapping[EdgeType, EdgeTable]
-    graph: HeteroGraph
-
-
-@dataclass(frozen=True)
-class Declared:
-    """The declaration of a target.
-
-    Args:
-        name: Name of the target.
-        kind: Class of the target.
-        options: Values by key.
-        where: Name of the declaration in messages.
-    """
-
-    name: str
-    kind: type[Target]
-    options: dict[str, Any]
-    where: str
-
-
-def declared_targets(spec: Mapping[str, Any]) -> list[Declared]:
-    """Returns the targets of a declaration, the default one first.
-
-    Raises:
-        ConfigError: If a key is unknown, or two targets have the same name.
-    """
-    declarations = [target for key, value in spec.items() for target in _declared(key, value)]
-    names = [declared.name for declared in declarations]
-    for declared in declarations:
-        if names.count(declared.name) > 1:
-            raise ConfigError(
-                f"{declared.where}: another target is named {declared.name!r}, too; rename one."
-            )
-    default = spec.get("target")
-    if default is not None and default not in names:
-        raise ConfigError(
-            f"{DECLARATION}: target {default!r} is not declared.{suggest(str(default), names)}"
-        )
-    return sorted(
-        declarations,
-        key=lambda declared: (
-            declared.name != default,
-            declared.kind.over == "edges",
-            declared.kind.kind,
-        ),
-    )
-
-
-def _declared(key: str, value: Any) -> list[Declared]:
-    """Returns the declared targets of one kind."""
-    if key not in targets or not value:
-        return []
-    kind: type[Target] = targets.get(key)
-    where = f"{DECLARATION}: {key}"
-    entries = section(value, where)
-    several = all(isinstance(entry, Mapping) for entry in entries.values())
-    named = {name: (f"{where}: {name}", entry) for name, entry in entries.items()}
-    keys = (*(_NODE_KEYS if kind.over == "nodes" else _EDGE_KEYS), *kind.options)
-    return [
-        Declared(name, kind, section(entry, place, keys), place)
-        for name, (place, entry) in (named if several else {key: (where, entries)}).items()
-    ]
+    targets: dict[str, Target] = field(default_factory=dict)
+    splits: dict[str, Split] = field(default_factory=dict)
+    held_out: list[HeldOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def read_targets(
-    tables: Tables, spec: Mapping[str, Any]
-) -> tuple[dict[str, Target], dict[str, Split]]:
-    """Returns the targets and the splits of a declaration.
+    tables: Tables, spec: Mapping[str, Any], problems: Problems, *, wanted: str = ""
+) -> ReadTargets:
+    """Reads the targets and the splits of a declaration, and goes on after a mistake.
 
-    Splits are columns of the default target's table; if none is declared, they are the default
-    splits of its kind.
+    Splits are of the default target: columns of its table, drawn ones, or the default splits of
+    its kind. Links that are to be held out of a relation are so only if they are the default
+    target, since every other task may learn from these edges.
 
-    Raises:
-        ConfigError: If the declaration is invalid.
-        DataError: If a column is invalid.
+    Args:
+        tables: The tables.
+        spec: The declaration.
+        problems: Gets the mistakes.
+        wanted: Name of the target to be the default one; empty: that of the declaration.
     """
-    read: dict[str, Target] = {}
-    splits: dict[str, Split] = {}
-    columns = section(spec.get("splits") or {}, f"{DECLARATION}: splits")
-    for declared in declared_targets(spec):
-        source, rows = _rows(tables, declared)
-        target, kept = declared.kind.from_rows(rows, declared.options)
-        if not read:
-            given = {name: read_split(source, str(key)) for name, key in columns.items()}
-            splits = {name: _as_positions(split, kept) for name, split in given.items()}
-            splits = splits or target.default_splits()
-        read[declared.name] = target
-    if columns and not read:
-        raise ConfigError(
-            f"{DECLARATION}: splits are declared, but no target; add one of "
-            f"{', '.join(targets.names())}."
-        )
-    return read, splits
-
-
-def section(value: Any, where: str, keys: Any = ()) -> dict[str, Any]:
-    """Returns a mapping of the declaration with keys as texts; ``keys`` are the allowed ones."""
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{where} is {value!r}; expected a mapping of names to values.")
-    for key in value:
-        if keys and key not in keys:
-            raise ConfigError(f"{where} has an unknown entry {key!r}.{suggest(str(key), keys)}")
-    return {str(key): entry for key, entry in value.items()}
-
-
-def edge_type(value: Any, where: str) -> EdgeType:
-    """Returns the edge type of a list of three names."""
-    if not isinstance(value, (list, tuple)) or len(value) != 3:
-        raise ConfigError(f"{where} is {value!r}; expected [source, name, destination].")
-    return EdgeType(*map(str, value))
-
-
-def _rows(tables: Tables, declared: Declared) -> tuple[Source, Rows]:
-    """Returns the table and the rows of a target."""
-    if "column" not in declared.options:
-        more = ", or a list of 0/1 columns" if "separator" in declared.kind.options else ""
-        raise ConfigError(f"{declared.where} has no column; add column: <name>{more}.")
-    return (_node_rows if declared.kind.over == "nodes" else _edge_rows)(tables, declared)
-
-
-def _node_rows(tables: Tables, declared: Declared) -> tuple[Source, Rows]:
-    node_type = str(declared.options.get("node_type"))
-    table = tables.nodes.get(node_type)
-    if not isinstance(table, NodeTable):
-        known = [key for key, value in tables.nodes.items() if isinstance(value, NodeTable)]
-        raise ConfigError(
-            f"{declared.where}: node_type {node_type!r} has no table.{suggest(node_type, known)}"
-        )
-    return table.table, Rows(table.table, node_type)
-
-
-def _edge_rows(tables: Tables, declared: Declared) -> tuple[Source, Rows]:
-    options, where = declared.options, declared.where
-    key = edge_type(options.get("edge"), f"{where}: edge")
-    table = tables.edges.get(key)
-    if "file" in options:
-        path = tables.folder / str(options["file"])
-        columns = {name: str(options[name]) for name in ("src", "dst", "time") if name in options}
-        table = EdgeTable(as_source(path, f"target {declared.name!r}"), **columns)
-    elif table is None:
-        known = ", ".join(map(str, tables.edges)) or "none"
-        raise ConfigError(
-            f"{where}: edge {list(key)} has no table; expected one of {known}, or add file: <path>."
-        )
-    for node_type in (key.src, key.dst):
-        if node_type not in tables.graph.num_nodes:
-            raise ConfigError(
-                f"{where}: edge {list(key)} has the unknown node type {node_type!r}."
-                f"{suggest(node_type, tables.graph.num_nodes)}"
+    read, where = ReadTargets(), spec.get(WHERE, DECLARATION)
+    declarations: list[Declared] = []
+    with problems.of_part():
+        declarations = declared_targets(spec, wanted)
+    columns: dict[str, Any] = {}
+    with problems.of_part():
+        columns = section(spec.get("splits") or {}, f"{where}: splits")
+    if wanted and declarations and declared_targets(spec)[0].name != wanted:
+        columns = {}  # They are columns of the table of another target.
+    for declared in declarations:
+        with problems.of_part():
+            first = declared is declarations[0]
+            _read_target(tables, declared, columns if first else {}, read, spec, first=first)
+    if columns and not declarations:
+        problems.add(
+            ConfigError(
+                f"{where}: splits are declared, but no target; add one of "
+                f"{', '.join(targets.names())}."
             )
-    source, time = table.table, options.get("time", table.time)
-    ends = [
-        torch.from_numpy(
-            IdMap(node_type, tables.graph.ids.get(node_type, tables.graph.num_nodes[node_type]))
-            .rows(source.written(name), f"{source.label}, column {name!r}")
-            .astype(np.int64)
         )
-        for node_type, name in ((key.src, table.src), (key.dst, table.dst))
-    ]
-    row_times = None if time is None else times(source, str(time))
-    return source, Rows(source, key, torch.stack(ends), row_times)
+    return read
+
+
+def _read_target(
+    tables: Tables,
+    declared: Declared,
+    columns: Mapping[str, Any],
+    read: ReadTargets,
+    spec: Mapping[str, Any],
+    *,
+    first: bool,
+) -> None:
+    options, kind = declared.options, declared.kind
+    drawn = as_drawn(options, declared.where, **_FRACTIONS[kind.over])
+    if drawn is None and "split" in options:
+        columns = {str(options["split"]): options["split"], **columns}
+    holds_out = kind.holds_out and "column" not in options
+    if holds_out and drawn is None:
+        raise ConfigError(
+            f"{declared.where} names neither a column nor a split; add split: time (or random), "
+            "or column: <name> with the words valid and test."
+        )
+    if holds_out and not first:
+        read.notes.append(
+            f"target {declared.name!r} is not read: its links are held out of the graph only "
+            f"where they are asked for, with --task {declared.name}"
+        )
+        return
+    rows = rows_of(tables, declared, needs_column=not holds_out)
+    if rows is None:
+        return  # A node type of it has mistakes, which are known.
+    if holds_out and drawn is not None:
+        mirrored = [rows.place, rows.place] in [[*pair] for pair in spec.get("reverses", ())]
+        held = hold_out(declared.name, kind, rows, drawn, undirected=mirrored)
+        read.targets[declared.name] = held.target
+        read.held_out.append(held)
+        read.notes += held.notes
+        return
+    if first:
+        _refuse_own_column(tables, declared, spec)
+    target, kept = kind.from_rows(rows, options)
+    read.targets[declared.name] = target
+    read.notes += _of_joined_classes(declared, target)
+    # Those of the other targets are read, too, so that mistakes in them are known.
+    given = {name: read_split(rows.table, str(key)) for name, key in columns.items()}
+    splits = {name: _as_positions(split, kept) for name, split in given.items()}
+    if drawn is not None:
+        splits[drawn.name] = _draw(drawn, target, rows, kept)
+    if first:
+        read.splits = splits or target.default_splits()
+
+
+def _refuse_own_column(tables: Tables, declared: Declared, spec: Mapping[str, Any]) -> None:
+    """Fails when the column of the target is read as a feature, too: it would be its own answer."""
+    options = declared.options
+    place: Any = options.get("node_type") or edge_type(options.get("edge"), declared.where)
+    if "file" in options:
+        own = next((entry for entry in spec["edges"] if EdgeType(*entry.type) == place), None)
+        if own is None or _paths(own.file) != _paths(options["file"]):
+            return
+    table: Any = (tables.nodes if declared.kind.over == "nodes" else tables.edges).get(place)
+    column = options["column"]
+    names = [column] if isinstance(column, str) else list(column)
+    read = {name for columns in columns_of(table).values() for name in columns}
+    if told := [name for name in names if name in read]:
+        raise ConfigError(
+            f"{declared.where}: column {told[0]!r} is the target and is read as an input of "
+            f"{place!s}, too; leave it out of the features, weights and texts of that table."
+        )
+
+
+def _paths(file: Any) -> list[str]:
+    return [normpath(str(path)) for path in (file if isinstance(file, list) else [file])]
+
+
+def _of_joined_classes(declared: Declared, target: Target) -> list[str]:
+    """Tells when classes look like several classes in one text."""
+    names = getattr(target, "class_names", ())
+    if declared.options.get("separator") or getattr(target, "multi_label", False):
+        return []
+    for separator in ("|", ";", ","):
+        joined = [name for name in names if separator in name]
+        parts = {part.strip() for name in joined for part in name.split(separator)}
+        if joined and len(parts) < len(joined) + len(parts & set(names)):
+            return [
+                f"target {declared.name!r}: {len(joined)} of {len(names)} classes contain "
+                f"{separator!r}, such as {joined[0]!r}, and each is a class of its own; declare "
+                f"separator: {separator!r} if a node can have several classes"
+            ]
+    return []
+
+
+def _draw(drawn: DrawnSplit, target: Target, rows: Rows, kept: Tensor | None) -> Split:
+    """Draws a split of the ids that the target's splits hold."""
+    if kept is not None:
+        ids = torch.arange(kept.numel())
+    else:
+        ids = torch.cat([nodes for _, nodes in target.node_ids()])
+    at = ids if kept is None else kept
+    time = None if rows.time is None else rows.time[at]
+    return drawn.of(ids, time=time, classes=target.strata())
 
 
 def _as_positions(split: Split, kept: Tensor | None) -> Split:
     """Converts the row numbers of a split into positions among the target rows."""
     if kept is None:
         return split
-    position_of = {row: position for position, row in enumerate(kept.tolist())}
+    position_of = torch.full((int(kept.max()) + 1 if kept.numel() else 0,), -1)
+    position_of[kept] = torch.arange(kept.numel())
 
     def positions(rows: Tensor) -> Tensor:
-        known = [position_of[row] for row in rows.tolist() if row in position_of]
-        return torch.tensor(known, dtype=torch.int64)
+        found = position_of[rows[rows < position_of.numel()]]
+        return found[found >= 0]
 
     valid = None if split.valid is None else positions(split.valid)
     return Split(positions(split.train), valid, positions(split.test))

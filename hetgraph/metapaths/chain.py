@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from hetgraph.data.entries import check_sign
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import MetaPathError, suggest
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Factor", "Weighting", "bind_path", "check_weighting", "path_factors", "step_relation"]
 
 Weighting = Literal["binary", "count", "pathsim", "row"]
+
+ROW_CURE = "or choose a weighting that takes no mean"
+"""What can be done about negative weights where rows are to sum to one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +118,7 @@ def _factor(graph: HeteroGraph, path: MetaPath, step: Step, weighting: Weighting
     relation = step_relation(graph, path, step).to("cpu")
     stored = _stored(graph, path, step.edge_type)
     if weighting == "row":
+        check_sign(relation.weight, *relation.coo(), str(step.edge_type), ROW_CURE)
         return Factor(relation, weighting, (id(stored), step.forward), None)
     reverse = path.schema.reverse_of(step.edge_type)
     if reverse is None or not _mirrored(stored, _stored(graph, path, reverse), weighting):

@@ -62,6 +62,7 @@ def compose(
 
     Raises:
         MetaPathError: If the path or the weighting does not match.
+        DataError: If a weight is negative and ``weighting`` is ``"row"``.
         BudgetError: If more memory is needed; names the estimate and the alternatives.
 
     Example:

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from hetgraph.data.csr import CSR
+from hetgraph.data.entries import check_sign
 from hetgraph.errors import DataError, MetaPathError
-from hetgraph.metapaths.chain import bind_path, step_relation
+from hetgraph.metapaths.chain import ROW_CURE, bind_path, step_relation
 from hetgraph.metapaths.metapath import MetaPath
+from hetgraph.metapaths.step import Step
 
 if TYPE_CHECKING:
     from hetgraph.data.graph import HeteroGraph
@@ -101,6 +103,7 @@ def metapath_operator(
 
     Raises:
         MetaPathError: If the path does not match, or the weighting needs the composed relation.
+        DataError: If a weight is negative and rows are to sum to one.
 
     Example:
         >>> from hetgraph.data import HeteroGraph, Relation
@@ -120,8 +123,13 @@ def metapath_operator(
             f"an operator has weighting 'count' or 'row', not {weighting!r}: other weightings need "
             "the composed relation; use compose(graph, path, weighting=...)."
         )
-    relations = (step_relation(graph, bound, step) for step in bound.steps)
-    factors: tuple[CSR, ...] = tuple(
-        relation.normalized("row") if weighting == "row" else relation for relation in relations
-    )
+    factors = tuple(_factor(graph, bound, step, weighting) for step in bound.steps)
     return MetaPathOperator(bound, weighting, factors)
+
+
+def _factor(graph: HeteroGraph, path: MetaPath, step: Step, weighting: str) -> CSR:
+    relation = step_relation(graph, path, step)
+    if weighting != "row":
+        return relation
+    check_sign(relation.weight, *relation.coo(), str(step.edge_type), ROW_CURE)
+    return relation.normalized("row")

@@ -86,6 +86,8 @@ class Method(nn.Module, Registered):
         self.schema = schema
         self.spec = spec
         self.config = config
+        # How the features were made of columns, by type; new rows are made into features alike.
+        self.column_encoders: Mapping[str, Mapping[str, Any]] = {}
 
     @classmethod
     def refuses(cls, family: str) -> str:
@@ -218,13 +220,14 @@ class Method(nn.Module, Registered):
         return sum(weight.numel() for weight in self.parameters() if weight.requires_grad)
 
     def save(self, folder: str | Path) -> None:
-        """Writes parameters, configuration and schema to a folder, atomically, without pickle."""
+        """Writes all but the data to a folder, atomically, without pickle."""
         meta = {
             "format": 2,
             "model": self.name,
             "config": asdict(self.config),
             "spec": self.spec.to_dict(),
             "schema": self.schema.to_dict(),
+            "column_encoders": {key: dict(state) for key, state in self.column_encoders.items()},
         }
         with atomic_dir(Path(folder), marker="model.json") as temporary:
             save_tensors(self.state_dict(), temporary / "parameters.safetensors")
@@ -249,6 +252,7 @@ class Method(nn.Module, Registered):
             config = config_from_dict(cls.Config, settings["model"])
             schema, spec = Schema.from_dict(meta["schema"]), TaskSpec.from_dict(meta["spec"])
             model: Method = cls.build(schema, spec, config)
+            model.column_encoders = meta.get("column_encoders", {})
             model.load_state_dict(load_tensors(folder / "parameters.safetensors"))
         except FileFormatError:
             raise

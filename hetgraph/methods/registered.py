@@ -38,6 +38,8 @@ class Registered(ABC):
         Config: A frozen dataclass with its hyper-parameters.
         uses: What it can read beside node and edge types: words of :data:`USES`; ``"labels"`` are
             training labels as input. ``None``: it does not say, so users are told nothing.
+        left_out: Words of ``uses`` that it does not read in a family of tasks, by family.
+        without_features: What a node of a type without features has in the method.
         citation: What to cite.
         search_space: What :func:`hetgraph.runs.tune` searches by default.
     """
@@ -45,6 +47,8 @@ class Registered(ABC):
     name: ClassVar[str]
     Config: ClassVar[type[Any]]
     uses: ClassVar[frozenset[str] | None] = None
+    left_out: ClassVar[Mapping[str, frozenset[str]]] = {}
+    without_features: ClassVar[str] = "one learned vector per node"
     citation: ClassVar[str] = ""
     search_space: ClassVar[Mapping[str, Any]] = {}
 
@@ -55,7 +59,10 @@ class Registered(ABC):
 
     @classmethod
     def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
-        """Returns what of :attr:`uses` is read with these settings from this graph."""
+        """Returns what of :attr:`uses` is read with these settings from this graph.
+
+        What a family of tasks leaves out, see :attr:`left_out`, is not taken off.
+        """
         return cls.uses or frozenset()
 
     @classmethod

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from hetgraph.data.csr import CSR
+from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import EdgeType
 from hetgraph.methods.encoder import Batch, Encoded, Encoder
-from hetgraph.nn import FeatureEncoder, JointGraph, LayerPlan, feature_matrix
+from hetgraph.nn import EdgeInputs, FeatureEncoder, JointGraph, LayerPlan, feature_matrix
 from hetgraph.nn.features import Features
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task
@@ -37,11 +38,13 @@ class GraphInputs:
         features: By node type; see :func:`hetgraph.nn.feature_matrix`.
         relations: By edge type.
         views: Relations of meta-paths, or others that the method made, by name.
+        edges: What the edges of relations carry beside their ends, where the method reads it.
     """
 
     features: Mapping[str, Features | None]
     relations: Mapping[EdgeType, CSR]
     views: Mapping[str, CSR] = field(default_factory=dict)
+    edges: Mapping[EdgeType, EdgeInputs] = field(default_factory=dict)
 
 
 def graph_inputs(task: Task, device: torch.device) -> GraphInputs:
@@ -91,11 +94,23 @@ class WholeGraphEncoder(Encoder):
         """Returns further relations that are made once, by name."""
         return {}
 
+    def edge_inputs(self, graph: HeteroGraph) -> dict[EdgeType, EdgeInputs]:
+        """Returns what the edges carry, for encoders that read it; see :class:`EdgeReader`."""
+        return {}
+
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> Any:
-        """Brings features, relations and views to the device."""
+        """Brings features, relations, views and what edges carry to the device."""
+        return self._brought(task, seeds, self.edge_inputs(task.graph))
+
+    def _brought(
+        self, task: Task, seeds: Seeds, edges: Mapping[EdgeType, EdgeInputs]
+    ) -> GraphInputs:
         inputs = graph_inputs(task, self.device)
         views = self.views(task, seeds)
         inputs.views = {name: view.to(self.device) for name, view in views.items()}
+        inputs.edges = {key: edge.to(self.device) for key, edge in edges.items()}
+        read = {key: edge.relation for key, edge in inputs.edges.items()}
+        inputs.relations = {**inputs.relations, **read}
         return inputs
 
     def forward(self, batch: Batch) -> Encoded:
@@ -122,9 +137,12 @@ class JointEncoder(WholeGraphEncoder):
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> JointInputs:
         """Joins the relations into one matrix, and brings all to the device."""
-        inputs = super().prepare(task, seeds=seeds, workdir=workdir)
-        joint = JointGraph.join(self.plan, task.graph.num_nodes, task.graph.relations)
-        return JointInputs(**vars(inputs), joint=joint.to(self.device))
+        edges = self.edge_inputs(task.graph)
+        relations = {**task.graph.relations, **{key: edge.relation for key, edge in edges.items()}}
+        joint = JointGraph.join(self.plan, task.graph.num_nodes, relations)
+        joint = joint.with_edges(self.plan, edges).to(self.device)
+        # The joint graph holds what the edges carry, so it is not brought by relation.
+        return JointInputs(**vars(self._brought(task, seeds, {})), joint=joint)
 
     def joined(self, inputs: JointInputs) -> Tensor:
         """Returns the ``[num_nodes, dim]`` encoded features of all types."""

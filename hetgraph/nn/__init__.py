@@ -14,6 +14,13 @@ from hetgraph.nn.decoders import (
     pair_scores,
 )
 from hetgraph.nn.dropout import Dropout
+from hetgraph.nn.edge_inputs import (
+    EdgeInputs,
+    EdgeReader,
+    check_time_unit,
+    edges_read,
+)
+from hetgraph.nn.edge_maps import EdgeMap, EdgeMaps
 from hetgraph.nn.features import FeatureEncoder, InputKind, feature_matrix, id_types
 from hetgraph.nn.graph_views import (
     closed_pattern,
@@ -25,6 +32,7 @@ from hetgraph.nn.graph_views import (
 from hetgraph.nn.joint import JointGraph
 from hetgraph.nn.layers import LayerPlan, layer_plans
 from hetgraph.nn.losses import choose_loss, multi_hot_kl
+from hetgraph.nn.means import mean_matrix
 from hetgraph.nn.merge import Merge, average_attention, merge_attention
 from hetgraph.nn.metapaths import metapath_labels, metapath_relations, metapath_requests
 from hetgraph.nn.propagator import Propagator, make_propagator
@@ -35,6 +43,10 @@ __all__ = [
     "DistMult",
     "Dot",
     "Dropout",
+    "EdgeInputs",
+    "EdgeMap",
+    "EdgeMaps",
+    "EdgeReader",
     "FeatureEncoder",
     "InputKind",
     "JointGraph",
@@ -46,9 +58,11 @@ __all__ = [
     "TypeDict",
     "average_attention",
     "bipartite_propagator",
+    "check_time_unit",
     "choose_loss",
     "closed_pattern",
     "drop_edges",
+    "edges_read",
     "feature_matrix",
     "graph_views",
     "id_types",
@@ -57,6 +71,7 @@ __all__ = [
     "layer_plans",
     "make_decoder",
     "make_propagator",
+    "mean_matrix",
     "merge_attention",
     "metapath_labels",
     "metapath_relations",

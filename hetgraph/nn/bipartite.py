@@ -6,26 +6,37 @@ import torch
 from torch import nn
 
 from hetgraph.data.csr import CSR
+from hetgraph.data.entries import is_weighted
 
 __all__ = ["bipartite_propagator", "pair_table"]
 
 
-def bipartite_propagator(behaviour: CSR) -> CSR:
+def bipartite_propagator(behaviour: CSR, *, edge_weights: bool = False) -> CSR:
     """Returns ``D^-1/2 [[0, B], [B^T, 0]] D^-1/2`` over users and items, users first.
 
+    With edge weights, ``D`` holds the sums of their absolute values; where a sum is zero, so are
+    the row and the column.
+
     Args:
-        behaviour: ``[num_users, num_items]``; values and parallel entries do not count.
+        behaviour: ``[num_users, num_items]``; parallel entries count once, or as the sum of their
+            weights.
+        edge_weights: Whether weights are read.
 
     Example:
         >>> bought = CSR.from_coo(torch.tensor([0]), torch.tensor([0]), (1, 1))
         >>> bipartite_propagator(bought).to_dense().tolist()
         [[0.0, 1.0], [1.0, 0.0]]
     """
-    plain = behaviour.with_weight(None).coalesced("binary")
+    if edge_weights and is_weighted(behaviour.weight):
+        plain = behaviour.coalesced("sum")
+    else:
+        plain = behaviour.with_weight(None).coalesced("binary")
     users, items = plain.row_ids, plain.indices.long() + plain.num_rows
     size = plain.num_rows + plain.num_cols
     rows, cols = torch.cat([users, items]), torch.cat([items, users])
-    return CSR.from_coo(rows.cpu(), cols.cpu(), (size, size)).normalized("sym").to(plain.device)
+    weight = None if plain.weight is None else plain.weight.float().cpu().repeat(2)
+    both = CSR.from_coo(rows.cpu(), cols.cpu(), (size, size), weight)
+    return both.normalized("sym", absolute=True).to(plain.device)
 
 
 def pair_table(num_users: int, num_items: int, dim: int) -> nn.Parameter:

@@ -63,6 +63,23 @@ class SimilarityDecoder(nn.Module, ABC):
             return pair_scores(self.query(src), dst, pairs)
         return (self.query(src[pairs[0]], relation) * dst[pairs[1]]).sum(1)
 
+    def penalty(self, src: Tensor, dst: Tensor, relation: Tensor | int = 0) -> Tensor:
+        """Returns the ``[n]`` sums of the cubes of all that the scores of pairs are made of.
+
+        Args:
+            src: ``[n, dim]`` vectors of the sources.
+            dst: ``[n, dim]`` vectors of the destinations.
+            relation: Position of the relation, of all pairs or of each, ``[n]``.
+
+        Source: the nuclear 3-norm of Lacroix et al., Canonical Tensor Decomposition for Knowledge
+        Base Completion, ICML 2018, eq. 4.
+        """
+        return self.cubes(src) + self.cubes(dst)
+
+    def cubes(self, x: Tensor) -> Tensor:
+        """Returns the ``[n]`` sums of the cubed absolute values of ``[n, dim]`` vectors."""
+        return x.abs().pow(3).sum(-1)
+
 
 class Dot(SimilarityDecoder):
     """The inner product of both ends, whatever the relation.
@@ -78,28 +95,57 @@ class Dot(SimilarityDecoder):
         return x
 
 
-class DistMult(SimilarityDecoder):
+class RelationDecoder(SimilarityDecoder):
+    """A decoder with a learned vector for each relation, or two of them.
+
+    Args:
+        dim: Dimension of the vectors.
+        num_relations: Number of relations.
+        reciprocal: Whether a relation has a second vector for queries about sources, so that these
+            are queries about the destinations of another relation (Lacroix et al., ICML 2018). The
+            score of a given pair is that of the first vector.
+    """
+
+    def __init__(self, dim: int, num_relations: int = 1, *, reciprocal: bool = False) -> None:
+        super().__init__()
+        self.num_relations, self.reciprocal = num_relations, reciprocal
+        self.weight = nn.Parameter(torch.empty(num_relations * (1 + reciprocal), dim))
+
+    def rows(self, relation: Tensor | int, side: Side) -> Tensor:
+        """Returns the vectors of relations that queries about an end are made with."""
+        second = self.reciprocal and side == "src"
+        return self.weight[relation + self.num_relations if second else relation]
+
+    def penalty(self, src: Tensor, dst: Tensor, relation: Tensor | int = 0) -> Tensor:
+        """Returns the cubes of both ends and of the relation; of two vectors their mean."""
+        first = self.cubes(self.rows(relation, "dst"))
+        second = self.cubes(self.rows(relation, "src")) if self.reciprocal else first
+        return super().penalty(src, dst) + (first + second) / 2
+
+
+class DistMult(RelationDecoder):
     """An inner product with one learned weight per relation and dimension; symmetric.
 
     Args:
         dim: Dimension of the vectors.
         num_relations: Number of relations.
+        reciprocal: See :class:`RelationDecoder`.
 
     Source: Yang et al., Embedding Entities and Relations, ICLR 2015.
     """
 
-    def __init__(self, dim: int, num_relations: int = 1) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(num_relations, dim))
-        if num_relations > 1:  # Equal weights would give all relations equal gradients at first.
+    def __init__(self, dim: int, num_relations: int = 1, *, reciprocal: bool = False) -> None:
+        super().__init__(dim, num_relations, reciprocal=reciprocal)
+        nn.init.ones_(self.weight)
+        if len(self.weight) > 1:  # Equal weights would give all relations equal gradients at first.
             nn.init.normal_(self.weight, 1.0, 0.1)
 
     def query(self, x: Tensor, relation: Tensor | int = 0, side: Side = "dst") -> Tensor:
         """Returns the known ends times the weights of their relations."""
-        return x * self.weight[relation]
+        return x * self.rows(relation, side)
 
 
-class ComplEx(SimilarityDecoder):
+class ComplEx(RelationDecoder):
     """The real part of a trilinear product of complex vectors; tells a pair from its reverse.
 
     The first half of a vector is its real part, the second half its imaginary part.
@@ -107,6 +153,7 @@ class ComplEx(SimilarityDecoder):
     Args:
         dim: Dimension of the vectors, even.
         num_relations: Number of relations.
+        reciprocal: See :class:`RelationDecoder`.
 
     Raises:
         ConfigError: If ``dim`` is odd.
@@ -114,42 +161,55 @@ class ComplEx(SimilarityDecoder):
     Source: Trouillon et al., Complex Embeddings for Simple Link Prediction, ICML 2016, eq. 11.
     """
 
-    def __init__(self, dim: int, num_relations: int = 1) -> None:
-        super().__init__()
+    def __init__(self, dim: int, num_relations: int = 1, *, reciprocal: bool = False) -> None:
         if dim % 2:
             raise ConfigError(f"the decoder complex needs an even number of dimensions, not {dim}.")
-        self.weight = nn.Parameter(torch.empty(num_relations, dim))
+        super().__init__(dim, num_relations, reciprocal=reciprocal)
         nn.init.normal_(self.weight, 0.0, 1.0)
 
     def query(self, x: Tensor, relation: Tensor | int = 0, side: Side = "dst") -> Tensor:
         """Returns what the other end is multiplied with."""
         real, imaginary = x.chunk(2, dim=-1)
-        a, b = self.weight[relation].chunk(2, dim=-1)
-        if side == "src":
+        a, b = self.rows(relation, side).chunk(2, dim=-1)
+        if side == "src" and not self.reciprocal:
             return torch.cat([a * real + b * imaginary, a * imaginary - b * real], dim=-1)
         return torch.cat([a * real - b * imaginary, a * imaginary + b * real], dim=-1)
 
+    def cubes(self, x: Tensor) -> Tensor:
+        """Returns the sums of the cubed moduli of complex values."""
+        real, imaginary = x.chunk(2, dim=-1)
+        return (real.square() + imaginary.square()).pow(1.5).sum(-1)
 
-def make_decoder(name: str, dim: int, num_relations: int = 1) -> SimilarityDecoder:
+
+def make_decoder(
+    name: str, dim: int, num_relations: int = 1, *, reciprocal: bool = False
+) -> SimilarityDecoder:
     """Returns the decoder of a name.
 
     Args:
         name: ``"dot"``, ``"distmult"`` or ``"complex"``.
         dim: Dimension of the vectors.
         num_relations: Number of relations.
+        reciprocal: Whether each direction of a relation has a vector of its own.
 
     Raises:
-        ConfigError: If there is none.
+        ConfigError: If there is none, or it has no vectors of relations and ``reciprocal`` is set.
 
     Example:
         >>> make_decoder("distmult", 4, num_relations=3).weight.shape
         torch.Size([3, 4])
     """
-    if name == "dot":
-        return Dot()
-    if name not in ("distmult", "complex"):
+    if name not in ("dot", "distmult", "complex"):
         raise ConfigError(f"unknown decoder {name!r}; expected 'dot', 'distmult' or 'complex'.")
-    return (DistMult if name == "distmult" else ComplEx)(dim, num_relations)
+    if name == "dot":
+        if reciprocal:
+            raise ConfigError(
+                "the decoder dot has no vectors of relations, so task.reciprocal means nothing; "
+                "set task.decoder=distmult or complex."
+            )
+        return Dot()
+    kind = DistMult if name == "distmult" else ComplEx
+    return kind(dim, num_relations, reciprocal=reciprocal)
 
 
 class PairMLP(nn.Module):

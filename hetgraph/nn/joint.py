@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Self
 
@@ -12,6 +12,8 @@ from torch import Tensor
 
 from hetgraph.data.csr import CSR
 from hetgraph.data.schema import EdgeType
+from hetgraph.nn.edge_inputs import EdgeInputs
+from hetgraph.nn.joint_edges import JointEdges
 from hetgraph.nn.layers import LayerPlan
 
 __all__ = ["JointGraph"]
@@ -26,11 +28,13 @@ class JointGraph:
         types: ``[nnz, num_edge_types]``: row e has one entry, at the type of entry e of ``csr``.
             Scores by type times it are scores by entry, and its transpose sums their gradient.
         spans: Rows of each node type.
+        edges: What the entries carry beside their type, if they carry something.
     """
 
     csr: CSR
     types: CSR
     spans: Mapping[str, slice]
+    edges: JointEdges | None = None
 
     @property
     def edge_type(self) -> Tensor:
@@ -67,6 +71,16 @@ class JointGraph:
         edge_type = torch.cat(kinds)[perm].to(csr.indptr.dtype)
         return cls(csr, CSR(entries, edge_type, len(plan.edge_types) + 1), spans)
 
+    def with_edges(self, plan: LayerPlan, edges: Mapping[EdgeType, EdgeInputs]) -> Self:
+        """Returns the graph with what its edges carry.
+
+        Args:
+            plan: The plan that it was joined by.
+            edges: By relation; the patterns are those that were joined.
+        """
+        return replace(self, edges=JointEdges.join(plan.edge_types, self.edge_type, edges))
+
     def to(self, device: torch.device | str) -> Self:
         """Returns the graph on ``device``."""
-        return type(self)(self.csr.to(device), self.types.to(device), self.spans)
+        edges = None if self.edges is None else self.edges.to(device)
+        return type(self)(self.csr.to(device), self.types.to(device), self.spans, edges)

@@ -10,7 +10,7 @@ from hetgraph.ops.random_matrix import gaussian_matrix, projection_matrix, sign_
 from hetgraph.ops.random_projection import random_projection
 from hetgraph.ops.sddmm import sddmm
 from hetgraph.ops.segment_reduce import segment_reduce
-from hetgraph.ops.segment_softmax import segment_softmax
+from hetgraph.ops.segment_softmax import segment_logsumexp, segment_softmax
 from hetgraph.ops.spgemm import spgemm
 from hetgraph.ops.spmm import spmm
 from hetgraph.ops.typed_linear import typed_linear
@@ -25,6 +25,7 @@ __all__ = [
     "projection_matrix",
     "random_projection",
     "sddmm",
+    "segment_logsumexp",
     "segment_reduce",
     "segment_softmax",
     "sign_matrix",

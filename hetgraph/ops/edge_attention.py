@@ -15,8 +15,7 @@ from hetgraph.ops._checks import check_features
 from hetgraph.ops._dispatch import apply, backend_of, compute_dtype, exact_precision
 from hetgraph.ops.pair_sum import pair_sum
 from hetgraph.ops.sddmm import sddmm
-from hetgraph.ops.segment_reduce import expand_rows, segment_reduce
-from hetgraph.ops.segment_softmax import segment_softmax
+from hetgraph.ops.segment_softmax import segment_logsumexp, segment_softmax
 from hetgraph.ops.spmm import spmm
 
 __all__ = ["edge_attention"]
@@ -168,7 +167,4 @@ def _chained(csr: CSR, form: ScoreForm, given: Operands, with_lse: bool) -> tupl
     out = spmm(csr, given.value, segment_softmax(csr.indptr, scores))
     if not with_lse:
         return out, out.new_empty(0)
-    scores = scores.to(compute_dtype(scores.dtype))
-    top = segment_reduce(csr.indptr, scores.detach(), "max")
-    shifted = (scores - expand_rows(csr.indptr, top)).exp()
-    return out, segment_reduce(csr.indptr, shifted, "sum").log() + top
+    return out, segment_logsumexp(csr.indptr, scores)

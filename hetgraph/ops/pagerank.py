@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hetgraph.data.csr import CSR
+from hetgraph.data.entries import check_sign
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.ops.spmm import spmm
 
@@ -35,8 +36,8 @@ def pagerank(
 
     Raises:
         ConfigError: If a setting is out of range.
-        DataError: If the matrix is not square, or ``teleport`` has another length, a negative
-            value or no positive one.
+        DataError: If the matrix is not square or has a negative weight, or ``teleport`` has another
+            length, a negative value or no positive one.
 
     Example:
         >>> from hetgraph.data import CSR
@@ -50,6 +51,7 @@ def pagerank(
         raise ConfigError(
             f"damping is {damping} and tolerance {tolerance}, expected values between 0 and 1."
         )
+    check_sign(csr.weight, *csr.coo(), "the matrix", "or drop them with with_weight(None)")
     jump = _distribution(csr, teleport)
     if csr.weight is not None:
         csr = csr.with_weight(csr.weight.double())

@@ -14,8 +14,9 @@ from hetgraph.ops._checks import check_entries, check_indptr
 from hetgraph.ops._chunks import Chunk, entries_within, row_chunks, row_index
 from hetgraph.ops._dispatch import apply, backend_of, compute_dtype, exact_precision
 from hetgraph.ops._sparse import add_segments, segment_max
+from hetgraph.ops.segment_reduce import expand_rows, segment_reduce
 
-__all__ = ["segment_softmax", "softmax_rows_"]
+__all__ = ["segment_logsumexp", "segment_softmax", "softmax_rows_"]
 
 _WORKSPACE = 2**20  # numbers per run of entries: 4 MiB of float32
 _SAFE_RANGE = 32.0
@@ -48,6 +49,33 @@ def segment_softmax(indptr: Tensor, scores: Tensor) -> Tensor:
     with exact_precision(scores.device):
         weights: Tensor = apply(_Softmax, indptr, flat)
     return weights.reshape(scores.shape)
+
+
+def segment_logsumexp(indptr: Tensor, scores: Tensor) -> Tensor:
+    """Returns ``log sum exp(score)`` over the entries of each segment; minus infinity of none.
+
+    Softmaxes over several sets of entries are merged by them, see
+    :func:`hetgraph.nn.merge_attention`. Safe for any range of scores.
+
+    Args:
+        indptr: ``[num_segments + 1]`` int32 or int64 offsets, such as ``csr.indptr``.
+        scores: ``[nnz, heads]``; half precision is summed in float32.
+
+    Returns:
+        ``[num_segments, heads]`` in float32 or float64.
+
+    Raises:
+        DataError: If offsets and scores do not match.
+
+    Example:
+        >>> segment_logsumexp(torch.tensor([0, 2, 2]), torch.zeros(2, 1))
+        tensor([[0.6931],
+                [  -inf]])
+    """
+    scores = scores.to(compute_dtype(scores.dtype))
+    top = segment_reduce(indptr, scores.detach(), "max")
+    shifted = (scores - expand_rows(indptr, top)).exp()
+    return segment_reduce(indptr, shifted, "sum").log() + top
 
 
 def softmax_rows_(indptr: Tensor, index: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:

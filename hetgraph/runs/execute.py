@@ -22,6 +22,7 @@ from hetgraph.runs.functions import Functions, LossFunction, MetricFunction
 from hetgraph.runs.outdir import (
     CHECKPOINT,
     CONFIG,
+    MODEL,
     PREDICTIONS,
     RESULT,
     WORK,
@@ -32,9 +33,9 @@ from hetgraph.runs.outdir import (
 )
 from hetgraph.runs.plan import Plan, bind_metapaths, make_plan
 from hetgraph.runs.record import Record
-from hetgraph.runs.unread import unread_note
+from hetgraph.runs.told import told_lines
 from hetgraph.settings import config_to_dict
-from hetgraph.tasks import Task, audit, make_task
+from hetgraph.tasks import Predictions, Task, audit, make_task
 from hetgraph.tasks.base import SPLITS
 from hetgraph.tensorfile import save_tensors
 from hetgraph.train import Callback, rng
@@ -170,11 +171,11 @@ def _run(
         clock = Clock(engine.device)
         with using_root(root), PeakMemory(engine.device) as memory:
             with clock.phase("load"):
-                data, task = _load(plan, root)
+                data, task, notes = _load(plan, root)
             task = functions.apply(task)
             plan = bind_metapaths(plan, data)
             if progress and engine.is_main:
-                _tell_unread(plan, data)
+                _tell(plan, data, task, notes)
             made = _build(plan, task, engine)
             trainer = Trainer(
                 plan.train,
@@ -186,6 +187,8 @@ def _run(
                 callbacks=functions.callbacks,
             )
             result = trainer.fit(made, task, resume=resume, names=_names(plan, functions))
+            if engine.is_main:  # Before anything is scored by relation or written that may fail.
+                made.save(folder / MODEL)
     except BaseException:
         if folder is not None and main and not resume:
             abandon(folder)
@@ -202,11 +205,14 @@ def _run(
         peak_memory_bytes=memory.resident_bytes,
         parameters=made.num_parameters(),
         epochs=result.epochs,
-        extra=_extra(result, task, functions, engine, memory),
+        extra={
+            **_extra(result, task, functions, engine, memory),
+            **({"notes": notes} if notes else {}),
+        },
         out=folder,
     )
     if engine.is_main:
-        _write(folder, record, made, task, result)
+        _write(folder, record, task, result)
     return record
 
 
@@ -235,7 +241,8 @@ def _open(folder: Path, plan: Plan, functions: Functions, *, resume: bool) -> No
         write_settings(folder, settings, command)
 
 
-def _load(plan: Plan, root: str | os.PathLike[str] | None) -> tuple[Dataset, Task]:
+def _load(plan: Plan, root: str | os.PathLike[str] | None) -> tuple[Dataset, Task, tuple[str, ...]]:
+    """Returns data set, task and what the audit notes, which is no mistake."""
     data = load_dataset(plan.dataset, root, **plan.data)
     task = make_task(
         data,
@@ -243,21 +250,22 @@ def _load(plan: Plan, root: str | os.PathLike[str] | None) -> tuple[Dataset, Tas
         options=config_to_dict(plan.task),
         family=plan.family,
     )
-    audit(task)
-    return data, task
+    return data, task, audit(task).notes
 
 
-def _tell_unread(plan: Plan, data: Dataset) -> None:
-    """Tells on stderr what of the graph the method does not read."""
-    encoded = bool(plan.data.get("text"))
-    if note := unread_note(plan.model, plan.config, data, encoded_text=encoded):
-        Console(stderr=True).print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+def _tell(plan: Plan, data: Dataset, task: Task, notes: Sequence[str]) -> None:
+    """Tells on stderr what is asked, of whom, and what of the graph the method does not read."""
+    console = Console(stderr=True)
+    for line in (*told_lines(plan, data, task), *(f"note: {note}" for note in notes)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _build(plan: Plan, task: Task, engine: Engine) -> Method:
     """Makes the model; its initial weights depend on ``seeds.init`` alone."""
     with rng.isolated(engine.device, plan.seeds.key("init", "parameters")):
-        return plan.model.for_task(task, plan.config)
+        method = plan.model.for_task(task, plan.config)
+    method.column_encoders = task.graph.encoders
+    return method
 
 
 def _extra(
@@ -268,8 +276,10 @@ def _extra(
         facts["protocol"]["refit"] = True
         facts["refit"] = {"epochs": result.refit_epochs, "valid": result.metrics.get("valid", {})}
     test = result.predictions.get("test")
-    if test is not None and (by_relation := task.per_relation(test, "test")):
-        facts["per_relation"] = by_relation
+    if test is not None and "test" not in result.not_scored:
+        facts |= _per_relation(task, test)
+    if result.not_scored:
+        facts["not_scored"] = result.not_scored
     if functions.names:
         facts["functions"] = functions.names
     if engine.world > 1:
@@ -279,10 +289,14 @@ def _extra(
     return facts
 
 
-def _write(folder: Path, record: Record, model: Method, task: Task, result: FitResult) -> None:
-    """Writes predictions, model and, as the sign that all is there, the record."""
+def _per_relation(task: Task, test: Predictions) -> dict[str, Any]:
+    by_relation = task.per_relation(test, "test")
+    return {"per_relation": by_relation} if by_relation else {}
+
+
+def _write(folder: Path, record: Record, task: Task, result: FitResult) -> None:
+    """Writes predictions and, as the sign that all is there, the record."""
     _write_predictions(folder / PREDICTIONS, result, task)
-    model.save(folder / "model")
     record.save(folder / RESULT)
     (folder / CHECKPOINT).unlink(missing_ok=True)
     shutil.rmtree(folder / WORK, ignore_errors=True)

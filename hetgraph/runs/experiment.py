@@ -29,6 +29,7 @@ __all__ = [
     "find_experiment",
     "read_experiment",
     "section_classes",
+    "target_name",
     "task_kind",
     "user_settings",
 ]
@@ -37,6 +38,7 @@ SECTIONS = ("model", "train", "task", "seeds", "data")
 """Sections of the settings: method, trainer, protocol, randomness, the data set's loader."""
 
 _KIND = ("kind=", "task.kind=")
+_TARGET = ("data.target=",)
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,8 +87,18 @@ def task_kind(settings: Mapping[str, Any]) -> str:
     return str((settings.get("task") or {}).get("kind") or "")
 
 
+def target_name(settings: Mapping[str, Any]) -> str:
+    """Returns the name of the target that settings ask for; empty if they do not.
+
+    Example:
+        >>> target_name({"data": {"target": "buys"}})
+        'buys'
+    """
+    return str((settings.get("data") or {}).get("target") or "")
+
+
 def section_classes(
-    model: type[Registered], dataset: str = "", kind: str = ""
+    model: type[Registered], dataset: str = "", kind: str = "", target: str = ""
 ) -> dict[str, type[Any] | None]:
     """Returns the configuration class of each section; ``data`` has free names.
 
@@ -94,11 +106,13 @@ def section_classes(
         model: The model.
         dataset: Name of the data set, which tells the task; node classification without it.
         kind: Family of the task that is asked for, if one is.
+        target: Name of the target that is asked for, if one is.
     """
+    family = model.family_on(dataset_task(dataset, target=target), kind)
     return {
         "model": model.Config,
         "train": TrainConfig,
-        "task": task_class(model.family_on(dataset_task(dataset), kind)).Options,
+        "task": task_class(family).Options,
         "seeds": Seeds,
         "data": None,
     }
@@ -145,7 +159,8 @@ def read_experiment(path: Path, model: type[Registered]) -> Experiment:
     file = checked(content, _File, path, ConfigError)
     settings = {section: getattr(file, section) or {} for section in SECTIONS}
     dataset = file.dataset or ""
-    for section, cls in section_classes(model, dataset, task_kind(settings)).items():
+    classes = section_classes(model, dataset, task_kind(settings), target_name(settings))
+    for section, cls in classes.items():
         if cls is not None:
             try:
                 config_from_dict(cls, settings[section], section)
@@ -188,10 +203,17 @@ def user_settings(
             named = named or experiment.dataset
         if experiment.functions:
             layers.append({"functions": experiment.functions})
-    asked = [word.partition("=")[2] for word in assignments if word.startswith(_KIND)]
-    kind = asked[-1].strip() if asked else task_kind(merge(*layers))
-    classes = section_classes(model, named, kind)
+    merged = merge(*layers)
+    kind = _asked(assignments, _KIND) or task_kind(merged)
+    target = _asked(assignments, _TARGET) or target_name(merged)
+    classes = section_classes(model, named, kind, target)
     return merge(*layers, parse_assignments(assignments, classes))
+
+
+def _asked(assignments: Sequence[str], keys: tuple[str, ...]) -> str:
+    """Returns the last value that is assigned to a key; empty if none is."""
+    values = [word.partition("=")[2].strip() for word in assignments if word.startswith(keys)]
+    return values[-1] if values else ""
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

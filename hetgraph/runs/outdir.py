@@ -25,6 +25,7 @@ __all__ = [
     "CHECKPOINT",
     "CONFIG",
     "LOG",
+    "MODEL",
     "PREDICTIONS",
     "RESULT",
     "WORK",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 CONFIG = "config.yaml"
+MODEL = "model"
 PREDICTIONS = "predictions.safetensors"
 RESULT = "result.json"
 WORK = "work"

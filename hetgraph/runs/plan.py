@@ -12,7 +12,13 @@ from hetgraph.catalog.dataset import Dataset
 from hetgraph.catalog.loading import dataset_task
 from hetgraph.errors import ConfigError, suggest
 from hetgraph.metapaths.registry import metapath_names, read_metapath_file, resolve_metapaths
-from hetgraph.runs.experiment import SECTIONS, find_experiment, section_classes, task_kind
+from hetgraph.runs.experiment import (
+    SECTIONS,
+    find_experiment,
+    section_classes,
+    target_name,
+    task_kind,
+)
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict, config_to_dict, field_names, merge
 from hetgraph.tasks.factory import task_class
@@ -94,8 +100,9 @@ def make_plan(
         if section not in SECTIONS:
             hint = suggest(str(section), SECTIONS)
             raise ConfigError(f"unknown section of settings {section!r}.{hint}")
-    family = model.family_on(dataset_task(dataset), task_kind(chosen))
-    if dataset_task(dataset):
+    of_dataset = dataset_task(dataset, target=target_name(chosen))
+    family = model.family_on(of_dataset, task_kind(chosen))
+    if of_dataset:
         model.check_family(family, dataset)
     usual = {"train": {"monitor": task_class(family).default_monitor}}
     merged = merge(usual, _of_experiment(model, dataset, family), chosen)
@@ -103,7 +110,7 @@ def make_plan(
         if "metapaths" not in field_names(model.Config):
             raise ConfigError(f"the model {model.name!r} takes no meta-paths; leave them out.")
         merged = merge(merged, {"model": {"metapaths": list(metapaths)}})
-    classes = section_classes(model, dataset, family)
+    classes = section_classes(model, dataset, family, target_name(chosen))
     built = {
         name: config_from_dict(cls, merged.get(name, {}), name)
         for name, cls in classes.items()

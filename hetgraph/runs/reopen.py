@@ -13,7 +13,7 @@ from hetgraph.catalog.loading import load_dataset
 from hetgraph.errors import ConfigError, FileFormatError
 from hetgraph.methods import Method
 from hetgraph.registry import models
-from hetgraph.runs.outdir import RESULT
+from hetgraph.runs.outdir import MODEL, RESULT
 from hetgraph.runs.plan import make_plan
 from hetgraph.runs.record import Record
 from hetgraph.settings import config_to_dict
@@ -71,7 +71,7 @@ def reopen(folder: str | os.PathLike[str], root: str | os.PathLike[str] | None =
         raise
     except (ValueError, KeyError, TypeError) as error:
         raise FileFormatError(f"{path / RESULT} is not a record ({error}); train again.") from error
-    model = Method.load(path / "model")
+    model = Method.load(path / MODEL)
     plan = make_plan(
         models.get(model.name), record.dataset, seed=record.seed, settings=record.config
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hetgraph.catalog.dataset import Dataset
-from hetgraph.data.graph import HeteroGraph
+from hetgraph.data.entries import is_weighted
 from hetgraph.methods.registered import USES, Registered
+from hetgraph.tasks.factory import DEFAULT_FAMILY
 
 __all__ = ["holdings", "unread_note"]
 
@@ -26,7 +27,7 @@ def holdings(dataset: Dataset) -> frozenset[str]:
     has = {
         "features": bool(graph.features),
         "text": bool(graph.text),
-        "edge_weight": _is_weighted(graph),
+        "edge_weight": any(is_weighted(edges.weight) for edges in graph.relations.values()),
         "edge_feature": any(edges.feature_dim for edges in graph.relations.values()),
         "edge_time": any(edges.edge_time is not None for edges in graph.relations.values()),
         "metapaths": bool(dataset.metapaths),
@@ -35,7 +36,12 @@ def holdings(dataset: Dataset) -> frozenset[str]:
 
 
 def unread_note(
-    model: type[Registered], config: Any, dataset: Dataset, *, encoded_text: bool = False
+    model: type[Registered],
+    config: Any,
+    dataset: Dataset,
+    *,
+    family: str = "",
+    encoded_text: bool = False,
 ) -> str:
     """Returns one line about what a data set has and a method does not read; empty: nothing.
 
@@ -43,6 +49,7 @@ def unread_note(
         model: The method.
         config: Its settings.
         dataset: The data set.
+        family: Family of the task; empty: that of the data set.
         encoded_text: Whether the texts have been turned into node features.
 
     Example:
@@ -54,24 +61,20 @@ def unread_note(
     """
     if model.uses is None:
         return ""
-    read = set(model.reads(config, dataset.graph))
+    never = model.left_out.get(family or dataset.task or DEFAULT_FAMILY, frozenset())
+    read = set(model.reads(config, dataset.graph) - never)
     if encoded_text and "features" in read:
         read.add("text")
     left = [word for word in USES if word in holdings(dataset) - read]
     if not left:
         return ""
     note = f"{model.name} does not read {_listed([USES[word] for word in left], 'or')}"
-    if optional := [USES[word] for word in left if word in model.uses]:
+    if optional := [USES[word] for word in left if word in model.uses - never]:
         return (
             f"{note}; its settings decide on {_listed(optional, 'and')}, see "
             f"`hetgraph models {model.name}`."
         )
     return f"{note}; `hetgraph models --matrix` lists what a model reads."
-
-
-def _is_weighted(graph: HeteroGraph) -> bool:
-    weights = [edges.weight for edges in graph.relations.values() if edges.weight is not None]
-    return any(bool((weight != 1).any()) for weight in weights)
 
 
 def _listed(words: list[str], last: str) -> str:

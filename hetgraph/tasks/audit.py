@@ -12,15 +12,15 @@ from torch import Tensor
 
 from hetgraph.data.csr import CSR
 from hetgraph.data.graph import HeteroGraph
+from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import LeakageError
 from hetgraph.metrics import average_ranks
-from hetgraph.tasks.pairs import oriented
 
 __all__ = [
     "AuditReport",
-    "audit_pairs",
     "check_disjoint",
+    "check_edge_columns",
     "check_label_columns",
     "check_value_columns",
 ]
@@ -32,9 +32,15 @@ _CHANCE = (12, 100)  # few shots: fewer nodes where words equal all classes by c
 
 @dataclass(frozen=True)
 class AuditReport:
-    """What was checked, in sentences."""
+    """What was checked, in sentences.
+
+    Args:
+        checks: What holds.
+        notes: What the user should know of the protocol, though it is no mistake.
+    """
 
     checks: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def check_disjoint(splits: Mapping[str, Tensor], what: str = "node") -> str:
@@ -110,47 +116,73 @@ def check_value_columns(graph: HeteroGraph, target: str, ids: Tensor, values: Te
     return f"no feature column of {target!r} ranks as the value"
 
 
-def audit_pairs(
-    graph: HeteroGraph, key: EdgeType, pairs: Tensor, *, every: bool
-) -> tuple[str, ...]:
-    """Fails when held-out pairs are edges, also through the declared reverse.
+def check_edge_columns(graph: HeteroGraph, key: EdgeType, edges: Tensor, labels: Tensor) -> str:
+    """Fails when weights, features or times of edges tell the labels of edges: a label slipped in.
+
+    It looks in every relation between the two types, in both orientations, at the pairs that are
+    one edge and have one label. With fewer than 12 of them none is looked for.
 
     Args:
         graph: The graph that methods see.
-        key: The relation of the pairs.
-        pairs: ``[2, n]`` held-out pairs.
-        every: Whether to look in every relation between the two types, in both orientations.
+        key: The relation of the labels.
+        edges: ``[2, n]`` training and validation edges.
+        labels: ``[n]`` classes or values of them.
 
     Raises:
-        LeakageError: Naming the relation and the number of visible pairs.
+        LeakageError: Naming the relation and what tells.
     """
-    checks = _check_relation(graph, key, pairs)
-    for other in graph.edge_types if every else ():
-        if other != key:
-            for given in oriented(key, other, pairs):
-                checks += _check_relation(graph, other, given)
-    return tuple(dict.fromkeys(checks))
+    num_dst = graph.num_nodes[key.dst]
+    codes, times_labelled = _once(edges[0] * num_dst + edges[1])
+    for other, relation in graph.relations.items():
+        values = _edge_values(relation)
+        for flipped in (False, True):
+            ends = (other.dst, other.src) if flipped else (other.src, other.dst)
+            if ends != (key.src, key.dst) or not values:
+                continue
+            first, second = relation.edges()[::-1] if flipped else relation.edges()
+            seen, places = _once((first * num_dst + second).cpu())
+            shared = codes[torch.isin(codes, seen)]
+            if shared.numel() < _CHANCE[0]:
+                continue
+            at = places[torch.searchsorted(seen, shared)]
+            own = labels[times_labelled[torch.searchsorted(codes, shared)]]
+            for name, columns in values.items():
+                if _tells(columns[at].reshape(at.numel(), -1).cpu(), own):
+                    raise LeakageError(
+                        f"the {name} of ({other}) tell the labels of the training and validation "
+                        f"edges of ({key}); leave them out of the graph, or set task.hide=true."
+                    )
+    return "no weight, feature or time of an edge equals the label"
 
 
-def _check_relation(graph: HeteroGraph, key: EdgeType, pairs: Tensor) -> list[str]:
-    """Looks for ``[2, n]`` pairs in a relation and in its declared reverse."""
-    if key not in graph.relations:
-        return []  # labelled edges may be of a relation that is not in the graph
-    reverse = graph.schema.reverse_of(key)
-    places: list[tuple[EdgeType, Tensor, Tensor]] = [(key, pairs[0], pairs[1])]
-    if reverse is not None:
-        places.append((reverse, pairs[1], pairs[0]))
-    for edge_type, src, dst in places:
-        relation = graph.relations[edge_type]
-        code = relation.row_ids * relation.num_src + relation.indices.long()
-        visible = int(torch.isin(dst * relation.num_src + src, code).sum())
-        if visible:
-            raise LeakageError(
-                f"{visible} held-out links are edges of ({edge_type}); "
-                "remove them with graph.without_edges(...). Of tables, list them in a table of "
-                "their own (`links: {file: ...}`) and not in that of the edges."
-            )
-    return [f"no held-out link is in ({edge_type})" for edge_type, _, _ in places]
+def _once(codes: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the codes that occur once, sorted, and their places."""
+    ordered, order = codes.sort()
+    distinct, counts = torch.unique_consecutive(ordered, return_counts=True)
+    first = counts.cumsum(0) - counts
+    single = counts == 1
+    return distinct[single], order[first[single]]
+
+
+def _edge_values(relation: Relation) -> dict[str, Tensor]:
+    given = {
+        "weights": relation.weight,
+        "features": relation.edge_features,
+        "times": relation.edge_time,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _tells(columns: Tensor, labels: Tensor) -> bool:
+    """Whether one of ``[n, d]`` columns equals the class or a class, or ranks as the value."""
+    if labels.is_floating_point():
+        wanted = _unit_ranks(labels.unsqueeze(1)).squeeze(1)
+        return bool(((wanted @ _unit_ranks(columns.float())).abs() > _TELLING).any())
+    ids = torch.arange(labels.numel())
+    return any(
+        _equal_column(columns, ids, wanted.double()) is not None
+        for wanted in _label_columns(labels)
+    )
 
 
 def _unit_ranks(columns: Tensor) -> Tensor:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +15,7 @@ from torch import Tensor
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.errors import ConfigError, suggest
+from hetgraph.features.standins import refreshed_standins
 from hetgraph.nn.losses import LossFunction
 from hetgraph.settings import later
 from hetgraph.tasks.audit import AuditReport
@@ -30,6 +33,8 @@ MetricFunction = Callable[[Tensor, Tensor], float]
 
 T = TypeVar("T", bound="Task")
 
+_LOG = logging.getLogger("hetgraph.tasks")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TaskOptions:
@@ -44,10 +49,32 @@ class TaskOptions:
 
 @dataclass(frozen=True)
 class _Functions:
-    """A user's functions, which replace or join those of the family."""
+    """A user's functions, which replace or join those of the family.
+
+    ``failed`` collects the errors of the metrics that raised one, to tell each only once.
+    """
 
     loss: LossFunction | None = None
     metrics: Mapping[str, MetricFunction] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def measure(self, predicted: Tensor, target: Tensor) -> dict[str, float]:
+        """Returns the values of the metrics, NaN for one that fails: it must not end a training."""
+        return {name: self._value(name, predicted, target) for name in self.metrics}
+
+    def _value(self, name: str, predicted: Tensor, target: Tensor) -> float:
+        try:
+            return float(self.metrics[name](predicted, target))
+        except Exception as error:
+            if name not in self.failed:
+                self.failed[name] = f"{type(error).__name__}: {error}"
+                _LOG.warning(
+                    "your metric %r failed (%s); it counts as unknown, null in the record, "
+                    "wherever it fails.",
+                    name,
+                    self.failed[name],
+                )
+            return math.nan
 
 
 class Task(ABC):
@@ -88,6 +115,18 @@ class Task(ABC):
         self.dataset_name = dataset_name
         self._test_open = True
         self._functions = _Functions()
+
+    @property
+    def graph(self) -> HeteroGraph:
+        """The graph that methods see; stand-ins for features are of the edges that it has.
+
+        Edges that a task hides would show in vectors that were fitted to them.
+        """
+        return self._graph
+
+    @graph.setter
+    def graph(self, graph: HeteroGraph) -> None:
+        self._graph = refreshed_standins(graph)
 
     @abstractmethod
     def index(self, split: SplitName) -> Tensor:
@@ -146,8 +185,13 @@ class Task(ABC):
         """Returns the value to maximise for a monitor such as ``"f1_mean"`` or ``"loss"``.
 
         Raises:
-            ConfigError: If the task has no such metric.
+            ConfigError: If the task has no such metric, or it is one of the user's that failed.
         """
+        if monitor in self._functions.failed and math.isnan(metrics.get(monitor, 0.0)):
+            raise ConfigError(
+                f"train.monitor is your metric {monitor!r}, which failed "
+                f"({self._functions.failed[monitor]}); mend it, or select by another metric."
+            )
         if monitor in metrics:
             return -metrics[monitor] if monitor in self.errors else metrics[monitor]
         known = (*metrics, *self.monitors)
@@ -210,7 +254,7 @@ class Task(ABC):
 
     def _own_metrics(self, predicted: Tensor, target: Tensor) -> dict[str, float]:
         """Values of the user's metrics."""
-        return {name: float(f(predicted, target)) for name, f in self._functions.metrics.items()}
+        return self._functions.measure(predicted, target)
 
     def _check_split(self, split: str) -> None:
         if split not in SPLITS:

@@ -13,9 +13,10 @@ from hetgraph.catalog import Dataset, EdgeLabels, EdgeValues, Split
 from hetgraph.errors import ConfigError, DataError, LeakageError, suggest
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_to_dict
-from hetgraph.tasks.audit import AuditReport, audit_pairs, check_disjoint
+from hetgraph.tasks.audit import AuditReport, check_disjoint, check_edge_columns
 from hetgraph.tasks.base import SplitName, Task, TaskOptions
 from hetgraph.tasks.heads import Head
+from hetgraph.tasks.link_audit import audit_pairs
 from hetgraph.tasks.pair_heads import EdgeHead
 from hetgraph.tasks.pairs import pair_rows, without_pairs
 from hetgraph.tasks.predictions import Predictions
@@ -142,11 +143,14 @@ class EdgeTask(Task):
                 f"{dataset.name}: the labelled edges have no times, so they cannot be split by "
                 "time; give task.split=random."
             )
-        order = target.time.argsort(stable=True)
-        rest = round(order.numel() * self.options.train_fraction)
+        time, ordered = target.time, target.time.sort().values
+        last = max(ordered.numel() - 1, 0)
+        rest = round(ordered.numel() * self.options.train_fraction)
         train = round(rest * (1 - self.options.valid_fraction))
-        parts = order.tensor_split([train, rest])
-        return Split(*(ids.sort().values for ids in parts))
+        # Edges of the same moment stay together, in the later split.
+        is_train, is_test = time < ordered[min(train, last)], time >= ordered[min(rest, last)]
+        parts = (is_train, ~is_train & ~is_test, is_test)
+        return Split(*(part.nonzero().squeeze(1) for part in parts))
 
     @property
     def labels(self) -> Tensor:
@@ -168,13 +172,20 @@ class EdgeTask(Task):
         return self._test_labels if split == "test" else self._labels[self._splits[split]]
 
     def audit(self) -> AuditReport:
-        """Checks that splits share no edge, no test label is readable, hidden edges are hidden."""
+        """Checks that splits share no edge, no test label is readable, hidden edges are hidden.
+
+        Edges that are not hidden must not carry their label.
+        """
         checks: tuple[str, ...] = (check_disjoint(self._splits, "labelled edge"),)
         if not bool(_is_hidden(self._labels[self._splits["test"]]).all()):
             raise LeakageError("labels of test edges are readable; hide them.")
         if self.options.hide:
             held = self._held(("valid", "test") if self._test_open else ("valid",))
-            checks += audit_pairs(self.graph, self.spec.edge_types[0], held, every=True)
+            checks += audit_pairs(self.graph, self.spec.edge_types[0], held)
+        else:
+            known = torch.cat([self._splits["train"], self._splits["valid"]])
+            edges, labels = self.edges[:, known], self._labels[known]
+            checks += (check_edge_columns(self.graph, self.spec.edge_types[0], edges, labels),)
         return AuditReport((*checks, "no label of a test edge is readable"))
 
     def _held(self, splits: tuple[SplitName, ...]) -> Tensor:

@@ -98,6 +98,10 @@ def _other_families(dataset: Dataset, cls: type[Task]) -> str:
     able = [name for name in families() if task_class(name).reads in kinds]
     if cls.reads in kinds or not able:
         return ""
+    # Links of tables are held out only where they are asked for; a note tells how.
+    asked = [str(note) for note in dataset.info.get("notes", ()) if "--task " in str(note)]
+    if cls.reads == "links" and asked:
+        return f" {asked[0].capitalize()}."
     return f" Its targets are for {', '.join(able)}: set task.kind."
 
 

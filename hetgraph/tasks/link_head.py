@@ -8,7 +8,6 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from hetgraph.data.csr import CSR
@@ -16,7 +15,8 @@ from hetgraph.data.schema import EdgeType
 from hetgraph.nn.decoders import Side, SimilarityDecoder, make_decoder
 from hetgraph.nn.losses import LossFunction
 from hetgraph.sampling import UnseenSampler, row_batches
-from hetgraph.tasks.heads import EncodeNodes, EncoderFacts, concatenated
+from hetgraph.tasks.heads import EncodeNodes, EncoderFacts, Seeds, concatenated
+from hetgraph.tasks.link_softmax import softmax_loss
 from hetgraph.tasks.pair_heads import PairHead, PairSamples, Vectors
 from hetgraph.tasks.predictions import PairPredictions
 from hetgraph.tasks.spec import TaskSpec
@@ -33,6 +33,8 @@ class LinkChoices(Protocol):
     num_negatives: int
     corrupt: str
     loss: str
+    candidates: int
+    n3: float
 
 
 @dataclass(eq=False)
@@ -60,9 +62,15 @@ class LinkKnown:
 
 @dataclass(eq=False)
 class LinkSamples(PairSamples):
-    """Links, and their relations where there are several; ids are those of all ends together."""
+    """Links, and their relations where there are several; ids are those of all ends together.
+
+    Args:
+        kinds: ``[n]`` position of each link's relation.
+        candidates: Nodes by type that the true ends of the batch compete with; ``None`` for all.
+    """
 
     kinds: Tensor | None = None
+    candidates: Mapping[str, Tensor] | None = None
 
 
 class LinkHead(PairHead[LinkKnown, LinkSamples]):
@@ -70,8 +78,8 @@ class LinkHead(PairHead[LinkKnown, LinkSamples]):
 
     With ``loss: bce`` negatives are drawn for each link and epoch, uniformly among the nodes of the
     end's type that are not linked to the other end. With ``loss: softmax`` the true end of a link
-    competes with all candidates, in both directions. The links of a batch stay edges of the graph
-    that is encoded.
+    competes with all candidates, or with some that are drawn for the batch, in both directions. The
+    links of a batch stay edges of the graph that is encoded.
 
     Args:
         spec: What is to be predicted.
@@ -84,7 +92,7 @@ class LinkHead(PairHead[LinkKnown, LinkSamples]):
         super().__init__(spec, encoder)
         self.keys = spec.edge_types
         name = spec.decoder or encoder.pair_decoder
-        self.decoder = make_decoder(name, encoder.dim, len(self.keys))
+        self.decoder = make_decoder(name, encoder.dim, len(self.keys), reciprocal=spec.reciprocal)
 
     def prepare(self, task: Task, device: torch.device) -> LinkKnown:
         """Brings links to the device, and tells which pairs are links."""
@@ -127,21 +135,51 @@ class LinkHead(PairHead[LinkKnown, LinkSamples]):
             places = rows.to(links.device)
             kind = kinds[places]
             groups = [links[:, places], *(other[:, places] for other in others)]
-            if several:
-                groups = [self._joined(group, kind) for group in groups]
-            if several or known.choices.loss == "softmax":
-                seeds, located = self.everything(), groups
+            drawn = self._candidates(known.choices.candidates, draw, links.device)
+            if drawn and not self.facts.all_nodes:
+                seeds, located, drawn = self._needed(links[:, places], kind, drawn)
+            elif several or known.choices.loss == "softmax":
+                seeds = self.everything()
+                located = [self._joined(group, kind) for group in groups] if several else groups
             else:
                 seeds, located = self.located(*groups)
-            negatives = torch.cat(located[1:], dim=1) if others else None
             yield LinkSamples(
                 seeds,
                 places.numel(),
                 batch_size,
                 located[0],
-                negatives,
+                torch.cat(located[1:], dim=1) if others else None,
                 kinds=kind if several else None,
+                candidates=drawn,
             )
+
+    def _candidates(
+        self, count: int, generator: torch.Generator, device: torch.device
+    ) -> dict[str, Tensor] | None:
+        """Draws different nodes of each type; fewer where a type has fewer."""
+        if not count:
+            return None
+        sizes = {name: self.spec.num_nodes[name] for name in self.spec.ends}
+        return {
+            name: torch.randperm(size, generator=generator)[:count].to(device)
+            for name, size in sizes.items()
+        }
+
+    def _needed(
+        self, links: Tensor, kinds: Tensor, drawn: Mapping[str, Tensor]
+    ) -> tuple[Seeds, list[Tensor], dict[str, Tensor]]:
+        """Returns the ends of links and what is drawn as seeds, and both by rows of the seeds."""
+        seeds: dict[str, Tensor | None] = {}
+        located, candidates, start = torch.empty_like(links), {}, 0
+        for name in self.spec.ends:
+            ends = [[key.src == name for key in self.keys], [key.dst == name for key in self.keys]]
+            own = torch.tensor(ends, device=links.device)[:, kinds]
+            ids, rows = torch.unique(torch.cat([links[own], drawn[name]]), return_inverse=True)
+            count = rows.numel() - drawn[name].numel()
+            located[own], candidates[name] = rows[:count] + start, rows[count:]
+            seeds[name] = ids
+            start += ids.numel() if len(self.keys) > 1 else 0
+        return seeds, [located], candidates
 
     def _draw(self, known: LinkKnown, generator: torch.Generator) -> Iterator[Tensor]:
         """Yields ``[2, num_links]`` pairs that are no links, as often as asked for."""
@@ -161,8 +199,15 @@ class LinkHead(PairHead[LinkKnown, LinkSamples]):
         if not samples.count:
             parameters = sum((p.sum() for p in self.decoder.parameters()), src.sum() + dst.sum())
             return {"task": parameters * 0}
+        terms = {"task": self._task_loss(known, vectors, samples)}
+        if known.choices.n3:
+            terms["n3"] = known.choices.n3 * self._penalty(vectors, samples)
+        return terms
+
+    def _task_loss(self, known: LinkKnown, vectors: Vectors, samples: LinkSamples) -> Tensor:
         if samples.negatives is None:
-            return {"task": self._against_all(vectors, samples)}
+            return self._softmax(vectors, samples)
+        src, dst = self._ends(vectors, samples.kinds)
         pairs = torch.cat([samples.pairs, samples.negatives], dim=1)
         kinds = samples.kinds
         if kinds is not None:
@@ -170,18 +215,19 @@ class LinkHead(PairHead[LinkKnown, LinkSamples]):
         scores = self.decoder(src, dst, pairs, kinds).float()
         target = torch.zeros_like(scores)
         target[: samples.pairs.shape[1]] = 1
-        return {"task": known.criterion(scores, target)}
+        return known.criterion(scores, target)
 
-    def _against_all(self, vectors: Vectors, samples: LinkSamples) -> Tensor:
-        """Cross-entropy of the true end among all nodes of its type, the mean of both ends."""
+    def _softmax(self, vectors: Vectors, samples: LinkSamples) -> Tensor:
+        """Cross-entropy of the true end among nodes of its type, the mean of both ends."""
         starts = self._starts(vectors)
-        total, kinds = vectors[self.src].new_zeros(()), samples.kinds
-        for position, key in enumerate(self.keys):
-            own = slice(None) if kinds is None else kinds == position
+        total = vectors[self.src].new_zeros(())
+        for positions, own in self._by_ends(samples.kinds):
             pairs = samples.pairs[:, own]
             if not pairs.shape[1]:
                 continue
-            if kinds is not None:
+            key, relation = self.keys[positions[0]], positions[0]
+            kinds: Tensor | int = relation if samples.kinds is None else samples.kinds[own]
+            if samples.kinds is not None:
                 offset = torch.tensor([[starts[key.src]], [starts[key.dst]]], device=pairs.device)
                 pairs = pairs - offset
             sides: tuple[tuple[Side, str, str], ...] = (
@@ -189,10 +235,30 @@ class LinkHead(PairHead[LinkKnown, LinkSamples]):
                 ("src", key.dst, key.src),
             )
             for row, (side, near, far) in enumerate(sides):
-                query = self.decoder.query(vectors[near][pairs[row]], position, side)
-                scores = (query @ vectors[far].T).float()
-                total = total + F.cross_entropy(scores, pairs[1 - row], reduction="sum")
+                query = self.decoder.query(vectors[near][pairs[row]], kinds, side)
+                drawn = None if samples.candidates is None else samples.candidates[far]
+                size = self.spec.num_nodes[far]
+                loss = softmax_loss(query, vectors[far], pairs[1 - row], drawn, size)
+                total = total + loss.sum()
         return total / (2 * samples.count)
+
+    def _by_ends(self, kinds: Tensor | None) -> Iterator[tuple[list[int], Tensor | slice]]:
+        """Yields relations between the same two types, and which links of a batch are of them."""
+        groups: dict[tuple[str, str], list[int]] = {}
+        for position, key in enumerate(self.keys):
+            groups.setdefault((key.src, key.dst), []).append(position)
+        for positions in groups.values():
+            if kinds is None or len(groups) == 1:
+                yield positions, slice(None)
+            else:
+                yield positions, torch.isin(kinds, torch.tensor(positions, device=kinds.device))
+
+    def _penalty(self, vectors: Vectors, samples: LinkSamples) -> Tensor:
+        """The mean penalty of the links of a batch."""
+        src, dst = self._ends(vectors, samples.kinds)
+        kinds: Tensor | int = 0 if samples.kinds is None else samples.kinds
+        heads, tails = src[samples.pairs[0]], dst[samples.pairs[1]]
+        return self.decoder.penalty(heads, tails, kinds).float().mean()
 
     def predict(self, known: LinkKnown, encode: EncodeNodes, split: str) -> PairPredictions:
         """Returns the vectors of all ends, whatever the split."""

@@ -9,6 +9,7 @@ from hetgraph.data.csr import CSR
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
+from hetgraph.errors import DataError
 from hetgraph.sampling import TwoHopSampler, UnseenSampler, linked_pairs
 
 __all__ = ["LinkNegatives"]
@@ -38,7 +39,10 @@ class LinkNegatives:
         if two_hop:
             self._sampler = TwoHopSampler(everything, src, dst, linked)
         else:
-            self._sampler = UnseenSampler(linked)
+            try:
+                self._sampler = UnseenSampler(linked)
+            except DataError as error:
+                raise DataError(f"links of ({edge_type}), {src!r} {error}") from error
 
     def __call__(self, links: Tensor, generator: torch.Generator) -> Tensor:
         """Returns ``[2, m]`` pairs, one for each of the ``[2, n]`` links that has a candidate."""

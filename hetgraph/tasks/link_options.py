@@ -29,6 +29,8 @@ class LinkPredictionOptions(TaskOptions):
             has no validation links; every source keeps one link at least.
         hide_parallel: Whether held-out pairs are taken out of the other relations between the two
             types, too.
+        hide_mirrors: Whether of a held-out link ``(a, b)`` within one node type the mirror
+            ``(b, a)`` is taken out of its relation. Otherwise a note tells how many there are.
         protocol: ``"sampled"`` (HGB) scores each link and a negative pair; one relation.
             ``"filtered"`` ranks the true end among all candidates, in both directions, other true
             links left out, as is usual for knowledge graphs; one or several relations.
@@ -38,7 +40,12 @@ class LinkPredictionOptions(TaskOptions):
             method prefers.
         num_negatives: Negative pairs per link, epoch and replaced end in training.
         corrupt: Which end a training negative replaces: the destination, or each of both.
-        loss: ``"bce"`` of links and negatives, or ``"softmax"`` over all candidates of both ends.
+        loss: ``"bce"`` of links and negatives, or ``"softmax"`` over the candidates of both ends.
+        candidates: Nodes that a true end competes with in ``loss: softmax``. They are drawn
+            uniformly for each batch, and weighted to stand for all of their type; 0 takes all.
+        reciprocal: Whether each direction of a relation has a vector of its own (decoders
+            ``distmult`` and ``complex``).
+        n3: Weight of the cubes of the vectors that a link's score is made of, as a penalty.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -48,6 +55,7 @@ class LinkPredictionOptions(TaskOptions):
     negatives: Negatives = "two_hop"
     valid_fraction: float = 0.1
     hide_parallel: bool = False
+    hide_mirrors: bool = later(False)
     protocol: Literal["sampled", "filtered"] = later("sampled")
     ties: Literal["mean", "pessimistic"] = later("mean")
     hits: tuple[int, ...] = later((1, 3, 10))
@@ -55,6 +63,9 @@ class LinkPredictionOptions(TaskOptions):
     num_negatives: int = later(1)
     corrupt: Literal["dst", "both"] = later("dst")
     loss: Literal["bce", "softmax"] = later("bce")
+    candidates: int = later(0)
+    reciprocal: bool = later(False)
+    n3: float = later(0.0)
 
     def __post_init__(self) -> None:
         if not 0 < self.valid_fraction < 1:
@@ -63,5 +74,12 @@ class LinkPredictionOptions(TaskOptions):
             )
         if self.num_negatives < 1:
             raise ConfigError(f"task.num_negatives is {self.num_negatives}, expected at least 1.")
+        if self.candidates < 0 or (self.candidates and self.loss != "softmax"):
+            raise ConfigError(
+                f"task.candidates is {self.candidates}, expected 0 for all, or a number of nodes "
+                "together with task.loss=softmax."
+            )
+        if not 0 <= self.n3 < float("inf"):
+            raise ConfigError(f"task.n3 is {self.n3}, expected 0 or more.")
         if not self.hits or min(self.hits) < 1:
             raise ConfigError(f"task.hits is {list(self.hits)}, expected depths of 1 or more.")

@@ -12,9 +12,10 @@ from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import ConfigError, DataError, suggest
 from hetgraph.seeds import Seeds
+from hetgraph.tasks.link_options import LinkPredictionOptions
 from hetgraph.tasks.pairs import hold_out_links, without_pairs
 
-__all__ = ["draw_validation", "edges_of", "find_split", "kinds_of", "without_parallel"]
+__all__ = ["draw_validation", "edges_of", "find_split", "kinds_of", "without_telling"]
 
 
 def find_split(dataset: Dataset, name: str) -> tuple[str, Links]:
@@ -40,10 +41,23 @@ def edges_of(graph: HeteroGraph, keys: Sequence[EdgeType]) -> tuple[Tensor, Tens
     return torch.cat(edges, dim=1), torch.arange(len(keys)).repeat_interleave(sizes)
 
 
-def without_parallel(graph: HeteroGraph, key: EdgeType, held: Tensor) -> HeteroGraph:
-    """Takes held-out pairs out of every other relation between the two types."""
-    apart = without_pairs(graph.without_relation(key), key, held)
-    return graph.replace(relations={**graph.relations, **apart.relations})
+def without_telling(
+    graph: HeteroGraph, key: EdgeType, held: Tensor, options: LinkPredictionOptions
+) -> HeteroGraph:
+    """Takes out of a graph what tells held-out links, as far as the options ask for it.
+
+    Args:
+        graph: The graph, without the links themselves.
+        key: The relation of the links.
+        held: ``[2, n]`` links.
+        options: ``hide_mirrors`` and ``hide_parallel``.
+    """
+    if options.hide_mirrors and key.src == key.dst:
+        graph = graph.without_edges(key, held[1], held[0])
+    if options.hide_parallel:
+        apart = without_pairs(graph.without_relation(key), key, held)
+        graph = graph.replace(relations={**graph.relations, **apart.relations})
+    return graph
 
 
 def draw_validation(

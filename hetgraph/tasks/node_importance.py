@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from hetgraph.catalog import Dataset, Values
+from hetgraph.catalog import Dataset, Split, Values
 from hetgraph.errors import ConfigError, DataError
 from hetgraph.metrics import median_absolute_error, top_ndcg, top_overlap
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_to_dict
+from hetgraph.tasks.audit import AuditReport
 from hetgraph.tasks.base import SplitName, TaskOptions
 from hetgraph.tasks.predictions import Predictions
-from hetgraph.tasks.splits import NUM_FOLDS, fold_split
+from hetgraph.tasks.splits import NUM_FOLDS, fold_split, hold_out
 from hetgraph.tasks.values import ValueTask, not_finite, value_metrics
 
 __all__ = ["NodeImportance", "NodeImportanceOptions"]
@@ -26,8 +27,9 @@ class NodeImportanceOptions(TaskOptions):
     """Protocol of a node importance task.
 
     Args:
-        fold: Which fifth of the labelled nodes is tested, 0 to 4; ``"seed"`` takes the seed
-            ``split`` modulo 5, so that runs with seeds 0 to 4 are a cross-validation.
+        fold: Which fifth of the labelled nodes is tested, 0 to 4; ``"seed"`` takes the first split
+            that the data set gives for its values; without one, the seed ``split`` modulo 5, so
+            that runs with seeds 0 to 4 are a cross-validation.
         depths: Lengths of the list at which NDCG and precision are taken.
         transform: What is predicted: ``"log1p"`` is log(1 + value), ``"none"`` the value.
 
@@ -50,8 +52,12 @@ class NodeImportanceOptions(TaskOptions):
             raise ConfigError(f"task.transform is {self.transform!r}, expected 'log1p' or 'none'.")
 
 
+_VALID = 0.125
+"""Fraction of the training nodes that validate where a given split has none: as in a fold."""
+
+
 class NodeImportance(ValueTask):
-    """Predict the value of the nodes of one type; five real folds of 70, 10 and 20 %.
+    """Predict the value of the nodes of one type; by a given split, or five folds of 70, 10, 20 %.
 
     Metrics are of the transformed values. NDCG gains are linear in them, precision at k is the
     fraction of the k most important nodes among the k predicted to be. Ties count as the mean over
@@ -80,11 +86,28 @@ class NodeImportance(ValueTask):
         self.options = options or NodeImportanceOptions()
         chosen = self.options.fold
         self.fold = seeds.split % NUM_FOLDS if chosen == "seed" else int(chosen)
-        split = fold_split(values.index.sort().values, self.fold)
+        self._split_name, split = self._choose(dataset, values, seeds)
         labels = _label_table(dataset, values, self.options.transform)
         super().__init__(dataset, values, split, labels)
         # NDCG weighs nodes by their values: a negative gain has no meaning.
         self._ranks_gains = not bool((labels < 0).any() or (self._test_labels < 0).any())
+
+    def _choose(self, dataset: Dataset, values: Values, seeds: Seeds) -> tuple[str, Split]:
+        """Returns the split that the data set gives for the values, else a fold."""
+        is_first = next(iter(dataset.targets.values())) is values
+        given = dataset.splits if is_first and self.options.fold == "seed" else {}
+        for name, split in given.items():
+            valid, train = split.valid, split.train
+            if valid is None:
+                train, valid = hold_out(train, _VALID, seeds.generator("split", "validation"))
+            sizes = (train.numel(), valid.numel(), split.test.numel())
+            if not all(sizes):
+                raise DataError(
+                    f"{dataset.name}: split {name!r} has {sizes[0]} training, {sizes[1]} "
+                    f"validation and {sizes[2]} test nodes with a value; each needs one."
+                )
+            return name, Split(train, valid, split.test)
+        return "", fold_split(values.index.sort().values, self.fold)
 
     @property
     def score_names(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -97,7 +120,8 @@ class NodeImportance(ValueTask):
         """The fold of this run, sizes of the splits and the options."""
         sizes = {name: ids.numel() for name, ids in self._splits.items()}
         options = config_to_dict(self.options)
-        return {**options, "fold": self.fold, "value": self.value_name, "sizes": sizes}
+        used = {"split": self._split_name} if self._split_name else {"fold": self.fold}
+        return {**options, **used, "value": self.value_name, "sizes": sizes}
 
     def score(self, predictions: Predictions, split: SplitName) -> dict[str, float]:
         """Returns ``loss rmse mae median_ae spearman ndcg@K precision@K`` for a split.
@@ -123,6 +147,14 @@ class NodeImportance(ValueTask):
                 metrics[f"ndcg@{k}"] = top_ndcg(predicted, target, k)
             metrics[f"precision@{k}"] = top_overlap(predicted, target, k)
         return metrics | self._own_metrics(predicted, target)
+
+    def audit(self) -> AuditReport:
+        """Checks what the other families of numbers do, and notes where NDCG is left out."""
+        report = super().audit()
+        if self._ranks_gains:
+            return report
+        note = "ndcg is left out, because values below zero are no gains; precision takes any value"
+        return replace(report, notes=(*report.notes, note))
 
     def _at_depth(self, k: int) -> list[str]:
         return [f"ndcg@{k}", f"precision@{k}"] if self._ranks_gains else [f"precision@{k}"]

@@ -114,28 +114,42 @@ def pair_rows(predictions: Predictions, spec: TaskSpec) -> PairPredictions:
 
 
 def with_pairs(graph: HeteroGraph, edge_type: EdgeType, pairs: Tensor) -> HeteroGraph:
-    """Adds edges to a relation and its declared reverse, with weight 1 where edges have weights.
+    """Adds edges to a relation and its declared reverse.
 
-    A relation that is its own reverse gets them in both directions. Times and features of edges
-    are not known of new ones, so a relation that has some loses them.
+    A relation that is its own reverse gets them in both directions. Weights, features and times are
+    not known of new edges: they get the mean weight and features of the relation, and its latest
+    time.
 
     Args:
         graph: The graph.
         edge_type: The relation.
         pairs: ``[2, n]``.
     """
-    relation, reverse = graph.relations[edge_type], graph.schema.reverse_of(edge_type)
+    reverse = graph.schema.reverse_of(edge_type)
     if reverse == edge_type:
         pairs = torch.unique(torch.cat([pairs, pairs.flip(0)], dim=1), dim=1)
-    src, dst = torch.cat([torch.stack(relation.edges()), pairs], dim=1)
-    weight = relation.weight
-    if weight is not None:
-        weight = torch.cat([weight, weight.new_ones(pairs.shape[1])])
-    longer = Relation.from_edges(src, dst, relation.num_src, relation.num_dst, weight=weight)
-    relations = {**graph.relations, edge_type: longer}
+    relations = {**graph.relations, edge_type: _longer(graph.relations[edge_type], pairs)}
     if reverse is not None and reverse != edge_type:
-        relations[reverse] = longer.transpose
+        # Not the transpose of the longer relation: a reverse may have weights of its own.
+        relations[reverse] = _longer(graph.relations[reverse], pairs.flip(0))
     return graph.replace(relations=relations)
+
+
+def _longer(relation: Relation, pairs: Tensor) -> Relation:
+    src, dst = torch.cat([torch.stack(relation.edges()), pairs], dim=1)
+    new: dict[str, Tensor] = {}
+    if relation.weight is not None:
+        weight = relation.weight
+        mean = weight.double().mean() if weight.numel() else weight.new_ones(())
+        new["weight"] = mean.to(weight.dtype).expand(pairs.shape[1])
+    if relation.edge_features is not None:
+        mean = relation.edge_features.sum(0) / max(relation.num_edges, 1)
+        new["edge_features"] = mean.expand(pairs.shape[1], -1)
+    if (time := relation.edge_time) is not None:
+        latest = time.max() if time.numel() else time.new_zeros(())
+        new["edge_time"] = latest.expand(pairs.shape[1])
+    carried = {name: torch.cat([getattr(relation, name), given]) for name, given in new.items()}
+    return Relation.from_edges(src, dst, relation.num_src, relation.num_dst, **carried)
 
 
 def is_finite(predictions: Predictions) -> bool:

@@ -20,9 +20,10 @@ from hetgraph.metrics import held_out_ranks, ranking_metrics
 from hetgraph.nn.losses import LossFunction
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_to_dict
-from hetgraph.tasks.audit import AuditReport, audit_pairs
+from hetgraph.tasks.audit import AuditReport
 from hetgraph.tasks.base import SPLITS, SplitName, Task, TaskOptions
 from hetgraph.tasks.heads import Head
+from hetgraph.tasks.link_audit import audit_pairs
 from hetgraph.tasks.pair_heads import RankingHead
 from hetgraph.tasks.pairs import check_relations, pair_rows, with_pairs, without_pairs
 from hetgraph.tasks.predictions import Predictions
@@ -174,7 +175,7 @@ class Recommendation(Task):
 
     def audit(self) -> AuditReport:
         """Checks that no held-out pair is an edge of any relation between the two types."""
-        checks = audit_pairs(self.graph, self.spec.edge_types[0], self.held_out(), every=True)
+        checks = audit_pairs(self.graph, self.spec.edge_types[0], self.held_out())
         return AuditReport(checks)
 
     def refit_view(self) -> Self:

@@ -26,6 +26,7 @@ class TaskSpec:
         num_classes: Number of classes whose training labels a method may read as input; 0 where
             there are none.
         decoder: How pairs are scored; empty: as the method prefers.
+        reciprocal: Whether each direction of a relation is scored with a vector of its own.
 
     Example:
         >>> buys = EdgeType("user", "buys", "item")
@@ -41,6 +42,7 @@ class TaskSpec:
     edge_types: tuple[EdgeType, ...] = ()
     num_classes: int = 0
     decoder: str = ""
+    reciprocal: bool = False
 
     @property
     def edge_type(self) -> EdgeType | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import torch
@@ -11,7 +12,9 @@ from hetgraph.tasks import Predictions, Task
 from hetgraph.tasks.base import SplitName
 from hetgraph.train.engine import Engine
 
-__all__ = ["evaluate", "predict"]
+__all__ = ["evaluate", "evaluate_or_tell", "predict"]
+
+_LOG = logging.getLogger("hetgraph.train")
 
 
 @torch.no_grad()
@@ -37,3 +40,25 @@ def evaluate(
     predictions = predict(model, inputs, split, engine) if engine.is_main else None
     metrics = task.score(predictions, split) if predictions is not None else {}
     return engine.from_main(metrics), predictions
+
+
+def evaluate_or_tell(
+    model: Method, inputs: Any, task: Task, split: SplitName, engine: Engine
+) -> tuple[dict[str, float], Predictions | None, str]:
+    """Scores a split of a trained model; a score that fails is told in a warning.
+
+    The training is over: no mistake of a metric is worth losing it.
+
+    Returns:
+        The metrics, empty if they failed; the predictions (main process only); and why they failed.
+    """
+    predictions = predict(model, inputs, split, engine) if engine.is_main else None
+    metrics, problem = {}, ""
+    if predictions is not None:
+        try:
+            metrics = task.score(predictions, split)
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+            _LOG.warning("the %s split could not be scored (%s)", split, problem)
+    metrics, problem = engine.from_main((metrics, problem))
+    return metrics, predictions, problem

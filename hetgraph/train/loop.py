@@ -21,7 +21,7 @@ from hetgraph.train.callbacks import Callback, Epoch, call_all
 from hetgraph.train.config import TrainConfig
 from hetgraph.train.early_stopping import EarlyStopping, copy_weights
 from hetgraph.train.engine import Engine
-from hetgraph.train.evaluate import evaluate
+from hetgraph.train.evaluate import evaluate, evaluate_or_tell
 from hetgraph.train.interrupt import DeferredInterrupt
 from hetgraph.train.loggers import Logger
 from hetgraph.train.optimizer import make_optimizer, set_learning_rate, trained_parameters
@@ -59,6 +59,8 @@ class TrainingLoop:
     position: Position = field(default_factory=Position)
     selection: Selection = field(default_factory=Selection)
     interrupt: DeferredInterrupt = field(default_factory=DeferredInterrupt)
+    not_scored: dict[str, str] = field(init=False, default_factory=dict)
+    """Why a split has no metrics, by split."""
     optimizer: Optimizer = field(init=False)
     parameters: list[Tensor] = field(init=False)
     best: Mapping[str, Tensor] | None = field(init=False, default=None)
@@ -89,12 +91,16 @@ class TrainingLoop:
     def score(
         self, splits: Sequence[SplitName]
     ) -> tuple[dict[str, dict[str, float]], dict[str, Predictions]]:
-        """Returns metrics and predictions of each split."""
+        """Returns metrics and predictions of each split.
+
+        A split that cannot be scored has no metrics, and :attr:`not_scored` says why. Without any
+        training there is nothing to lose, so that the error is raised.
+        """
         metrics: dict[str, dict[str, float]] = {}
         predictions: dict[str, Predictions] = {}
         with self.clock.phase("evaluate"):
             for split in splits:
-                metrics[split], outputs = self._evaluate(split)
+                metrics[split], outputs = self._score(split)
                 if split == "test" and self.selection.test_history:
                     metrics[split] |= self._best_over_epochs()
                 if outputs is not None:
@@ -255,6 +261,16 @@ class TrainingLoop:
 
     def _evaluate(self, split: SplitName) -> tuple[dict[str, float], Predictions | None]:
         return evaluate(self.model, self.inputs, self.task, split, self.engine)
+
+    def _score(self, split: SplitName) -> tuple[dict[str, float], Predictions | None]:
+        if not self.position.epochs:
+            return self._evaluate(split)
+        metrics, outputs, problem = evaluate_or_tell(
+            self.model, self.inputs, self.task, split, self.engine
+        )
+        if problem:
+            self.not_scored[split] = problem
+        return metrics, outputs
 
     def _add_test_scores(self) -> None:
         history = (*self.selection.test_history, self._evaluate("test")[0])

@@ -30,6 +30,10 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
     fused = config.precision != "16-mixed" and all(p.is_floating_point() for p in parameters)
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, fused=fused)
+    if config.optimizer == "adagrad":
+        # Its fused kernel is for CPUs only.
+        fused = fused and all(p.device.type == "cpu" for p in parameters)
+        return torch.optim.Adagrad(groups, lr=config.lr, fused=fused)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind(groups, lr=config.lr, fused=fused)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hetgraph.tasks import Predictions
 
@@ -25,6 +25,7 @@ class FitResult:
             ``evaluate`` (the final scores).
         peak_memory_bytes: High-water mark of the resident set.
         cuda_peak_memory_bytes: Most bytes of tensors on the device, 0 on the CPU.
+        not_scored: Why a split has no metrics, by split: its score raised an error.
         refit_epochs: With ``train.refit``, the epochs of the second training by stage.
     """
 
@@ -36,3 +37,4 @@ class FitResult:
     peak_memory_bytes: int
     cuda_peak_memory_bytes: int = 0
     refit_epochs: dict[str, int] | None = None
+    not_scored: dict[str, str] = field(default_factory=dict)

@@ -279,4 +279,5 @@ def _outcome(
         "predictions": dict(predictions),
         "epochs": loop.position.epochs,
         "best_epoch": loop.selection.best_epoch,
+        "not_scored": loop.not_scored,
     }

@@ -34,7 +34,8 @@ class DiffGraphConfig:
         num_layers: Propagation layers per view.
         feed: Whether a layer reads the output of the previous one unchanged (``"raw"``) or scaled
             to unit length (``"unit"``).
-        normalize_features: Whether the features of each node are scaled to sum 1.
+        normalize_features: Whether the features of each node are scaled so that their absolute
+            values sum to 1.
         schedule: ``"nominal"`` is the authors' schedule, whose noise has a std of 0.01 at every
             step; ``"cosine"`` goes from no noise to pure noise.
         num_steps: Number of diffusion steps.

@@ -35,6 +35,7 @@ class DiffGraph(Encoder):
     name: ClassVar[str] = "diffgraph"
     Config: ClassVar[type[Any]] = DiffGraphConfig
     uses: ClassVar[frozenset[str]] = frozenset({"features", "metapaths"})
+    left_out: ClassVar[Mapping[str, frozenset[str]]] = {"recommendation": uses}
     citation: ClassVar[str] = (
         "Li, Xia, Hua, Zhang, Wang, Huang. DiffGraph: Heterogeneous Graph Diffusion Model. "
         "WSDM 2025. arXiv:2501.02313"

@@ -150,10 +150,14 @@ def _ones(pattern: CSR) -> sp.csr_array:
 
 
 def sum_to_one(features: Features | None) -> Features | None:
-    """Scales the features of each node to sum 1; codes and missing features are unchanged."""
+    """Divides the features of each node by the sum of their absolute values.
+
+    Features of 0 or more then add up to 1. Nodes whose features are all zero keep them; codes and
+    missing features are unchanged.
+    """
     if isinstance(features, CSR):
-        return features.normalized("row")
+        return features.normalized("row", absolute=True)
     if isinstance(features, Tensor) and features.dim() == 2:
-        total = features.sum(1, keepdim=True)
+        total = features.abs().sum(1, keepdim=True)
         return features / torch.where(total == 0, 1.0, total)
     return features

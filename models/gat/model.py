@@ -10,11 +10,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hetgraph.data import Schema
+from hetgraph.data import EdgeType, HeteroGraph, Schema
 from hetgraph.errors import ConfigError
 from hetgraph.methods import JointEncoder, JointInputs
-from hetgraph.nn import Dropout, FeatureEncoder, JointGraph, layer_plans
+from hetgraph.nn import (
+    Dropout,
+    EdgeInputs,
+    EdgeMaps,
+    EdgeReader,
+    FeatureEncoder,
+    JointGraph,
+    check_time_unit,
+    edges_read,
+    layer_plans,
+)
 from hetgraph.ops import dropout, edge_attention, pair_sum, segment_softmax, spmm
+from hetgraph.settings import later
 from hetgraph.tasks import TaskSpec
 
 __all__ = ["GAT", "GATConfig", "GATLayer"]
@@ -31,6 +42,11 @@ class GATConfig:
         dropout: Fraction of the inputs of a layer that are dropped.
         attention_dropout: Fraction of the attention weights that are dropped.
         negative_slope: Of the leaky ReLU on the scores.
+        edge_weights: Whether the attention to an edge is multiplied by its weight.
+        edge_features: Whether features of edges count in scores and messages.
+        edge_times: Whether ages of edges count in scores and messages.
+        time_unit: The age that counts as one, in the unit of the edge times; ``None`` takes that of
+            the oldest edge in training.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -42,6 +58,10 @@ class GATConfig:
     dropout: float = 0.5
     attention_dropout: float = 0.0
     negative_slope: float = 0.2
+    edge_weights: bool = later(True)
+    edge_features: bool = later(True)
+    edge_times: bool = later(True)
+    time_unit: float | None = later(None)
 
     def __post_init__(self) -> None:
         for name in ("hidden_dim", "num_heads", "num_layers"):
@@ -52,17 +72,29 @@ class GATConfig:
                 raise ConfigError(
                     f"model.{name} is {getattr(self, name)}, expected 0 or more, below 1."
                 )
+        check_time_unit(self.time_unit)
 
 
 class GATLayer(nn.Module):
-    """``out_i = sum_j softmax_j(leaky_relu(<a, W x_i> + <b, W x_j>)) W x_j``, by head.
+    """Multi-head attention to the neighbours of a node.
+
+    Of each head, over the edges e from j to i::
+
+        out_i = sum_e alpha_e (W x_j + M f_e)
+        alpha_e ~ w_e exp(leaky_relu(<a, W x_i> + <b, W x_j> + <c, f_e>)), of sum 1
+
+    The terms of the inputs ``f_e`` and the weight ``w_e`` of an edge are there where edges have
+    some; see :class:`~hetgraph.nn.EdgeReader`.
 
     Args:
         in_dim: Dimension of the inputs.
         config: Heads, their dim and the rates.
+        edge_dims: Dimension of the inputs of edges by relation, where they have some.
     """
 
-    def __init__(self, in_dim: int, config: GATConfig) -> None:
+    def __init__(
+        self, in_dim: int, config: GATConfig, edge_dims: Mapping[EdgeType, int] | None = None
+    ) -> None:
         super().__init__()
         self.config = config
         heads, dim = config.num_heads, config.hidden_dim
@@ -72,6 +104,7 @@ class GATLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(heads * dim))
         for weight in (self.value.weight, self.dst_vector, self.src_vector):
             nn.init.xavier_uniform_(weight)
+        self.edge_maps = EdgeMaps(edge_dims or {}, heads, dim)
 
     def forward(self, x: Tensor, graph: JointGraph) -> Tensor:
         """Returns ``[num_nodes, num_heads * hidden_dim]``."""
@@ -79,10 +112,8 @@ class GATLayer(nn.Module):
         x = dropout(x, config.dropout, self.training)
         value = self.value(x).view(len(x), config.num_heads, config.hidden_dim)
         dst, src = (value * self.dst_vector).sum(-1), (value * self.src_vector).sum(-1)
-        if self.training and config.attention_dropout:
-            score = F.leaky_relu(pair_sum(graph.csr, dst, src), config.negative_slope)
-            weight = segment_softmax(graph.csr.indptr, score)
-            out = spmm(graph.csr, value, dropout(weight, config.attention_dropout, True))
+        if graph.edges is not None or (self.training and config.attention_dropout):
+            out = self._stepwise(value, dst, src, graph)
         else:
             out = edge_attention(
                 graph.csr,
@@ -94,6 +125,22 @@ class GATLayer(nn.Module):
                 negative_slope=config.negative_slope,
             )
         return out.flatten(1) + self.bias
+
+    def _stepwise(self, value: Tensor, dst: Tensor, src: Tensor, graph: JointGraph) -> Tensor:
+        """The attention with stored weights, where they are dropped or edges carry something."""
+        score, edges = pair_sum(graph.csr, dst, src), graph.edges
+        if edges is not None and (added := edges.scores(self.edge_maps)) is not None:
+            score = score + added
+        score = F.leaky_relu(score, self.config.negative_slope)
+        if edges is not None and edges.log_weight is not None:
+            score = score + edges.log_weight.unsqueeze(1)
+        weight = segment_softmax(graph.csr.indptr, score)
+        weight = dropout(weight, self.config.attention_dropout, self.training)
+        out = spmm(graph.csr, value, weight)
+        if edges is not None:
+            sent = edges.messages(self.edge_maps, weight, graph.spans)
+            out = out if sent is None else out + sent
+        return out
 
 
 class GAT(JointEncoder):
@@ -107,7 +154,9 @@ class GAT(JointEncoder):
 
     name: ClassVar[str] = "gat"
     Config: ClassVar[type[Any]] = GATConfig
-    uses: ClassVar[frozenset[str]] = frozenset({"features"})
+    uses: ClassVar[frozenset[str]] = frozenset(
+        {"edge_feature", "edge_time", "edge_weight", "features"}
+    )
     citation: ClassVar[str] = (
         "Velickovic, Cucurull, Casanova, Romero, Lio, Bengio. Graph Attention Networks. "
         "ICLR 2018. arXiv:1710.10903"
@@ -121,17 +170,30 @@ class GAT(JointEncoder):
 
     config: GATConfig
 
+    @classmethod
+    def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
+        """Returns node features, and what of the edges the settings let it read."""
+        return edges_read(config) | {"features"}
+
     def __init__(self, schema: Schema, spec: TaskSpec, config: GATConfig) -> None:
         super().__init__(schema, spec, config)
-        self.plan = layer_plans(schema, spec.ends, config.num_layers)[0]
+        plans = layer_plans(schema, spec.ends, config.num_layers)
+        self.plan = plans[0]
         self.features = FeatureEncoder(schema, spec.num_nodes, self.plan.inputs, config.hidden_dim)
+        self.edges = EdgeReader(schema, self.plan.edge_types, config)
         dim = config.num_heads * config.hidden_dim
         self.layers = nn.ModuleList(
-            GATLayer(config.hidden_dim if layer == 0 else dim, config)
-            for layer in range(config.num_layers)
+            GATLayer(
+                dim if layer else config.hidden_dim, config, self.edges.dims_of(plan.edge_types)
+            )
+            for layer, plan in enumerate(plans)
         )
         self.drop = Dropout(config.dropout)
         self.dim = dim
+
+    def edge_inputs(self, graph: HeteroGraph) -> dict[EdgeType, EdgeInputs]:
+        """Returns what the edges carry and the settings let it read."""
+        return self.edges.read(graph)
 
     def vectors(self, inputs: JointInputs) -> dict[str, Tensor]:
         """Returns the last layer by type, ``[num_nodes, num_heads * hidden_dim]``."""

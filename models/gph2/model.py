@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hetgraph.catalog import Dataset
-from hetgraph.data import Schema
+from hetgraph.data import HeteroGraph, Schema
 from hetgraph.errors import ConfigError
 from hetgraph.methods import Loss, Method, NodePredictions, RelevanceRow, Stage
 from hetgraph.models.gph2.bank import get_expert
@@ -73,6 +73,7 @@ class GPH2(Method):
     name: ClassVar[str] = "gph2"
     Config: ClassVar[type[Any]] = GPH2Config
     uses: ClassVar[frozenset[str]] = frozenset({"features", "labels", "metapaths"})
+    without_features: ClassVar[str] = "a fixed random frame, which is not learned"
     families: ClassVar[tuple[str, ...]] = ("few-shot",)
     purpose: ClassVar[str] = "it fuses experts of other graphs, class by class, from a few labels."
     reads_task_loss: ClassVar[bool] = True
@@ -86,6 +87,12 @@ class GPH2(Method):
     }
 
     config: GPH2Config
+
+    @classmethod
+    def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
+        """Returns all of ``uses``; labels weigh experts, so one alone does not read them."""
+        alone = config.experts == "scratch" or len(config.sources) == 1
+        return cls.uses - {"labels"} if alone else cls.uses
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: GPH2Config) -> None:
         super().__init__(schema, spec, config)

@@ -5,14 +5,30 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hetgraph.data import CSR, EdgeType
-from hetgraph.nn import LayerPlan, Merge, TypeDict, average_attention, merge_attention
-from hetgraph.ops import dropout, edge_attention
+from hetgraph.nn import (
+    EdgeInputs,
+    EdgeMaps,
+    LayerPlan,
+    Merge,
+    TypeDict,
+    average_attention,
+    merge_attention,
+)
+from hetgraph.ops import (
+    dropout,
+    edge_attention,
+    sddmm,
+    segment_logsumexp,
+    segment_softmax,
+    spmm,
+)
 
 __all__ = ["HGTLayer"]
 
@@ -25,6 +41,9 @@ class HGTLayer(nn.Module):
     relation. The softmax runs over the edges of all relations into a node; each relation is
     attended to by itself and the results are merged by their log-sum-exps.
 
+    Where edges have weights ``w_e`` or inputs ``f_e`` (see :class:`~hetgraph.nn.EdgeReader`), the
+    score gets ``<c_r, f_e> + log(w_e)`` and the message ``f_e N_r``.
+
     Args:
         plan: Relations and types of the layer.
         dim: Dimension of inputs and outputs.
@@ -32,6 +51,7 @@ class HGTLayer(nn.Module):
         dropout: Fraction of the output that is dropped.
         norm: Whether the output is layer-normalised, by type.
         merge: How the attentions over the relations become one.
+        edge_dims: Dimension of the inputs of edges by relation, where they have some.
     """
 
     def __init__(
@@ -43,6 +63,7 @@ class HGTLayer(nn.Module):
         dropout: float = 0.0,
         norm: bool = False,
         merge: Merge = "softmax",
+        edge_dims: Mapping[EdgeType, int] | None = None,
     ) -> None:
         super().__init__()
         self.merge = merge_attention if merge == "softmax" else average_attention
@@ -64,6 +85,7 @@ class HGTLayer(nn.Module):
         self.send = nn.Parameter(torch.empty(count, num_heads, head_dim, head_dim))
         self.prior = nn.Parameter(torch.ones(count, num_heads))
         self.skip = nn.Parameter(torch.ones(len(receivers)))
+        self.edge_maps = EdgeMaps(edge_dims or {}, num_heads, head_dim)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -76,6 +98,7 @@ class HGTLayer(nn.Module):
         x: Mapping[str, Tensor],
         relations: Mapping[EdgeType, CSR],
         fractions: dict[EdgeType, Tensor] | None = None,
+        edges: Mapping[EdgeType, EdgeInputs] | None = None,
     ) -> dict[str, Tensor]:
         """Returns ``[num_nodes, dim]`` of the plan's output types.
 
@@ -84,8 +107,9 @@ class HGTLayer(nn.Module):
             relations: Its relations.
             fractions: Filled, if given, with the fraction of a node's attention that goes to each
                 relation, ``[num_dst, heads]``; all zero for nodes without neighbours.
+            edges: What the edges carry, of the relations where it is something.
         """
-        attended = self._attended(x, relations)
+        attended = self._attended(x, relations, edges or {})
         out = {name: x[name] for name in self.plan.outputs}  # types without messages stay
         for gate, name in zip(self.skip.sigmoid(), self.query, strict=True):
             assert isinstance(name, str)  # node types
@@ -102,7 +126,10 @@ class HGTLayer(nn.Module):
         return out
 
     def _attended(
-        self, x: Mapping[str, Tensor], relations: Mapping[EdgeType, CSR]
+        self,
+        x: Mapping[str, Tensor],
+        relations: Mapping[EdgeType, CSR],
+        edges: Mapping[EdgeType, EdgeInputs],
     ) -> dict[EdgeType, tuple[Tensor, Tensor]]:
         """Returns the attention over each relation alone and its log-sum-exp."""
         shared: dict[nn.Module, Tensor] = {}
@@ -124,20 +151,49 @@ class HGTLayer(nn.Module):
                 q, k = plain(query, target), _mapped(key, attend, source)
             else:
                 q, k = _mapped(query, attend.mT, target), plain(key, source)
-            if self._sent[edge_type.src] == 1 or relation.num_cols < relation.num_rows:
-                v = _mapped(value, send, source)
-                out[edge_type] = edge_attention(relation, q, k, v, scale=1.0, return_logsumexp=True)
-            else:
-                v = plain(value, source)
-                mean, lse = edge_attention(relation, q, k, v, scale=1.0, return_logsumexp=True)
-                out[edge_type] = torch.einsum("nhi,hio->nho", mean, send), lse
+            maps_first = self._sent[edge_type.src] == 1 or relation.num_cols < relation.num_rows
+            v = _mapped(value, send, source) if maps_first else plain(value, source)
+            mean, lse, sent = self._attend(edge_type, relation, (q, k, v), edges.get(edge_type))
+            if not maps_first:
+                mean = torch.einsum("nhi,hio->nho", mean, send)
+            out[edge_type] = mean if sent is None else mean + sent, lse
         return out
+
+    def _attend(
+        self,
+        edge_type: EdgeType,
+        relation: CSR,
+        qkv: tuple[Tensor, Tensor, Tensor],
+        edge: EdgeInputs | None,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Returns the mean of the values, the log-sum-exp, and what the inputs of edges send."""
+        query, key, value = qkv
+        if edge is None or edge.values is None:
+            given = {} if edge is None or edge.log_weight is None else _as_scores(edge, query)
+            mean, lse = edge_attention(
+                relation, query, key, value, scale=1.0, return_logsumexp=True, **given
+            )
+            return mean, lse, None
+        maps = self.edge_maps[edge_type]
+        scores = sddmm(relation, query, key) + maps.scores(edge)
+        if edge.log_weight is not None:
+            scores = scores + edge.log_weight.unsqueeze(1)
+        alpha = segment_softmax(relation.indptr, scores)
+        sent = maps.messages(edge, alpha)
+        return spmm(relation, value, alpha), segment_logsumexp(relation.indptr, scores), sent
 
     def _maps_source(self, edge_type: EdgeType, relation: CSR) -> bool:
         """Whether ``A_r`` goes to the keys: where nothing else reads them, or nodes are fewer."""
         if self._sent[edge_type.src] == 1 or self._received[edge_type.dst] == 1:
             return self._sent[edge_type.src] == 1
         return relation.num_cols < relation.num_rows
+
+
+def _as_scores(edge: EdgeInputs, query: Tensor) -> dict[str, Any]:
+    """The logarithms of weights as scores of all heads, which no ReLU bends."""
+    assert edge.log_weight is not None  # the caller saw it
+    scores = edge.log_weight.unsqueeze(1).expand(-1, query.shape[1])
+    return {"edge_score": scores, "negative_slope": 1.0}
 
 
 def _mapped(linear: nn.Linear, maps: Tensor, x: Tensor) -> Tensor:

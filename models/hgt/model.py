@@ -13,7 +13,18 @@ from hetgraph.errors import ConfigError
 from hetgraph.methods import GraphInputs, RelevanceRow, WholeGraphEncoder
 from hetgraph.models.hgt.layer import HGTLayer
 from hetgraph.models.hgt.relevance import relevance_rows
-from hetgraph.nn import FeatureEncoder, InputKind, Merge, id_types, layer_plans
+from hetgraph.nn import (
+    EdgeInputs,
+    EdgeReader,
+    FeatureEncoder,
+    InputKind,
+    Merge,
+    check_time_unit,
+    edges_read,
+    id_types,
+    layer_plans,
+)
+from hetgraph.settings import later
 from hetgraph.tasks import TaskSpec
 
 __all__ = ["HGT", "HGTConfig"]
@@ -33,6 +44,11 @@ class HGTConfig:
             mean of one softmax for each relation, as in the official implementation of HGB.
         inputs: ``"features"`` takes what the types have; ``"target"`` the features of the target
             and one learned vector per node for the other types; ``"ids"`` a learned vector for all.
+        edge_weights: Whether the attention to an edge is multiplied by its weight.
+        edge_features: Whether features of edges count in scores and messages.
+        edge_times: Whether ages of edges count in scores and messages.
+        time_unit: The age that counts as one, in the unit of the edge times; ``None`` takes that of
+            the oldest edge in training.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -45,6 +61,10 @@ class HGTConfig:
     norm: bool = False
     merge: Merge = "softmax"
     inputs: InputKind = "features"
+    edge_weights: bool = later(True)
+    edge_features: bool = later(True)
+    edge_times: bool = later(True)
+    time_unit: float | None = later(None)
 
     def __post_init__(self) -> None:
         if min(self.hidden_dim, self.num_layers, self.num_heads) < 1:
@@ -56,6 +76,7 @@ class HGTConfig:
             )
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"model.dropout is {self.dropout}, expected 0 or more, below 1.")
+        check_time_unit(self.time_unit)
 
 
 class HGT(WholeGraphEncoder):
@@ -69,7 +90,9 @@ class HGT(WholeGraphEncoder):
 
     name: ClassVar[str] = "hgt"
     Config: ClassVar[type[Any]] = HGTConfig
-    uses: ClassVar[frozenset[str]] = frozenset({"features"})
+    uses: ClassVar[frozenset[str]] = frozenset(
+        {"edge_feature", "edge_time", "edge_weight", "features"}
+    )
     citation: ClassVar[str] = (
         "Hu, Dong, Wang, Sun. Heterogeneous Graph Transformer. WWW 2020. arXiv:2003.01332"
     )
@@ -87,8 +110,10 @@ class HGT(WholeGraphEncoder):
 
     @classmethod
     def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
-        """Returns all of ``uses``; ``inputs: ids`` leaves the features out."""
-        return cls.uses - {"features"} if config.inputs == "ids" else cls.uses
+        """Returns what the settings let it read; ``inputs: ids`` leaves node features out."""
+        return edges_read(config) | (
+            {"features"} - ({"features"} if config.inputs == "ids" else set())
+        )
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: HGTConfig) -> None:
         super().__init__(schema, spec, config)
@@ -97,6 +122,7 @@ class HGT(WholeGraphEncoder):
         types = self.plans[0].inputs
         ids = id_types(config.inputs, types, spec.ends)
         self.features = FeatureEncoder(schema, spec.num_nodes, types, dim, ids=ids)
+        self.edges = EdgeReader(schema, self.plans[0].edge_types, config)
         self.layers = nn.ModuleList(
             HGTLayer(
                 plan,
@@ -105,10 +131,15 @@ class HGT(WholeGraphEncoder):
                 dropout=config.dropout,
                 norm=config.norm,
                 merge=config.merge,
+                edge_dims=self.edges.dims_of(plan.edge_types),
             )
             for plan in self.plans
         )
         self.dim = dim
+
+    def edge_inputs(self, graph: HeteroGraph) -> dict[EdgeType, EdgeInputs]:
+        """Returns what the edges carry and the settings let it read."""
+        return self.edges.read(graph)
 
     def vectors(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Returns the output of the last layer by type, ``[num_nodes, hidden_dim]``."""
@@ -138,5 +169,6 @@ class HGT(WholeGraphEncoder):
         for layer in self.layers:
             if fractions is not None:
                 fractions.append({})
-            x = layer(x, inputs.relations, None if fractions is None else fractions[-1])
+            kept = None if fractions is None else fractions[-1]
+            x = layer(x, inputs.relations, kept, inputs.edges)
         return x

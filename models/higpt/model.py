@@ -42,6 +42,7 @@ class HiGPT(Method):
     Config: ClassVar[type[Any]] = HiGPTConfig
     purpose: ClassVar[str] = "it scores the classes of nodes by their texts and tokens."
     uses: ClassVar[frozenset[str]] = frozenset({"features", "text"})
+    without_features: ClassVar[str] = "the vector of its text or type"
     citation: ClassVar[str] = (
         "Tang, Yang, Wei, Shi, Xia, Yin, Huang. HiGPT: Heterogeneous Graph Language Model. "
         "KDD 2024. arXiv:2402.16024"
@@ -57,8 +58,11 @@ class HiGPT(Method):
 
     @classmethod
     def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
-        """Returns all of ``uses``; ``inputs: features`` leaves the texts out."""
-        return cls.uses if config.inputs == "text" else cls.uses - {"text"}
+        """Returns texts, and the features of types without; ``inputs: features`` reads no text."""
+        if config.inputs == "features":
+            return frozenset({"features"})
+        featured = any(name not in graph.text for name in graph.features)
+        return cls.uses if featured else cls.uses - {"features"}
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: HiGPTConfig) -> None:
         super().__init__(schema, spec, config)

@@ -16,8 +16,8 @@ __all__ = [
     "Scores",
     "attend",
     "attend_walks",
+    "attention_of",
     "edge_scores",
-    "edge_weights",
 ]
 
 _SAFE_RANGE = 60.0
@@ -83,9 +83,15 @@ def edge_scores(csr: CSR, scores: Scores, negative_slope: float) -> Tensor:
     return raw if negative_slope == 1.0 else F.leaky_relu(raw, negative_slope)
 
 
-def edge_weights(csr: CSR, scores: Scores, negative_slope: float) -> Tensor:
-    """Returns ``[nnz, attention_heads]`` attention; it sums to one over each row."""
-    return segment_softmax(csr.indptr, edge_scores(csr, scores, negative_slope))
+def attention_of(csr: CSR, scores: Scores, negative_slope: float) -> Tensor:
+    """Returns ``[nnz, attention_heads]`` attention; it sums to one over each row.
+
+    ``w_ij exp(e_ij) / sum_k w_ik exp(e_ik)``; without edge weights all ``w`` are one.
+    """
+    scored = edge_scores(csr, scores, negative_slope)
+    if csr.weight is not None:
+        scored = scored + csr.weight.log().to(scored.dtype).unsqueeze(1)
+    return segment_softmax(csr.indptr, scored)
 
 
 def attend(
@@ -112,19 +118,26 @@ def attend(
     """
     head, tail = scores
     if weights is None and negative_slope == 1.0:
-        return attend_walks(link.factors, value, tail, dropout_p)  # the head cancels
-    if weights is None and dropout_p == 0:
+        return attend_walks(  # the head cancels
+            link.factors, value, tail, dropout_p, log_range=link.log_range
+        )
+    if weights is None and dropout_p == 0 and link.csr.weight is None:
         return edge_attention(
             link.csr, None, None, value,
             row_score=head, col_score=tail, negative_slope=negative_slope,
         )  # fmt: skip
     if weights is None:
-        weights = edge_weights(link.csr, scores, negative_slope)
+        weights = attention_of(link.csr, scores, negative_slope)
     return spmm(link.csr, value, dropout(weights, dropout_p))
 
 
 def attend_walks(
-    factors: tuple[CSR, ...], value: Tensor, score: Tensor, dropout_p: float = 0.0
+    factors: tuple[CSR, ...],
+    value: Tensor,
+    score: Tensor,
+    dropout_p: float = 0.0,
+    *,
+    log_range: float = 0.0,
 ) -> Tensor:
     """Returns the mean over the walks of each head, weighted by a softmax of their tails' scores.
 
@@ -139,6 +152,7 @@ def attend_walks(
         value: ``[num_tails, attention_heads, dim]``.
         score: ``[num_tails, attention_heads]``.
         dropout_p: Fraction of entries dropped.
+        log_range: That of the edge weights, see :class:`~hetgraph.models.latte.links.Link`.
 
     Returns:
         ``[num_heads, attention_heads, dim]``; zeros for heads without a walk.
@@ -149,7 +163,7 @@ def attend_walks(
     unread = (last.transpose.degree == 0).unsqueeze(1)  # must not move the rounding of the others
     high = score.detach().masked_fill(unread, -torch.inf).amax(0).nan_to_num(neginf=0.0)
     low = score.detach().masked_fill(unread, torch.inf).amin(0).nan_to_num(posinf=0.0)
-    if float((high - low).max()) > _SAFE_RANGE:
+    if float((high - low).max()) + log_range > _SAFE_RANGE:
         return _fold(factors, value, score, dropout_p)
     weight = (score - high).masked_fill(unread, -torch.inf).exp()
     kept = last.weight

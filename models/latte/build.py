@@ -11,7 +11,16 @@ from torch import Tensor
 from hetgraph.data.csr import CSR
 from hetgraph.data.schema import EdgeType
 from hetgraph.models.latte.config import LATTEConfig
-from hetgraph.models.latte.links import Link, compose, pattern_of, weigh_walks
+from hetgraph.models.latte.links import (
+    Link,
+    compose,
+    compose_means,
+    log_range,
+    pattern_of,
+    select,
+    weigh_walks,
+    weighted_pattern_of,
+)
 from hetgraph.models.latte.relations import MetaRelation, OrderPlan
 
 __all__ = ["Links", "build_links", "visible_relations"]
@@ -42,7 +51,11 @@ def build_links(
 
 
 def visible_relations(
-    relations: Mapping[EdgeType, CSR], target: str, visible: Tensor | None
+    relations: Mapping[EdgeType, CSR],
+    target: str,
+    visible: Tensor | None,
+    *,
+    edge_weights: bool = False,
 ) -> dict[EdgeType, CSR]:
     """Returns the edges of each relation, each once, without those of hidden target nodes.
 
@@ -50,10 +63,13 @@ def visible_relations(
         relations: All edges.
         target: The type that may have hidden nodes.
         visible: ``[num_target_nodes]`` bool; ``None`` hides nothing.
+        edge_weights: Whether to keep weights.
+
+    Raises:
+        DataError: If a weight that is kept is negative.
     """
     seen: dict[EdgeType, CSR] = {}
-    for key, relation in relations.items():
-        edges = pattern_of(relation)
+    for key, edges in relations.items():
         if visible is not None and target in (key.src, key.dst):
             rows, cols = edges.coo()
             kept = torch.ones_like(rows, dtype=torch.bool)
@@ -61,8 +77,8 @@ def visible_relations(
                 kept &= visible[rows]
             if key.src == target:
                 kept &= visible[cols]
-            edges = CSR.from_coo(rows[kept], cols[kept], edges.shape)
-        seen[key] = edges
+            edges = select(edges, kept.nonzero().squeeze(1))
+        seen[key] = weighted_pattern_of(edges, str(key)) if edge_weights else pattern_of(edges)
     return seen
 
 
@@ -73,24 +89,37 @@ class _Builder:
     relations: Mapping[EdgeType, CSR]
     config: LATTEConfig
     products: dict[MetaRelation, CSR] = field(default_factory=dict)
+    weighted: dict[MetaRelation, CSR] = field(default_factory=dict)
 
     def link(self, relation: MetaRelation) -> Link:
         """Returns the link of a meta relation, as a chain where the settings allow one."""
         factors = tuple(self.relations[step] for step in relation.steps)
+        bound = log_range(factors)
         if len(factors) == 1:
-            return Link(factors)
+            return Link(factors, factors[0].weight, log_range=bound)
         if self.config.weighting == "walks":
-            return Link(weigh_walks(factors))
+            return Link(weigh_walks(factors), log_range=bound)
         if self.config.may_factorize and Link(factors).has_single_walks:
-            return Link(factors)
-        product = self._product(relation)
-        edges = CSR(product.indptr, product.indices, product.num_cols)
+            return Link(factors, log_range=bound)
+        edges = self._edges(relation)
         if not self.config.needs_values:
-            return Link((edges,))
+            return Link((edges,), log_range=bound)
         cap = None
         if self.config.sample_edges:
             cap = min(self._product(relation.prefix).nnz, factors[-1].nnz)
-        return Link((edges,), product.weight, cap)
+        return Link((edges,), self._product(relation).weight, cap, bound)
+
+    def _edges(self, relation: MetaRelation) -> CSR:
+        """Returns the composed edges with their weights, or none where all are one."""
+        edges = [self.relations[step] for step in relation.steps]
+        if len(edges) == 1:
+            return edges[0]
+        if all(relation.weight is None for relation in edges):
+            product = self._product(relation)
+            return CSR(product.indptr, product.indices, product.num_cols)
+        if relation not in self.weighted:
+            self.weighted[relation] = compose_means(self._edges(relation.prefix), edges[-1])
+        return self.weighted[relation]
 
     def _product(self, relation: MetaRelation) -> CSR:
         if len(relation.steps) == 1:

@@ -10,7 +10,7 @@ import yaml
 
 from hetgraph.errors import ConfigError, suggest
 from hetgraph.models.latte.relations import Context, Scope
-from hetgraph.settings import config_from_dict
+from hetgraph.settings import config_from_dict, later
 
 __all__ = ["Attention", "LATTEConfig", "Pooling", "Weighting"]
 
@@ -61,6 +61,9 @@ class LATTEConfig:
         factorize: Leave a pattern that equals its walks uncomposed, too. Exact.
         sample_edges: In training, draw as many composed edges as the smaller of the two joined
             relations has, in proportion to their value, anew in every step.
+        edge_weights: Multiply attention by edge weights before it is normalised, if there are
+            weights: a composed edge has the product of those along a walk, with ``"pattern"`` the
+            mean of it over the walks. They must be 0 or more; edges of weight 0 are left out.
         carry: Value of a composed edge that longer ones build on: the ``"value"`` itself, or the
             ``"attention"`` it got in the order before.
         edge_threshold: With ``carry="attention"``: edges of less attention are not lengthened.
@@ -98,6 +101,7 @@ class LATTEConfig:
     weighting: Weighting = "walks"
     factorize: bool = True
     sample_edges: bool = False
+    edge_weights: bool = later(True)
     carry: Carry = "value"
     edge_threshold: float = 0.5
 

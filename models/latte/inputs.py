@@ -90,6 +90,7 @@ def make_views(
 
     Raises:
         ConfigError: If nodes are to be hidden, but the task is about pairs.
+        DataError: If an edge weight that is read is negative.
     """
     splits = task.open_splits()
     if config.inductive and task.spec.edge_types:
@@ -101,7 +102,7 @@ def make_views(
     relations = {key: edges for key, edges in task.graph.relations.items() if key in used}
 
     def view(visible: Tensor | None) -> View:
-        seen = visible_relations(relations, target, visible)
+        seen = visible_relations(relations, target, visible, edge_weights=config.edge_weights)
         ids = {} if visible is None else {target: visible.nonzero().squeeze(1)}
         return View(build_links(plans, seen, config), seen, ids)
 

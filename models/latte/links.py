@@ -11,9 +11,21 @@ import torch
 from torch import Tensor
 
 from hetgraph.data.csr import CSR
+from hetgraph.data.entries import check_sign, is_weighted
 from hetgraph.ops import spgemm, spmm
 
-__all__ = ["Degrees", "Link", "compose", "keep_attended", "pattern_of", "weigh_walks"]
+__all__ = [
+    "Degrees",
+    "Link",
+    "attended",
+    "compose",
+    "compose_means",
+    "log_range",
+    "pattern_of",
+    "select",
+    "weigh_walks",
+    "weighted_pattern_of",
+]
 
 Degrees = Literal["count", "value"]
 
@@ -27,11 +39,14 @@ class Link:
             walk through it counts, with the product of the weights of its entries.
         value: ``[nnz]`` composed values of the edges, if there is one factor and they are needed.
         cap: Most edges a training step may use; ``None`` for all.
+        log_range: At least the logarithm of the largest over the smallest product of edge weights
+            along a walk; 0 without edge weights.
     """
 
     factors: tuple[CSR, ...]
     value: Tensor | None = None
     cap: int | None = None
+    log_range: float = 0.0
 
     @property
     def csr(self) -> CSR:
@@ -83,32 +98,67 @@ class Link:
         assert self.value is not None  # only composed edges are capped
         noise = torch.empty_like(self.value).exponential_(generator=generator)
         chosen = torch.topk(self.value / noise, self.cap, sorted=False).indices.sort().values
-        return Link((_select(self.csr, chosen),), self.value[chosen])
+        return Link((select(self.csr, chosen),), self.value[chosen], log_range=self.log_range)
 
     def to(self, device: torch.device) -> Link:
         """Returns the link on ``device``."""
         value = None if self.value is None else self.value.to(device)
-        return Link(tuple(factor.to(device) for factor in self.factors), value, self.cap)
+        factors = tuple(factor.to(device) for factor in self.factors)
+        return Link(factors, value, self.cap, self.log_range)
 
 
 def pattern_of(relation: CSR) -> CSR:
     """Returns the edges of a relation, each once, without weights or features."""
-    merged = relation.coalesced("binary")
-    return CSR(merged.indptr, merged.indices, merged.num_cols)
+    return _plain(relation.coalesced("binary"))
+
+
+def weighted_pattern_of(relation: CSR, name: str) -> CSR:
+    """Returns the edges of a relation, each once, with weights of mean one.
+
+    Weights of parallel edges are added, and edges of weight 0 left out. Attention by weight does
+    not depend on the unit of the weights, so their mean is free: one keeps products of them small
+    and the proximity loss as large as without weights.
+
+    Args:
+        relation: The edges.
+        name: What the relation is called in errors.
+
+    Raises:
+        DataError: If a weight is negative.
+    """
+    if not is_weighted(relation.weight):
+        return pattern_of(relation)
+    cure = "or set model.edge_weights=false"
+    check_sign(relation.weight, *relation.coo(), name, cure)
+    merged = relation.coalesced("sum")
+    assert merged.weight is not None  # the sum of weights
+    edges = select(merged, (merged.weight > 0).nonzero().squeeze(1))
+    if edges.weight is None or not edges.nnz:
+        return edges.with_weight(None)
+    weight = edges.weight.double() / edges.weight.double().mean()
+    return edges.with_weight(weight.float().clamp(min=torch.finfo(torch.float32).tiny))
+
+
+def log_range(factors: tuple[CSR, ...]) -> float:
+    """Returns a bound of the logarithm of the largest over the smallest product along a walk."""
+    weights = [factor.weight for factor in factors if factor.weight is not None and factor.nnz]
+    return sum(float(weight.max().log() - weight.min().log()) for weight in weights)
 
 
 def weigh_walks(factors: tuple[CSR, ...]) -> tuple[CSR, ...]:
     """Weighs the walks of a chain by the nodes they go through, as :func:`compose` does.
 
     A middle node weighs one over the walks that arrive at it and the entries that go on. Where no
-    two walks join the same nodes these are the composed edges, and the weights the same.
+    two walks join the same nodes these are the composed edges, and the weights the same. Edge
+    weights multiply them; a middle node counts its edges, not their weights, so that the unit of
+    the weights of a relation cancels.
     """
     weighed: list[CSR] = []
     walks = torch.ones(factors[0].num_rows)
     for left, right in pairwise(factors):
-        arriving = spmm(left.transpose, walks)
-        weight = _inverse(arriving + right.degree)
-        weighed.append(left.with_weight(weight[left.indices.long()]))
+        arriving = spmm(_plain(left).transpose, walks)
+        weight = _inverse(arriving + right.degree)[left.indices.long()]
+        weighed.append(left.with_weight(weight if left.weight is None else weight * left.weight))
         walks = arriving
     return (*weighed, factors[-1])
 
@@ -132,34 +182,52 @@ def compose(left: CSR, right: CSR, degrees: Degrees = "count") -> CSR:
     return spgemm(left.with_weight(scale if left.weight is None else left.weight * scale), right)
 
 
-def keep_attended(csr: CSR, weight: Tensor, threshold: float) -> CSR:
-    """Returns the edges that attention weighs with at least ``threshold``, weighted by it.
+def compose_means(left: CSR, right: CSR) -> CSR:
+    """Returns composed edges with the mean over middle nodes of the product of both weights.
 
-    If there is none, the heaviest edge alone is kept.
+    Were all weights one, so would be the means: a composed edge counts once, however many walks
+    there are.
 
     Args:
-        csr: Edges.
-        weight: ``[nnz]`` attention.
-        threshold: Least weight.
+        left: ``[num_heads, num_middle]``, the edges of the shorter meta relation.
+        right: ``[num_middle, num_tails]``.
     """
-    chosen = (weight >= threshold).nonzero().squeeze(1)
-    if chosen.numel() == 0 and csr.nnz:
-        chosen = weight.argmax().unsqueeze(0)
-    return _select(csr.with_weight(weight), chosen)
+    total, count = spgemm(left, right), spgemm(_plain(left), _plain(right))
+    assert total.weight is not None  # products have values
+    assert count.weight is not None
+    return total.with_weight(total.weight / count.weight)
 
 
-def _select(csr: CSR, entries: Tensor) -> CSR:
+def attended(attention: Tensor, threshold: float) -> Tensor:
+    """Returns the entries with an attention of at least ``threshold``, in rising order.
+
+    If there is none, that of the largest attention alone.
+
+    Args:
+        attention: ``[nnz]``.
+        threshold: Least attention.
+    """
+    chosen = (attention >= threshold).nonzero().squeeze(1)
+    if chosen.numel() == 0 and attention.numel():
+        chosen = attention.argmax().unsqueeze(0)
+    return chosen
+
+
+def select(csr: CSR, entries: Tensor) -> CSR:
     """Returns a matrix of some entries, given in rising order."""
     bounds = torch.searchsorted(entries, csr.indptr.long())
     weight = None if csr.weight is None else csr.weight[entries]
     return CSR(bounds.to(csr.indptr.dtype), csr.indices[entries], csr.num_cols, weight)
 
 
+def _plain(csr: CSR) -> CSR:
+    return CSR(csr.indptr, csr.indices, csr.num_cols)
+
+
 def _walks(factors: tuple[CSR, ...]) -> Tensor:
     count = factors[-1].degree.double()
     for factor in reversed(factors[:-1]):
-        plain = CSR(factor.indptr, factor.indices, factor.num_cols)
-        count = spmm(plain, count)
+        count = spmm(_plain(factor), count)
     return count
 
 

@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hetgraph.data import CSR, Schema
+from hetgraph.data import CSR, HeteroGraph, Schema
 from hetgraph.methods import Batch, Encoded, RelevanceRow, WholeGraphEncoder, seed_rows
 from hetgraph.models.latte.attention import RelationAttention
 from hetgraph.models.latte.build import Links
 from hetgraph.models.latte.config import LATTEConfig
 from hetgraph.models.latte.inputs import LATTEInputs, View, make_views
-from hetgraph.models.latte.links import Link, compose, keep_attended
+from hetgraph.models.latte.links import Link, attended, compose, compose_means, select
 from hetgraph.models.latte.order import Features, Order, OrderOutput
 from hetgraph.models.latte.proximity import proximity_loss
 from hetgraph.models.latte.relations import OrderPlan, plan_orders
@@ -40,7 +40,7 @@ class LATTE(WholeGraphEncoder):
 
     name: ClassVar[str] = "latte"
     Config: ClassVar[type[Any]] = LATTEConfig
-    uses: ClassVar[frozenset[str]] = frozenset({"features"})
+    uses: ClassVar[frozenset[str]] = frozenset({"edge_weight", "features"})
     citation: ClassVar[str] = (
         "Tran, Gao. Layer-stacked attention for heterogeneous network embedding. 2020. "
         "arXiv:2009.08072"
@@ -61,6 +61,11 @@ class LATTE(WholeGraphEncoder):
     one_type: ClassVar[bool] = True
 
     config: LATTEConfig
+
+    @classmethod
+    def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
+        """Returns all of ``uses``; edge weights if the settings ask for them."""
+        return cls.uses if config.edge_weights else cls.uses - {"edge_weight"}
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: LATTEConfig) -> None:
         super().__init__(schema, spec, config)
@@ -200,11 +205,14 @@ class LATTE(WholeGraphEncoder):
             done, last = before.edges[relation.prefix], view.relations[relation.steps[-1]]
             assert done.weights is not None  # config.needs_weights
             strength = done.weights.detach().amax(1)
-            kept = keep_attended(done.csr, strength, self.config.edge_threshold)
+            chosen = attended(strength, self.config.edge_threshold)
+            kept = select(done.csr.with_weight(strength), chosen)
             # The cap counts what is left to be lengthened, not what was attended to.
             cap = min(kept.nnz, last.nnz) if self.config.sample_edges else None
             product = compose(kept, last, "value")
             edges = CSR(product.indptr, product.indices, product.num_cols)
+            if done.csr.weight is not None or last.weight is not None:
+                edges = compose_means(select(done.csr, chosen), last)
             links[relation] = Link((edges,), product.weight, cap)
         return links
 

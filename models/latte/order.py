@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hetgraph.data.csr import CSR
-from hetgraph.models.latte.attention import RelationAttention, Scores, attend, edge_weights
+from hetgraph.models.latte.attention import RelationAttention, Scores, attend, attention_of
 from hetgraph.models.latte.build import Links
 from hetgraph.models.latte.config import LATTEConfig
 from hetgraph.models.latte.links import Link
@@ -30,7 +30,7 @@ class ScoredEdges:
 
     Args:
         csr: Edges.
-        value: ``[nnz]`` their composed values; ``None`` for ones.
+        value: ``[nnz]`` their edge weights or composed values; ``None`` for ones.
         known: All edges, where ``csr`` is a draw from them.
         scores: Scores of the head nodes and of the tail nodes.
         weights: ``[nnz, attention_heads]`` attention, where it was kept.
@@ -142,7 +142,7 @@ class Order(nn.Module):
         used = link.sampled() if self.training else link
         if not link.is_chain:
             if self.config.needs_weights:
-                weights = edge_weights(used.csr, scores, slope)
+                weights = attention_of(used.csr, scores, slope)
             out.edges[relation] = ScoredEdges(used.csr, used.value, link.csr, scores, weights)
         z = attend(
             used,

@@ -28,8 +28,8 @@ def proximity_loss(
     """Returns the mean over meta relations of half the two mean log losses, summed over orders.
 
     ``[mean w_ij softplus(-e_ij) + mean softplus(e_ik)] / 2`` with edges (i, j) and negative pairs
-    (i, k); meta relations without edges are left out, and so is the second mean where fewer than
-    two pairs are no edges.
+    (i, k); ``w`` are edge weights of mean one, or composed values. Meta relations without edges
+    are left out, and so is the second mean where fewer than two pairs are no edges.
 
     Args:
         orders: What was computed.

@@ -10,12 +10,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from hetgraph.data import CSR, Schema
+from hetgraph.data import CSR, HeteroGraph, Schema
+from hetgraph.data.entries import is_weighted
 from hetgraph.errors import ConfigError
 from hetgraph.methods import Batch, Encoded, WholeGraphEncoder
 from hetgraph.nn import bipartite_propagator, pair_table
 from hetgraph.ops import spmm
 from hetgraph.seeds import Seeds
+from hetgraph.settings import later
 from hetgraph.tasks import PairSamples, Task, TaskSpec
 
 __all__ = ["LightGCN", "LightGCNConfig"]
@@ -30,6 +32,8 @@ class LightGCNConfig:
         num_layers: Steps of propagation; 0 is matrix factorisation.
         all_behaviours: Whether every behaviour is propagated over, all edges alike, or only the
             one to be predicted, as published.
+        edge_weights: Whether an edge counts as its weight, if there are weights: ``P`` is then made
+            of them, with the sums of their absolute values as degrees.
         l2: Weight of half the squared lengths of the batch's own vectors.
 
     Raises:
@@ -40,6 +44,7 @@ class LightGCNConfig:
     num_layers: int = 3
     all_behaviours: bool = False
     l2: float = 1e-4
+    edge_weights: bool = later(True)
 
     def __post_init__(self) -> None:
         if self.hidden_dim < 1 or self.num_layers < 0 or self.l2 < 0:
@@ -61,7 +66,7 @@ class LightGCN(WholeGraphEncoder):
 
     name: ClassVar[str] = "lightgcn"
     Config: ClassVar[type[Any]] = LightGCNConfig
-    uses: ClassVar[frozenset[str]] = frozenset()
+    uses: ClassVar[frozenset[str]] = frozenset({"edge_weight"})
     citation: ClassVar[str] = (
         "He, Deng, Wang, Li, Zhang, Wang. LightGCN: Simplifying and Powering Graph Convolution "
         "Network for Recommendation. SIGIR 2020. arXiv:2002.02126"
@@ -81,6 +86,11 @@ class LightGCN(WholeGraphEncoder):
 
     config: LightGCNConfig
 
+    @classmethod
+    def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
+        """Returns edge weights, if the settings ask for them."""
+        return cls.uses if config.edge_weights else frozenset()
+
     def __init__(self, schema: Schema, spec: TaskSpec, config: LightGCNConfig) -> None:
         super().__init__(schema, spec, config)
         keys = spec.edge_types
@@ -96,12 +106,14 @@ class LightGCN(WholeGraphEncoder):
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> CSR:
         """Normalises the graph of users and items."""
         ends = (self.key.src, self.key.dst)
+        weighted = self.config.edge_weights
         behaviours: list[CSR] = [
-            task.graph.relations[key].transpose.with_weight(None)
+            task.graph.relations[key].transpose
             for key in task.graph.edge_types
             if (key.src, key.dst) == ends and (self.config.all_behaviours or key == self.key)
         ]
-        return bipartite_propagator(_union(behaviours)).to(self.device)
+        union = _union(behaviours, edge_weights=weighted)
+        return bipartite_propagator(union, edge_weights=weighted).to(self.device)
 
     def vectors(self, inputs: CSR) -> dict[str, Tensor]:
         """Returns ``[num_nodes, hidden_dim]``; O(num_layers * entries * hidden_dim)."""
@@ -124,8 +136,14 @@ class LightGCN(WholeGraphEncoder):
         return {"l2": self.config.l2 * own.square().sum() / (2 * max(samples.count, 1))}
 
 
-def _union(behaviours: list[CSR]) -> CSR:
-    """All entries of patterns of one shape; the same pair twice counts once."""
+def _union(behaviours: list[CSR], *, edge_weights: bool) -> CSR:
+    """All entries of matrices of one shape; the same pair twice counts once, or by its weights."""
     rows = torch.cat([behaviour.row_ids for behaviour in behaviours])
     cols = torch.cat([behaviour.indices.long() for behaviour in behaviours])
-    return CSR.from_coo(rows, cols, behaviours[0].shape).coalesced("binary")
+    if not edge_weights or not any(is_weighted(behaviour.weight) for behaviour in behaviours):
+        return CSR.from_coo(rows, cols, behaviours[0].shape).coalesced("binary")
+    weights = [
+        torch.ones(behaviour.nnz) if behaviour.weight is None else behaviour.weight.float()
+        for behaviour in behaviours
+    ]
+    return CSR.from_coo(rows, cols, behaviours[0].shape, torch.cat(weights)).coalesced("sum")

@@ -101,6 +101,7 @@ class MetaHGNIE(Method):
     name: ClassVar[str] = "metahgnie"
     Config: ClassVar[type[Any]] = MetaHGNIEConfig
     uses: ClassVar[frozenset[str]] = frozenset({"features", "metapaths", "text"})
+    without_features: ClassVar[str] = "structural vectors"
     citation: ClassVar[str] = (
         "Chen, He, Shao, Wei, Chen, Yu, Zhao. MetaHGNIE: Meta-Path Induced Hypergraph Contrastive "
         "Learning in Heterogeneous Knowledge Graphs. 2025. arXiv:2512.12477"
@@ -122,8 +123,13 @@ class MetaHGNIE(Method):
 
     @classmethod
     def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
-        """Returns texts, or features where there are none; meta-paths if some are given."""
+        """Returns texts, or features where there are none; meta-paths if some are given.
+
+        The structural channel reads neither.
+        """
         own = {"text"} if graph.text else {"features"}
+        if config.channels == "structure":
+            own = set()
         return frozenset(own | ({"metapaths"} if config.metapaths else set()))
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: MetaHGNIEConfig) -> None:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hetgraph.data import HeteroGraph
 from hetgraph.errors import ConfigError
 from hetgraph.features.svd import align_features
 from hetgraph.methods import NodePredictions, Untrained
@@ -74,6 +75,7 @@ class Prototype(Untrained):
     name: ClassVar[str] = "prototype"
     Config: ClassVar[type[Any]] = PrototypeConfig
     uses: ClassVar[frozenset[str]] = frozenset({"features", "labels", "metapaths"})
+    without_features: ClassVar[str] = "a fixed random frame, which is not learned"
     families: ClassVar[tuple[str, ...]] = ("few-shot",)
     purpose: ClassVar[str] = "it compares nodes with the means of a few labelled ones."
     citation: ClassVar[str] = (
@@ -82,6 +84,11 @@ class Prototype(Untrained):
     )
 
     config: PrototypeConfig
+
+    @classmethod
+    def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
+        """Returns all of ``uses``; without hops there are no meta-paths."""
+        return cls.uses if config.hops else cls.uses - {"metapaths"}
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> PrototypeInputs:
         """Computes the vectors of all nodes, and the means from the training nodes alone."""

@@ -18,6 +18,7 @@ __all__ = ["RGCNLayer"]
 class RGCNLayer(nn.Module):
     """``out_i = x_i W_root + b + sum_r mean_{j in N_r(i)} x_j W_r``.
 
+    With edge weights the mean is ``sum_e w_e x_src(e) / sum_e |w_e|`` over the edges into ``i``.
     A mean and a matrix commute, so the narrower side is multiplied: messages into few nodes are
     averaged first, those from few nodes mapped first. All of them are added to one buffer per type;
     relations among few nodes read and write these alone.

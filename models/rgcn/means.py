@@ -15,7 +15,7 @@ __all__ = ["Mean"]
 
 @dataclass(frozen=True, eq=False)
 class Mean:
-    """A matrix whose rows add up to one.
+    """A matrix that takes means: the absolute values of a row add up to one, or to zero.
 
     Args:
         matrix: ``[num_rows, num_cols]``.
@@ -28,13 +28,12 @@ class Mean:
     dst: Tensor | None = None
 
     @classmethod
-    def of(cls, relation: CSR) -> Self:
-        """Returns the mean of a relation, without idle nodes where these are more than half.
+    def of(cls, matrix: CSR) -> Self:
+        """Returns a matrix without idle nodes where these are more than half.
 
         Knowledge graphs have hundreds of relations, each among a few nodes: an epoch on
         FB15k-237 goes through 150,000 active rows instead of 7 million.
         """
-        matrix = relation.normalized("row")
         src = torch.unique(matrix.indices.long())
         dst = matrix.degree.nonzero().squeeze(1)
         if 2 * (src.numel() + dst.numel()) > matrix.num_rows + matrix.num_cols:

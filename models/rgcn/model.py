@@ -14,9 +14,10 @@ from hetgraph.errors import ConfigError
 from hetgraph.methods import GraphInputs, RelevanceRow, WholeGraphEncoder
 from hetgraph.models.rgcn.layer import RGCNLayer
 from hetgraph.models.rgcn.means import Mean
-from hetgraph.nn import FeatureEncoder, InputKind, id_types, layer_plans
+from hetgraph.nn import FeatureEncoder, InputKind, id_types, layer_plans, mean_matrix
 from hetgraph.ops import dropout
 from hetgraph.seeds import Seeds
+from hetgraph.settings import later
 from hetgraph.tasks import Task, TaskSpec
 
 __all__ = ["RGCN", "RGCNConfig"]
@@ -35,6 +36,7 @@ class RGCNConfig:
         dropout: Fraction of hidden values that are dropped before each layer and the head.
         inputs: ``"features"`` takes what the types have; ``"target"`` the features of the target
             and one learned vector per node for the other types; ``"ids"`` a learned vector for all.
+        edge_weights: Whether the means are by edge weight, if there are weights.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -46,6 +48,7 @@ class RGCNConfig:
     root_weight: bool = True
     dropout: float = 0.5
     inputs: InputKind = "features"
+    edge_weights: bool = later(True)
 
     def __post_init__(self) -> None:
         if self.hidden_dim < 1 or self.num_layers < 1:
@@ -92,8 +95,9 @@ class RGCN(WholeGraphEncoder):
 
     @classmethod
     def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
-        """Returns all of ``uses``; ``inputs: ids`` leaves the features out."""
-        return cls.uses - {"features"} if config.inputs == "ids" else cls.uses
+        """Returns all of ``uses`` but features with ``inputs: ids``, and weights if left out."""
+        unread = {"features": config.inputs == "ids", "edge_weight": not config.edge_weights}
+        return cls.uses - {word for word, left_out in unread.items() if left_out}
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: RGCNConfig) -> None:
         super().__init__(schema, spec, config)
@@ -109,10 +113,13 @@ class RGCN(WholeGraphEncoder):
         self.dim, self.decoder_dropout = dim, config.dropout
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> RGCNInputs:
-        """Brings the inputs to the device, the rows of every relation scaled to add up to one."""
+        """Brings the inputs to the device, with the means of every relation."""
         inputs = super().prepare(task, seeds=seeds, workdir=workdir)
         used = self.plans[0].edge_types
-        means = {key: Mean.of(inputs.relations[key]) for key in used}
+        means = {
+            key: Mean.of(mean_matrix(inputs.relations[key], edge_weights=self.config.edge_weights))
+            for key in used
+        }
         return RGCNInputs(**{**vars(inputs), "relations": {}}, means=means)
 
     def vectors(self, inputs: RGCNInputs) -> dict[str, Tensor]:

@@ -46,7 +46,7 @@ class RpHGNNConfig:
         sparsity: ``s`` of the sparse projection: entries are non-zero with probability 1/s.
         target_dim: Project the target's features to this dim first and feed the raw ones to
             the network as a group of their own.
-        edge_weights: Take weighted instead of plain means over neighbours.
+        edge_weights: Whether means over neighbours are by edge weight, if there are weights.
         labels: Add label groups, built from training labels only.
         label_echo: In which label groups a node's own label is removed: those of two hops
             (the published recipe), also self-loops of one hop, or none.
@@ -86,7 +86,7 @@ class RpHGNNConfig:
     projection: Projection = "sparse"
     sparsity: float = 3.0
     target_dim: int | None = None
-    edge_weights: bool = False
+    edge_weights: bool = True
     labels: bool = False
     label_echo: EchoRemoval = "even"
 

@@ -105,6 +105,7 @@ class RpHGNN(Encoder):
     name: ClassVar[str] = "rphgnn"
     Config: ClassVar[type[Any]] = RpHGNNConfig
     uses: ClassVar[frozenset[str]] = frozenset({"edge_weight", "features", "labels"})
+    without_features: ClassVar[str] = "fixed random noise, which is not learned"
     citation: ClassVar[str] = (
         "Hu, Hooi, He. Efficient Heterogeneous Graph Learning via Random Projection. "
         "IEEE TKDE 36(12), 2024. arXiv:2310.14481"

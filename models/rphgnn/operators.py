@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from hetgraph.data import CSR, HeteroGraph, Relation
+from hetgraph.data.entries import is_weighted
 from hetgraph.models.rphgnn.groups import Group, Pair
+from hetgraph.nn import mean_matrix
 
 __all__ = ["Operators", "pair_operators", "symmetrized"]
 
@@ -55,7 +57,8 @@ def pair_operators(graph: HeteroGraph, pair: Pair, *, weighted: bool = False) ->
     Args:
         graph: The graph.
         pair: One of its relation pairs.
-        weighted: Whether means are weighted by the edges; plain means otherwise.
+        weighted: Whether means are by edge weight, if there are weights; plain means otherwise.
+            See :func:`hetgraph.nn.mean_matrix`.
     """
     relation = graph.relations[pair.forward]
     if pair.homogeneous:
@@ -68,9 +71,8 @@ def pair_operators(graph: HeteroGraph, pair: Pair, *, weighted: bool = False) ->
 
 def _mean(relation: CSR, weighted: bool) -> CSR:
     """Returns D⁻¹A of a relation as a plain sparse matrix, without edge features."""
-    weight = relation.weight if weighted else None
-    plain = CSR(relation.indptr, relation.indices, relation.num_cols, weight)
-    if weight is not None:
-        return plain.normalized("row")
+    if weighted and is_weighted(relation.weight):
+        return mean_matrix(relation)
+    plain = CSR(relation.indptr, relation.indices, relation.num_cols)
     mean = plain.degree.clamp(min=1).to(torch.float32).reciprocal()
     return plain.with_weight(torch.repeat_interleave(mean, plain.degree, output_size=plain.nnz))

@@ -13,6 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from hetgraph.data import HeteroGraph
+from hetgraph.data.entries import check_sign
 from hetgraph.files import atomic_dir
 from hetgraph.models.rphgnn.features import input_matrices
 from hetgraph.models.rphgnn.groups import Layout
@@ -116,8 +118,13 @@ def fill(
         seeds: ``seeds.projection`` draws noise features and random matrices.
         sink: Receives every block of every group.
         device: Where to propagate; ``None``: where the graph is.
+
+    Raises:
+        DataError: If labels would be averaged by negative weights.
     """
     config, target = layout.config, layout.target
+    if config.edge_weights:
+        _check_label_weights(task.graph, layout)
     graph = task.graph if device is None else task.graph.to(device)
     projector = Projector(seeds.projection, config.projection, config.sparsity)
     propagation = Propagation(graph, layout, projector, sink)
@@ -138,6 +145,15 @@ def fill(
         table = label_input(task.labels, task.index("train"), classes).to(graph.device)
         groups, operators = layout.label_groups, propagation.operators
         collect_labels(table, groups, operators, sink, extra, config.label_echo)
+
+
+def _check_label_weights(graph: HeteroGraph, layout: Layout) -> None:
+    """Checks that labels stay fractions of classes: no weight on their way is negative."""
+    cure = "or set model.edge_weights=false, or model.labels=false"
+    for pair in dict.fromkeys(group.pair for group in layout.label_groups):
+        for key in dict.fromkeys((pair.forward, pair.backward or pair.forward)):
+            edges = graph.relations[key]
+            check_sign(edges.weight, *edges.coo(), str(key), cure)
 
 
 def cache_key(task: Task, layout: Layout, seeds: Seeds, nodes: Tensor) -> str:

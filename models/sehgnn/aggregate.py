@@ -10,13 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hetgraph.data import CSR, HeteroGraph
+from hetgraph.data.entries import check_sign
 from hetgraph.metapaths import MetaPath, compose
 from hetgraph.metapaths.chain import step_relation
-from hetgraph.metapaths.step import Step
+from hetgraph.nn import mean_matrix
 from hetgraph.nn.features import SPARSE_FRACTION, Features, feature_matrix
 from hetgraph.ops import spgemm, spmm
 
 __all__ = ["aggregate_features", "aggregate_labels", "input_matrix", "label_table"]
+
+_LABEL_CURE = "or set model.edge_weights=false, or model.labels=false"
 
 
 def input_matrix(graph: HeteroGraph, node_type: str) -> Features:
@@ -51,7 +54,7 @@ class _Branch:
 
 
 def aggregate_features(graph: HeteroGraph, paths: Sequence[MetaPath]) -> list[Features]:
-    """Returns the mean of the features along each path: a product of row-normalised matrices.
+    """Returns the mean of the features along each path: a product of :func:`mean_matrix`.
 
     Paths that begin alike share their products. A path costs O(edges * dim) beyond what it
     shares, or less while the features are sparse.
@@ -79,13 +82,9 @@ def _grow(root: _Branch, graph: HeteroGraph, path: MetaPath, position: int) -> N
     for step in path.steps:
         key = (step, custom.get(step.edge_type))
         if key not in branch.children:
-            branch.children[key] = _Branch(_factor(graph, path, step))
+            branch.children[key] = _Branch(mean_matrix(step_relation(graph, path, step)))
         branch = branch.children[key]
     branch.ends.append(position)
-
-
-def _factor(graph: HeteroGraph, path: MetaPath, step: Step) -> CSR:
-    return step_relation(graph, path, step).normalized("row")
 
 
 def _descend(branch: _Branch, x: Features, results: list[Features | None]) -> None:
@@ -135,10 +134,14 @@ def aggregate_labels(
         ``[num_nodes, num_classes]`` for each path.
 
     Raises:
+        DataError: If a weight is negative: what arrives would be no mean of classes.
         BudgetError: If a product does not fit.
     """
     arrived = []
     for path in paths:
+        for step in path.steps:
+            edges = step_relation(graph, path, step)
+            check_sign(edges.weight, *edges.coo(), str(step.edge_type), _LABEL_CURE)
         walk = compose(
             graph, path, weighting="row", keep_self_loops=False, memory_budget=memory_budget
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hetgraph.errors import ConfigError
+from hetgraph.settings import later
 
 __all__ = ["SeHGNNConfig"]
 
@@ -23,6 +24,8 @@ class SeHGNNConfig:
             itself, too; a node never receives its own.
         label_hops: Steps of the longest label path. With ``metapaths``, labels follow those of
             them that begin at the target.
+        edge_weights: Whether means are by edge weight, if the graph has weights. Relations of the
+            user's own that ``metapaths`` name keep theirs.
         embed_dim: Dimension of the linear embedding of each meta-path's features.
         hidden_dim: Dimension of all layers behind it.
         project_layers: Layers of each meta-path's own network.
@@ -45,6 +48,7 @@ class SeHGNNConfig:
     skip_types: tuple[str, ...] = ()
     labels: bool = False
     label_hops: int = 2
+    edge_weights: bool = later(True)
     embed_dim: int = 128
     hidden_dim: int = 128
     project_layers: int = 2

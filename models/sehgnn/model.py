@@ -62,6 +62,7 @@ class SeHGNN(Encoder):
     name: ClassVar[str] = "sehgnn"
     Config: ClassVar[type[Any]] = SeHGNNConfig
     uses: ClassVar[frozenset[str]] = frozenset({"edge_weight", "features", "labels", "metapaths"})
+    without_features: ClassVar[str] = "one-hot ids, whose map is learned"
     citation: ClassVar[str] = (
         "Yang, Yan, Pan, Ye, Fan. Simple and Efficient Heterogeneous Graph Neural Network. "
         "AAAI 2023. arXiv:2207.02547"
@@ -81,8 +82,13 @@ class SeHGNN(Encoder):
 
     @classmethod
     def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
-        """Returns all of ``uses``; labels if the settings ask for them."""
-        return cls.uses if config.labels else cls.uses - {"labels"}
+        """Returns all of ``uses``; edge weights, labels and given meta-paths by the settings."""
+        unread = {
+            "edge_weight": not config.edge_weights,
+            "labels": not config.labels,
+            "metapaths": not config.metapaths,
+        }
+        return cls.uses - {word for word, left_out in unread.items() if left_out}
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: SeHGNNConfig) -> None:
         super().__init__(schema, spec, config)
@@ -98,8 +104,15 @@ class SeHGNN(Encoder):
         return task_network(self.config, num_outputs)
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> Inputs:
-        """Takes the means of features (and labels) along every meta-path, on the CPU."""
+        """Takes the means of features (and labels) along every meta-path, on the CPU.
+
+        Raises:
+            DataError: If labels would be averaged by negative weights.
+        """
         graph, config, target = task.graph, self.config, self.spec.target
+        if not config.edge_weights:
+            plain = {key: relation.with_weight(None) for key, relation in graph.relations.items()}
+            graph = graph.replace(relations=plain)
         own = input_matrix(graph, target)
         means = aggregate_features(graph, feature_paths(task, target, config))
         arrived: list[Tensor] = []

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hetgraph.errors import ConfigError
+from hetgraph.nn import check_time_unit
+from hetgraph.settings import later
 
 __all__ = ["SimpleHGNConfig"]
 
@@ -28,6 +30,11 @@ class SimpleHGNConfig:
         normalize: Whether logits are scaled to length one.
         inputs: ``"features"`` takes what the types have; ``"target"`` the features of the target
             and one learned vector per node for the other types; ``"ids"`` a learned vector for all.
+        edge_weights: Whether the attention to an edge is multiplied by its weight.
+        edge_features: Whether features of edges count in scores and messages.
+        edge_times: Whether ages of edges count in scores and messages.
+        time_unit: The age that counts as one, in the unit of the edge times; ``None`` takes that of
+            the oldest edge in training.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -44,6 +51,10 @@ class SimpleHGNConfig:
     node_residual: bool = True
     normalize: bool = False
     inputs: Literal["features", "target", "ids"] = "features"
+    edge_weights: bool = later(True)
+    edge_features: bool = later(True)
+    edge_times: bool = later(True)
+    time_unit: float | None = later(None)
 
     def __post_init__(self) -> None:
         for name in ("hidden_dim", "num_heads", "num_layers", "edge_dim"):
@@ -54,3 +65,4 @@ class SimpleHGNConfig:
                 raise ConfigError(
                     f"model.{name} is {getattr(self, name)}, expected 0 or more, below 1."
                 )
+        check_time_unit(self.time_unit)

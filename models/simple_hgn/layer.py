@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hetgraph.nn import Dropout, JointGraph
+from hetgraph.data import EdgeType
+from hetgraph.nn import Dropout, EdgeMaps, JointGraph
 from hetgraph.ops import pair_sum, segment_softmax, spmm
 
 __all__ = ["SimpleHGNLayer"]
@@ -24,6 +26,9 @@ class SimpleHGNLayer(nn.Module):
         out_i = sum_j alpha * W x_j  (+ W_res x_i)
 
     The third term of the score is one number per type and head, so an edge costs ``heads`` numbers.
+    Where edges have weights w or inputs f (see :class:`~hetgraph.nn.EdgeReader`), the score gets
+    ``<c, f>`` inside the leaky ReLU, ``softmax(score)`` becomes ``w exp(score)`` divided by its
+    sum, and the message becomes ``W x_j + M f``.
 
     Args:
         in_dim: Dimension of the inputs.
@@ -35,6 +40,7 @@ class SimpleHGNLayer(nn.Module):
         attention_dropout: Fraction of the attention weights that are dropped.
         negative_slope: Of the leaky ReLU.
         residual: Whether the inputs are added, by a linear map of their own.
+        edge_dims: Dimension of the inputs of edges by relation, where they have some.
     """
 
     def __init__(
@@ -49,6 +55,7 @@ class SimpleHGNLayer(nn.Module):
         attention_dropout: float = 0.0,
         negative_slope: float = 0.05,
         residual: bool = False,
+        edge_dims: Mapping[EdgeType, int] | None = None,
     ) -> None:
         super().__init__()
         self.num_heads, self.out_dim = num_heads, out_dim
@@ -60,6 +67,7 @@ class SimpleHGNLayer(nn.Module):
         self.dst_vector = nn.Parameter(torch.empty(num_heads, out_dim))
         self.edge_vector = nn.Parameter(torch.empty(num_heads, edge_dim))
         self.residual = nn.Linear(in_dim, num_heads * out_dim, bias=False) if residual else None
+        self.edge_maps = EdgeMaps(edge_dims or {}, num_heads, out_dim)
         self.dropout = Dropout(dropout)
         self.attention_dropout = Dropout(attention_dropout)
         self.reset_parameters()
@@ -68,7 +76,7 @@ class SimpleHGNLayer(nn.Module):
         """Draws Xavier-normal weights with the gain of ReLU and standard-normal embeddings."""
         self.edge_embedding.reset_parameters()
         for name, weight in self.named_parameters():
-            if not name.startswith("edge_embedding"):
+            if not name.startswith(("edge_embedding", "edge_maps")):
                 nn.init.xavier_normal_(weight, gain=math.sqrt(2.0))
 
     def type_scores(self) -> Tensor:
@@ -94,11 +102,20 @@ class SimpleHGNLayer(nn.Module):
         value = self.value(x).view(-1, self.num_heads, self.out_dim)
         dst, src = (value * self.dst_vector).sum(-1), (value * self.src_vector).sum(-1)
         score = pair_sum(graph.csr, dst, src) + spmm(graph.types, self.type_scores())
-        alpha = segment_softmax(graph.csr.indptr, F.leaky_relu(score, self.negative_slope))
+        edges = graph.edges
+        if edges is not None and (added := edges.scores(self.edge_maps)) is not None:
+            score = score + added
+        score = F.leaky_relu(score, self.negative_slope)
+        if edges is not None and edges.log_weight is not None:
+            score = score + edges.log_weight.unsqueeze(1)
+        alpha = segment_softmax(graph.csr.indptr, score)
         alpha = self.attention_dropout(alpha)
         if before is not None:
             alpha = torch.lerp(alpha, before, fraction)
         out = spmm(graph.csr, value, alpha)
+        if edges is not None:
+            sent = edges.messages(self.edge_maps, alpha, graph.spans)
+            out = out if sent is None else out + sent
         if self.residual is not None:
             out = out + self.residual(x).view_as(out)
         return out, alpha

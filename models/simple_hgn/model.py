@@ -12,7 +12,15 @@ from hetgraph.data import EdgeType, HeteroGraph, Schema
 from hetgraph.methods import Batch, Encoded, JointEncoder, JointInputs, RelevanceRow, seed_rows
 from hetgraph.models.simple_hgn.config import SimpleHGNConfig
 from hetgraph.models.simple_hgn.layer import SimpleHGNLayer
-from hetgraph.nn import FeatureEncoder, JointGraph, layer_plans
+from hetgraph.nn import (
+    EdgeInputs,
+    EdgeReader,
+    FeatureEncoder,
+    JointGraph,
+    LayerPlan,
+    edges_read,
+    layer_plans,
+)
 from hetgraph.tasks import TaskSpec
 
 __all__ = ["SimpleHGN"]
@@ -31,7 +39,9 @@ class SimpleHGN(JointEncoder):
 
     name: ClassVar[str] = "simple_hgn"
     Config: ClassVar[type[Any]] = SimpleHGNConfig
-    uses: ClassVar[frozenset[str]] = frozenset({"features"})
+    uses: ClassVar[frozenset[str]] = frozenset(
+        {"edge_feature", "edge_time", "edge_weight", "features"}
+    )
     citation: ClassVar[str] = (
         "Lv et al. Are we really making much progress? Revisiting, benchmarking and refining "
         "heterogeneous graph neural networks. KDD 2021. arXiv:2112.14936"
@@ -48,29 +58,40 @@ class SimpleHGN(JointEncoder):
 
     @classmethod
     def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
-        """Returns all of ``uses``; ``inputs: ids`` leaves the features out."""
-        return cls.uses - {"features"} if config.inputs == "ids" else cls.uses
+        """Returns what the settings let it read; ``inputs: ids`` leaves node features out."""
+        return edges_read(config) | (
+            {"features"} - ({"features"} if config.inputs == "ids" else set())
+        )
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: SimpleHGNConfig) -> None:
         super().__init__(schema, spec, config)
-        self.plan = layer_plans(schema, spec.ends, config.num_layers + 1)[0]
+        plans = layer_plans(schema, spec.ends, config.num_layers + 1)
+        self.plan = plans[0]
         kept = {"features": self.plan.inputs, "target": spec.ends, "ids": ()}[config.inputs]
         ids = [name for name in self.plan.inputs if name not in kept]
         self.features = FeatureEncoder(
             schema, spec.num_nodes, self.plan.inputs, config.hidden_dim, ids=ids
         )
+        self.edges = EdgeReader(schema, self.plan.edge_types, config)
         merged_dim = config.num_heads * config.hidden_dim
-        first = self._layer(config.hidden_dim, config.hidden_dim, config.num_heads, residual=False)
-        rest = [
-            self._layer(merged_dim, config.hidden_dim, config.num_heads, config.node_residual)
-            for _ in range(config.num_layers - 1)
-        ]
-        self.layers = nn.ModuleList([first, *rest])
+        self.layers = nn.ModuleList(
+            self._layer(
+                merged_dim if depth else config.hidden_dim,
+                config.hidden_dim,
+                config.num_heads,
+                plan,
+                residual=config.node_residual and depth > 0,
+            )
+            for depth, plan in enumerate(plans[:-1])
+        )
         self.makes_outputs = not spec.edge_types
         self.dim = spec.num_outputs if self.makes_outputs else merged_dim
-        self.output = self._layer(merged_dim, self.dim, 1, config.node_residual)
+        self.output = self._layer(merged_dim, self.dim, 1, plans[-1], residual=config.node_residual)
 
-    def _layer(self, in_dim: int, out_dim: int, num_heads: int, residual: bool) -> SimpleHGNLayer:
+    def _layer(
+        self, in_dim: int, out_dim: int, num_heads: int, plan: LayerPlan, *, residual: bool
+    ) -> SimpleHGNLayer:
+        """A layer; inputs of edges count where they can reach what is asked for, by its plan."""
         return SimpleHGNLayer(
             in_dim,
             out_dim,
@@ -81,7 +102,12 @@ class SimpleHGN(JointEncoder):
             attention_dropout=self.config.attention_dropout,
             negative_slope=self.config.negative_slope,
             residual=residual,
+            edge_dims=self.edges.dims_of(plan.edge_types),
         )
+
+    def edge_inputs(self, graph: HeteroGraph) -> dict[EdgeType, EdgeInputs]:
+        """Returns what the edges carry and the settings let it read."""
+        return self.edges.read(graph)
 
     def forward(self, batch: Batch) -> Encoded:
         """Returns the output layer at the seeds, ``[num_seeds, dim]``."""

@@ -56,7 +56,7 @@ class Demo(Collection):
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder that holds ``demo/One``, with the collection registered."""
     monkeypatch.setenv("HETGRAPH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(loading, "_collections", lambda: [Demo()])
+    monkeypatch.setattr(loading, "all_collections", lambda: [Demo()])
     monkeypatch.setattr(Demo, "parsed", 0)
     monkeypatch.setattr(Demo, "folder", tmp_path)
     folder = tmp_path / "data" / "demo" / "One"
@@ -156,12 +156,26 @@ def test_unknown_names_come_with_a_suggestion(name: str, message: str) -> None:
 
 
 def test_unknown_options_and_paths_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no option 'x'. It has no options"):
+    with pytest.raises(ConfigError, match=r"no option 'x'. Known: standins, structure, text"):
         load_dataset("hgb/DBLP", tmp_path, x=1)
     with pytest.raises(ConfigError, match="Did you mean 'split_seed'"):
         load_dataset("amazon/Photo", tmp_path, splitseed=1)
+    with pytest.raises(ConfigError, match="Did you mean 'standins'"):
+        load_dataset("hgb/DBLP", tmp_path, standin="ids")
     with pytest.raises(DataError, match="does not exist; write hgb:PATH"):
         load_dataset(f"hgb:{tmp_path / 'nowhere'}")
+
+
+def test_own_data_without_its_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop.db").touch()
+    with pytest.raises(ConfigError, match="name the format, too: tables:shop, for example"):
+        load_dataset("shop")
+    with pytest.raises(ConfigError, match=r"name the format, too: sqlite:shop.db, for example"):
+        load_dataset("shop.db")
+    with pytest.raises(ConfigError, match=r"hetgraph check tables:./shop tells what is read"):
+        dataset_info("tables:./shop")
 
 
 def test_names_and_manifests_need_no_files() -> None:

@@ -62,3 +62,30 @@ def test_a_misspelt_set_is_suggested(hetgraph: Callable) -> None:
         code, out, err = hetgraph("datasets", action, "hgb/DBPL")
         assert (code, out) == (2, "")
         assert err == "hetgraph: error: unknown data set 'hgb/DBPL'. Did you mean 'hgb/DBLP'?\n"
+
+
+def test_make_writes_a_shop_and_tells_how_to_use_it(hetgraph: Callable, tmp_path: Path) -> None:
+    size = ("--users", "60", "--items", "20")
+    code, out, _ = hetgraph("datasets", "make", "shop", "mine", *size, "--seed", "4", "--clean")
+    assert (code, out) == (0, "mine: written; use it as tables:mine\n")
+    code, out, _ = hetgraph("datasets", "make", "shop", "base", *size, "--as", "sqlite")
+    assert (code, out) == (0, "base: written; use it as sqlite:base/shop.db\n")
+
+
+def test_make_refuses_a_folder_with_files_and_wrong_words(hetgraph: Callable) -> None:
+    Path("full").mkdir()
+    (Path("full") / "mine.txt").write_text("keep")
+    code, _, err = hetgraph("datasets", "make", "shop", "full")
+    assert code == 2
+    assert "it is not empty" in err
+    assert [path.name for path in Path("full").iterdir()] == ["mine.txt"]
+    for words, message in (
+        (("shpo", "new"), "Did you mean 'shop'?"),
+        (("shop", "new", "--users", "1"), "users is 1, expected a whole number from 20 on"),
+        (("shop", "new", "--as", "sqlit"), "Did you mean 'sqlite'?"),
+        (("shop", "new", "--users", "x"), "invalid int value"),
+    ):
+        code, _, err = hetgraph("datasets", "make", *words)
+        assert code == 2
+        assert message in err
+        assert not Path("new").exists()

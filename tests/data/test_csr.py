@@ -78,6 +78,43 @@ def test_normalized_matches_the_definition(kind: str) -> None:
     torch.testing.assert_close(CSR.from_dense(matrix).normalized(kind).to_dense(), want)
 
 
+@pytest.mark.parametrize("kind", ["row", "col", "sym"])
+def test_absolute_sums_keep_the_sign_of_negative_weights(kind: str) -> None:
+    """Against a loop; the sums of row 0 cancel, row 1 has zeros alone, row 3 no entry."""
+    rows, cols = torch.tensor([0, 0, 1, 2, 2, 2]), torch.tensor([0, 1, 0, 1, 2, 2])
+    weight = torch.tensor([2.0, -2.0, 0.0, -1.0, 3.0, -0.5], dtype=torch.float64)
+    matrix = CSR.from_coo(rows, cols, (4, 3), weight)
+    entries = list(zip(rows.tolist(), cols.tolist(), weight.tolist(), strict=True))
+    expected = torch.zeros(4, 3, dtype=torch.float64)
+    for row, col, value in entries:
+        in_row = sum(abs(other) for i, _, other in entries if i == row)
+        in_col = sum(abs(other) for _, j, other in entries if j == col)
+        by = {"row": in_row, "col": in_col, "sym": (in_row * in_col) ** 0.5}[kind]
+        expected[row, col] += value / by if by else 0.0
+    result = matrix.normalized(kind, absolute=True)
+    torch.testing.assert_close(result.to_dense(torch.float64), expected)
+
+
+@pytest.mark.parametrize("kind", ["row", "col", "sym"])
+def test_negative_weights_are_refused_unless_absolute_sums_are_asked_for(kind: str) -> None:
+    weight = torch.tensor([1.0, -0.5, 2.0, -3.0])
+    matrix = CSR.from_coo(torch.tensor([0, 1, 1, 2]), torch.tensor([0, 2, 1, 2]), (3, 3), weight)
+    message = (
+        r"^likes: the weight in row 1, column 2 \(edge 2 -> 1\) is -0.5 and 1 more are negative; "
+        r"expected 0 or more.*absolute=True\)\.$"
+    )
+    with pytest.raises(DataError, match=message):
+        matrix.normalized(kind, name="likes")
+
+
+@pytest.mark.parametrize("kind", ["row", "col", "sym"])
+def test_absolute_sums_of_weights_of_0_or_more_are_bit_for_bit_the_plain_ones(kind: str) -> None:
+    matrix = CSR.from_dense(torch.rand(9, 7) * (torch.rand(9, 7) < 0.5))
+    for edges in (matrix, matrix.with_weight(None)):
+        plain, absolute = edges.normalized(kind), edges.normalized(kind, absolute=True)
+        assert torch.equal(plain.weight, absolute.weight)
+
+
 def test_rows_takes_any_order_and_repeats() -> None:
     matrix = torch.arange(12.0).view(4, 3)
     index = torch.tensor([3, 0, 3])

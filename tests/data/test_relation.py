@@ -49,3 +49,25 @@ def test_wrong_lengths_are_reported() -> None:
         Relation.from_edges(*ends, 1, 1, edge_features=torch.ones(2, 1))
     with pytest.raises(DataError, match="row 3 is outside"):
         Relation.from_edges(torch.tensor([0]), torch.tensor([3]), 1, 2)
+
+
+def test_merged_edges_have_the_mean_features_and_the_latest_time_of_their_copies() -> None:
+    relation = Relation.from_edges(
+        torch.tensor([0, 1, 0, 0]),
+        torch.tensor([2, 0, 2, 1]),
+        2,
+        3,
+        weight=torch.tensor([1.0, 5.0, 2.0, 7.0]),
+        edge_features=torch.tensor([[1.0], [9.0], [3.0], [4.0]]),
+        edge_time=torch.tensor([-5, 8, -2, 1]),
+    )
+    merged = relation.coalesced()
+    merged.validate()
+    assert [end.tolist() for end in merged.edges()] == [[1, 0, 0], [0, 1, 2]]
+    assert merged.weight is not None
+    assert merged.weight.tolist() == [5.0, 7.0, 3.0]
+    assert merged.edge_features is not None
+    assert merged.edge_features.tolist() == [[9.0], [4.0], [2.0]]
+    assert merged.edge_time is not None
+    assert merged.edge_time.tolist() == [8, 1, -2]
+    assert relation.coalesced("binary").weight is None

@@ -9,7 +9,7 @@ import torch
 
 from hetgraph.catalog.loading import load_dataset
 from hetgraph.data import CSR
-from hetgraph.features.svd import align_features, random_frame, truncated_svd
+from hetgraph.features.svd import align_features, random_frame, right_vectors, truncated_svd
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -28,6 +28,16 @@ def test_scores_are_those_of_an_exact_svd(sparse: bool) -> None:
     signs = torch.sign((left[:, :6] * actual).sum(0))
     torch.testing.assert_close(actual, left[:, :6] * values[:6] * signs, atol=1e-3, rtol=1e-3)
     assert bool((actual.gather(0, actual.abs().argmax(0, keepdim=True)) > 0).all())
+
+
+def test_right_vectors_are_those_of_an_exact_svd() -> None:
+    matrix = low_rank()
+    _, _, right = torch.linalg.svd(matrix, full_matrices=False)
+    actual = right_vectors(CSR.from_dense(matrix), 9, generator())
+    assert actual.shape == (40, 9)
+    assert not bool(actual[:, 6:].any())  # beyond the rank
+    torch.testing.assert_close((right[:6] @ actual[:, :6]).abs(), torch.eye(6), atol=1e-3, rtol=0)
+    assert bool((actual.gather(0, actual.abs().argmax(0, keepdim=True))[:, :6] > 0).all())
 
 
 def test_narrow_features_keep_all_and_get_zeros() -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from hetgraph.data import HeteroGraph
-from hetgraph.errors import ConfigError, SchemaError
+from hetgraph.errors import ConfigError, DataError, SchemaError
 from hetgraph.io import dgl as module
 from hetgraph.io import from_dgl, to_dgl
 
@@ -55,25 +55,50 @@ def test_a_graph_goes_to_dgl_and_back(rich_graph: HeteroGraph) -> None:
     middle = to_dgl(rich_graph)
     assert middle.nodes["paper"].data["feat"].shape == (7, 10)
     converted = from_dgl(middle, name="rich")
-    times = rich_graph.relation("cites").edge_time
-    assert times is not None
     expected = rich_graph.replace(
         ids={},
         text={},
         features={**rich_graph.features, "paper": middle.nodes["paper"].data["feat"]},
     )
-    lost = {
-        key: relation
-        if relation.edge_time is None
-        else type(relation)(
-            relation.indptr,
-            relation.indices,
-            relation.num_cols,
-            edge_features=relation.edge_features,
-        )
-        for key, relation in expected.relations.items()
-    }
-    assert converted.content_hash == expected.replace(relations=lost).content_hash
+    assert converted.content_hash == expected.content_hash
+
+
+@pytest.mark.usefixtures("dgl")
+def test_what_has_no_place_is_told(
+    rich_graph: HeteroGraph, caplog: pytest.LogCaptureFixture
+) -> None:
+    middle = to_dgl(rich_graph)
+    assert "ids of author, ids of paper, text of paper" in caplog.text
+    caplog.clear()
+    middle.nodes["author"].data |= {"age": torch.arange(5), "_ID": torch.arange(5)}
+    middle.edges["author", "writes", "paper"].data["order"] = torch.arange(20)
+    from_dgl(middle)
+    (record,) = caplog.records
+    told = record.getMessage()
+    assert told.startswith("not converted: author.age, (author -writes> paper).order; name")
+
+
+@pytest.mark.usefixtures("dgl")
+def test_data_are_chosen_by_type(rich_graph: HeteroGraph) -> None:
+    middle = to_dgl(rich_graph)
+    middle.nodes["author"].data["age"] = torch.arange(5)
+    middle.edges["author", "writes", "paper"].data["order"] = torch.arange(20)
+    graph = from_dgl(
+        middle,
+        features={"author": ["feat", "age"], "venue": "feat"},
+        edge_weight={"writes": "order"},
+        edge_features={"writes": ["weight", "order"]},
+    )
+    assert set(graph.features) == {"author", "venue"}
+    assert graph.features["author"][:, 4].tolist() == [0, 1, 2, 3, 4]
+    assert graph.schema.node_types["venue"].kind == "categorical"
+    writes = graph.relation("writes")
+    assert torch.equal(writes.edge_features[:, 1], writes.weight)
+    assert graph.relation("cites").edge_features is None
+    with pytest.raises(DataError, match=r"names the attribute 'aeg' of author.*'age'"):
+        from_dgl(middle, features={"author": "aeg"})
+    with pytest.raises(SchemaError, match=r"edge_time names the unknown type 'buys'"):
+        from_dgl(middle, edge_time={"buys": "t"})
 
 
 def test_what_is_no_dgl_graph_is_refused(toy_graph: HeteroGraph) -> None:

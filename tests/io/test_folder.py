@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 
-from hetgraph.catalog import Dataset, Labels, Split
+from hetgraph.catalog import Dataset, EdgeLabels, EdgeValues, Labels, Split
 from hetgraph.data import HeteroGraph
 from hetgraph.errors import ConfigError, DataError, FileFormatError, UserError
 from hetgraph.files import OutputError
@@ -54,7 +56,9 @@ def test_declared_tables_become_a_data_set(shop: Path) -> None:
     dataset = load_tables(shop)
     graph = dataset.graph
     assert graph.num_nodes == {"user": 4, "item": 2, "brand": 1}
-    assert graph.features["user"].tolist() == [[20, 1.5], [70, 2.5], [30, 0], [31, 0]]
+    table = np.array([[20, 1.5], [70, 2.5], [30, 0], [31, 0]])
+    scaled = (table - table.mean(axis=0)) / table.std(axis=0)
+    assert torch.equal(graph.features["user"], torch.tensor(scaled, dtype=torch.float32))
     assert graph.text["user"].to_pylist() == ["likes, commas", "", "plain", "plain"]
     assert graph.ids["item"].to_pylist() == ["007", "008"]
     assert graph.relation("buys").weight.tolist() == [3.0, 1.0]
@@ -208,7 +212,13 @@ def test_only_own_folders_are_replaced(shop: Path, toy_graph: HeteroGraph, tmp_p
         ("reverses: []", "reverses: [a]", "reverses.0 is 'a', expected a pair of edge types"),
         ("reverses: []", "reverses: 5", "reverses is 5, expected a list"),
         ("[item, of, brand]", "[item, on, brand]", "edges.1.type.1 is True, expected text"),
-        ("[age, income]", "3", "nodes.user.features is 3, expected text or a list"),
+        ("[age, income]", "3", "nodes.user.features is 3, expected a column, a list of columns"),
+        ("[age, income]", "[age, age]", "column 'age' is declared twice"),
+        ("[age, income]", "{age: {fil: mean}}", "unknown key 'fil'. Did you mean 'fill'?"),
+        ("[age, income]", "{age: {fill: 3, scale: big}}", "scale is 'big', expected one of 'none'"),
+        ("[age, income]", "{age: onehott}", "unknown encoder 'onehott'. Did you mean 'onehot'?"),
+        ("[age, income]", "{age: 3}", "column 'age': 3 is no encoder; expected its name"),
+        ("[age, income]", "{age: {encode: [a]}}", "encode is ['a'], expected a name"),
         ("brand: null", "3: null", "the key 3 of nodes is no text; put it in quotes"),
         ("{UIU: user-item-user}", "[UIU]", "metapaths is ['UIU'], expected names with values"),
         ("name: shop", "hyperedges: [a.csv]", "hyperedges is ['a.csv'], expected names"),
@@ -264,3 +274,135 @@ def test_sparse_features_need_parquet(rich_graph: HeteroGraph, tmp_path: Path) -
     with pytest.raises(ConfigError, match="'xml' is unknown"):
         save_tables(rich_graph, tmp_path / "t", format="xml")  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+# ------------------------------------------------------------------ forms of the files
+
+
+def test_files_without_a_header_and_packed_files(tmp_path: Path) -> None:
+    (tmp_path / "users.dat").write_text("1::F::10\n2::M::NA\n")
+    (tmp_path / "films.csv.gz").write_bytes(gzip.compress("id;title\n7;Tölö\n9;b\n".encode()))
+    (tmp_path / "ratings.dat").write_text("1::7::5::100\n2::9::3::200\n2::7::::300\n")
+    (tmp_path / "tags.txt").write_text("7|old\n9|new\n")
+    (tmp_path / "sets.dat").write_text("a::7::film\na::9::film\n")
+    (tmp_path / "tables.yaml").write_text(r"""
+nodes:
+  user: {file: users.dat, separator: "::", columns: [id, sex, age], category: sex}
+  film: {file: films.csv.gz, separator: ;, text: title}
+edges:
+  - {type: [user, rates, film], file: ratings.dat, separator: "::", src: user, dst: film,
+     columns: [user, film, stars, when], time: when}
+edge_values: {edge: [user, rates, film], column: stars}
+edge_labels: {edge: [film, tagged, film], file: tags.txt, separator: "|", columns: [src, tag],
+              dst: src, column: tag}
+hyperedges:
+  sets: {file: sets.dat, separator: "::", columns: [set, film, kind], hyperedge: set, node: film,
+         node_type: kind}
+task: edge-regression
+""")
+    text = (tmp_path / "tables.yaml").read_text()
+    dataset = load_tables(tmp_path)
+    graph = dataset.graph
+    assert graph.features["user"].tolist() == [2, 3]  # after the codes of missing and unknown
+    assert graph.text["film"].to_pylist() == ["Tölö", "b"]
+    assert sorted(graph.relation("rates").edge_time.tolist()) == [100, 200, 300]
+    stars, tags = dataset.targets["edge_values"], dataset.targets["edge_labels"]
+    assert isinstance(stars, EdgeValues)
+    assert sorted(stars.target.tolist()) == [3.0, 5.0]
+    assert isinstance(tags, EdgeLabels)
+    assert (tags.class_names, tags.edges.tolist()) == (("new", "old"), [[0, 1], [0, 1]])
+    assert dataset.hypergraphs["sets"].num_edges == 1
+    (tmp_path / "tables.yaml").write_text(text.replace("columns: [id, sex, age]", "columns: 3"))
+    with pytest.raises(ConfigError, match=r"nodes\.user\.columns is 3, expected"):
+        load_tables(tmp_path)
+
+
+def test_folders_packed_files_and_json_lines_are_tables_by_their_names(tmp_path: Path) -> None:
+    parts = tmp_path / "nodes" / "user"
+    parts.mkdir(parents=True)
+    (tmp_path / "edges").mkdir()
+    pq.write_table(pa.table({"id": ["a", "b"], "label": ["x", "y"]}), parts / "part-0.parquet")
+    pq.write_table(pa.table({"id": [*"cdef"], "label": [*"xyxy"]}), parts / "part-1.parquet")
+    (tmp_path / "nodes" / "item.jsonl").write_text('{"id": 7, "features": [1, 2]}\n')
+    (tmp_path / "nodes" / "README.md").write_text("# not a table")
+    edges = tmp_path / "edges" / "user__buys__item.tsv.gz"
+    edges.write_bytes(gzip.compress(b"src\tdst\tweight\nf\t7\t2\n"))
+    dataset = load_tables(tmp_path)
+    assert dataset.graph.num_nodes == {"item": 1, "user": 6}
+    assert dataset.graph.ids["user"].to_pylist() == [*"abcdef"]
+    assert dataset.graph.features["item"].tolist() == [[1.0, 2.0]]
+    assert dataset.graph.relation("buys").edges()[0].tolist() == [5]
+    assert dataset.labels is not None
+    assert dataset.labels.class_names == ("x", "y")
+    (tmp_path / "nodes" / "user.csv").write_text("id\na\n")
+    with pytest.raises(FileFormatError, match=r"user and user\.csv in nodes are tables named"):
+        load_tables(tmp_path)
+
+
+def test_several_files_are_one_table_of_a_declaration(tmp_path: Path) -> None:
+    for number in (0, 1):
+        (tmp_path / f"p{number}.csv").write_text(f"id,x\n{number},{number}.5\n")
+    for file in ("[p0.csv, p1.csv]", "p*.csv"):
+        (tmp_path / "tables.yaml").write_text(
+            f"nodes: {{a: {{file: {file}, features: {{x: {{scale: none}}}}}}}}\n"
+        )
+        assert load_tables(tmp_path).graph.features["a"].tolist() == [[0.5], [1.5]]
+    (tmp_path / "tables.yaml").write_text("nodes: {a: {file: [p0.csv, p9.csv]}}\n")
+    with pytest.raises(FileFormatError, match=r"p9\.csv.*no such file"):
+        load_tables(tmp_path)
+
+
+# ------------------------------------------------------------ NA among classes and numbers
+
+
+def test_na_is_a_class_and_an_empty_cell_is_not(tmp_path: Path) -> None:
+    (tmp_path / "nodes").mkdir()
+    (tmp_path / "edges").mkdir()
+    (tmp_path / "nodes" / "a.csv").write_text(
+        "id,label,value,category,text\nNA,NA,NA,null,NA\nnan,null,2,x,nan\nb,,,NA,\nc,NA,3,x,d\n"
+        "d,null,4,x,x\ne,NA,5,x,y\nf,null,6,NA,z\n"
+    )
+    (tmp_path / "edges" / "a__r__a.csv").write_text("src,dst,kind\nNA,nan,NA\nnan,b,\nb,NA,null\n")
+    dataset = load_tables(tmp_path)
+    graph, labels, values = dataset.graph, dataset.labels, dataset.values
+    assert labels is not None
+    assert labels.class_names == ("NA", "null")
+    assert (labels.index.tolist(), labels.target.tolist()) == (
+        [0, 1, 3, 4, 5, 6],
+        [0, 1, 0, 1, 0, 1],
+    )
+    assert values is not None
+    assert values.index.tolist() == [1, 3, 4, 5, 6]
+    assert graph.features["a"].tolist() == [3, 4, 2, 4, 4, 4, 2]  # null, x, NA: words like others
+    assert graph.text["a"].to_pylist() == ["NA", "nan", "", "d", "x", "y", "z"]
+    assert graph.ids["a"].to_pylist() == ["NA", "nan", "b", "c", "d", "e", "f"]
+    (tmp_path / "tables.yaml").write_text(
+        "nodes: {a: nodes/a.csv}\nedges: [{type: [a, r, a], file: edges/a__r__a.csv}]\n"
+        "edge_labels: {edge: [a, r, a], column: kind}\n"
+    )
+    kinds = load_tables(tmp_path).targets["edge_labels"]
+    assert isinstance(kinds, EdgeLabels)
+    assert kinds.class_names == ("NA", "null")
+    assert kinds.edges.tolist() == [[0, 2], [1, 0]]
+
+
+def test_numbers_as_classes_may_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "nodes").mkdir()
+    (tmp_path / "nodes" / "a.csv").write_text("id,label\n" + "1,0\n2,1\n3,NA\n4,0\n5,1\n6,0\n")
+    labels = load_tables(tmp_path).labels
+    assert labels is not None
+    assert (labels.index.tolist(), labels.num_classes) == ([0, 1, 3, 4, 5], 2)
+
+
+def test_a_class_named_na_is_saved_and_loaded(tmp_path: Path) -> None:
+    graph = HeteroGraph(num_nodes={"a": 4}, relations={})
+    codes = torch.tensor([0, 1, 1])
+    labels = Labels("a", 2, torch.arange(3), codes, class_names=("NA", "nan"))
+    split = Split(torch.tensor([0]), torch.tensor([1]), torch.tensor([2]))
+    dataset = Dataset("x", graph, labels, {"s": split})
+    for format in ("csv", "parquet"):
+        save_tables(dataset, tmp_path / format, format=format)  # type: ignore[arg-type]
+        again = load_tables(tmp_path / format)
+        assert again.labels is not None
+        assert again.labels.class_names == ("NA", "nan")
+        assert again.sha256 == dataset.sha256

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -106,6 +107,73 @@ def test_features_by_kind_of_value(values: tuple[Any, Any]) -> None:
     assert kind == ("categorical" if values == (0, 2) else "dense")
 
 
+def people() -> Any:
+    graph = small()
+    graph.graph["source"] = "a museum"
+    for number, node in enumerate(("ann", "bob")):
+        graph.nodes[node].update(age=30 + number, home=f"street {number}", vip=bool(number))
+    for number, (*_, attributes) in enumerate(graph.edges(data=True)):
+        attributes.update(stars=number - 1, day=dt.date(2020, 1, 1 + number), none=None)
+    return graph
+
+
+def test_what_is_not_converted_is_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    from_networkx(people())
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "not converted: source, person.age, person.home, person.vip, "
+        "(person -knows> person).stars, (person -knows> person).day, (person -owns> pet).stars, "
+        "(person -owns> pet).day; name what you need by type in features=, text=, "
+        "edge_features=, edge_weight= or edge_time=."
+    )
+    caplog.clear()
+    from_networkx(small())
+    assert not caplog.records
+
+
+def test_attributes_are_chosen_by_name() -> None:
+    graph = from_networkx(
+        people(),
+        features={"person": ["x", "age", "vip"]},
+        text={"person": "home"},
+        edge_features={"knows": ["weight", "stars"]},
+        edge_weight={"owns": "stars"},
+        edge_time={("person", "knows", "person"): "day"},
+    )
+    assert graph.features["person"].tolist() == [[1, 2.5, 30, 0], [3, 4.5, 31, 1]]
+    assert graph.text["person"].to_pylist() == ["street 0", "street 1"]
+    assert "pet" in graph.text
+    knows, owns = graph.relation("knows"), graph.relation("owns")
+    assert knows.edge_features.tolist() == [[0.5, -1], [2, 0]]
+    assert knows.weight.tolist() == [0.5, 2]
+    day = 86_400_000_000  # microseconds
+    assert knows.edge_time.tolist() == [18262 * day, 18263 * day]
+    assert owns.weight.tolist() == [1]
+    assert owns.edge_time.tolist() == [1999]
+
+
+def test_values_that_do_not_fit_64_bits_work() -> None:
+    given = networkx.DiGraph()
+    given.add_node(2**63, type="n", x=2**70)
+    given.add_node(1, type="n", x=1)
+    given.add_edge(2**63, 1, type="r", weight=2**70, time=2**40)
+    graph = from_networkx(given)
+    assert graph.ids["n"].to_pylist() == [2**63, 1]
+    assert graph.features["n"].tolist() == [[float(2**70)], [1.0]]
+    assert graph.relation("r").weight.tolist() == [float(2**70)]
+    assert set(to_networkx(graph).nodes) == {2**63, 1}
+
+
+def test_types_that_networkx_does_not_have_are_told(
+    toy_graph: HeteroGraph, caplog: pytest.LogCaptureFixture
+) -> None:
+    to_networkx(toy_graph)
+    assert not caplog.records
+    nobody = toy_graph.replace(num_nodes={**toy_graph.num_nodes, "nobody": 0})
+    to_networkx(nobody)
+    assert "no empty types: nobody." in caplog.text
+
+
 # --------------------------------------------------------------------------- bad input
 
 
@@ -126,6 +194,19 @@ def broken(change: str) -> Any:
         ("graph.add_node('rex', type='pet2', x='a')", "must be a number or a list of numbers"),
         ("graph.add_edge('ann', 'bob', type='knows')", "1 of 3 have no attribute 'weight'"),
         ("graph.nodes['ann']['x'] = [1, float('nan')]", "NaN"),
+        ("graph.nodes['ann']['x'] = None", "1 of 2 have no attribute 'x' (or None), first node 'a"),
+        (
+            "graph['ann']['bob'][0]['weight'] = None",
+            "1 of 2 have no attribute 'weight' (or None), first edge ('ann', 'bob')",
+        ),
+        (
+            "graph['bob'][7]['owns']['time'] = 2**70",
+            "(person -owns> pet): attribute 'time' holds no",
+        ),
+        ("graph['bob'][7]['owns']['time'] = 'now'", "'now' is no time; expected a date such as"),
+        ("graph['bob'][7]['owns']['weight'] = 'a'", "attribute 'weight' must be a number"),
+        ("graph['bob'][7]['owns']['weight'] = [1, 2]", "attribute 'weight' must be a number"),
+        ("graph.nodes[7]['text'] = 3", "attribute 'text' of node 7 is 3, expected a text"),
     ],
 )
 def test_bad_graphs_are_one_clear_line(change: str, expected: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from hetgraph.catalog import Dataset, Labels, Split
+from hetgraph.catalog import Dataset, Labels, Links, Split
 from hetgraph.data import EdgeType, HeteroGraph
 from hetgraph.errors import ConfigError, DataError, SchemaError, UserError
 from hetgraph.io import from_pyg, from_pyg_dataset, to_pyg
@@ -103,7 +103,7 @@ def test_other_features(x: torch.Tensor, kind: str, dim: int) -> None:
     assert (spec.kind, spec.dim) == (kind, dim)
 
 
-def test_reverses_are_found_only_where_every_value_agrees() -> None:
+def test_reverses_are_found_by_their_edges_alone() -> None:
     data = small()
     index = data["author", "writes", "paper"].edge_index
     data["paper", "rev_writes", "author"].edge_index = index.flip(0)
@@ -116,7 +116,9 @@ def test_reverses_are_found_only_where_every_value_agrees() -> None:
     assert schema.reverse_of(("paper", "like", "paper")) == ("paper", "like", "paper")
     assert from_pyg(data, find_reverses=False).schema.reverses == ()
     data["author", "writes", "paper"].edge_weight = torch.tensor([1.0, 2.0, 3.0])
-    assert from_pyg(data).schema.reverse_of(writes) is None
+    graph = from_pyg(data)
+    assert graph.schema.reverse_of(writes) == back
+    assert graph.relations[back].weight is None
 
 
 def test_the_name_decides_between_equal_reverses() -> None:
@@ -161,6 +163,16 @@ def test_masks_of_several_splits() -> None:
     assert [split.valid.tolist() for split in splits.values()] == [[1], [1]]
 
 
+def test_a_single_mask_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    data = HeteroData()
+    data["paper"].x = torch.rand(20, 2)
+    data["paper"].y = torch.arange(20) % 2
+    data["paper"].train_mask = torch.arange(20) < 8
+    from_pyg_dataset(data)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("train_mask not read: a split needs train_mask and te")
+
+
 def test_a_data_set_without_masks_is_split() -> None:
     data = small()
     data["author"].y = torch.tensor([0, 1, 0, 1])
@@ -179,6 +191,114 @@ def test_a_multi_label_data_set_goes_there_and_back(rich_graph: HeteroGraph) -> 
     converted = from_pyg_dataset(to_pyg(Dataset("d", rich_graph, labels, {"default": split})))
     assert converted.graph.content_hash == rich_graph.content_hash
     assert converted.splits["default"].valid.tolist() == [2]
+
+
+def everything() -> Any:
+    """A ``HeteroData`` with attributes of every kind."""
+    data = small()
+    data["paper"].year = torch.tensor([1999, 2001, 2003])
+    data["paper"].title = ["a", "b", "c"]
+    data["paper"].time = torch.tensor([3, 1, 2])
+    data["paper"].y = torch.tensor([0, 1, -1])
+    data["paper"].train_mask = torch.tensor([True, False, False])
+    data["paper"].test_mask = torch.tensor([False, True, False])
+    data["author"].height = torch.tensor([1.5, 2.5, 3.5, 4.5], dtype=torch.float64)
+    data["author"].doi = [2**63 + 1, 5, 6, 7]
+    writes = data["author", "writes", "paper"]
+    writes.edge_attr = torch.tensor([-1.0, 2.0, 3.0])
+    writes.since = torch.tensor([7, 8, 9])
+    data.source = "a museum"
+    return data
+
+
+def test_what_is_not_converted_is_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    data = everything()
+    from_pyg(data)
+    (record,) = caplog.records
+    told = record.getMessage()
+    assert told == (
+        "not converted: source, paper.year, paper.title, paper.time, paper.y, paper.train_mask, "
+        "paper.test_mask, author.height and 2 more; name what you need by type in features=, "
+        "text=, edge_features=, edge_weight= or edge_time=, and read y and masks by "
+        "from_pyg_dataset."
+    )
+    caplog.clear()
+    from_pyg_dataset(data)
+    assert "paper.y," not in caplog.text
+    assert data["paper"].y.tolist() == [0, 1, -1]  # what was given is as it was
+    caplog.clear()
+    from_pyg(small())
+    assert not caplog.records
+
+
+def test_attributes_are_chosen_by_name() -> None:
+    graph = from_pyg(
+        everything(),
+        features={"paper": ["x", "year"], "author": "height"},
+        text={"paper": "title"},
+        ids={"author": "doi"},
+        edge_features={"writes": ["edge_attr", "since"]},
+        edge_weight={("author", "writes", "paper"): "since"},
+        edge_time={"author -writes> paper": "since"},
+    )
+    assert graph.features["paper"].tolist() == [[0, 1, 1999], [2, 3, 2001], [4, 5, 2003]]
+    assert graph.features["author"].dtype == torch.float64
+    assert graph.features["author"].tolist() == [[1.5], [2.5], [3.5], [4.5]]
+    assert graph.text["paper"].to_pylist() == ["a", "b", "c"]
+    assert graph.ids["author"].to_pylist() == [2**63 + 1, 5, 6, 7]
+    writes = graph.relation("writes")
+    assert writes.edge_features.tolist() == [[2, 8], [-1, 7], [3, 9]]
+    assert writes.weight.tolist() == [8, 7, 9]
+    assert writes.edge_time.tolist() == [8, 7, 9]
+    none = from_pyg(everything(), features={"paper": []}, edge_features={"writes": []})
+    assert not none.features
+    assert none.relation("writes").edge_features is None
+
+
+def test_one_number_an_edge_is_a_feature_and_no_weight() -> None:
+    data = everything()
+    relation = from_pyg(data).relation("writes")
+    assert relation.weight is None
+    assert relation.edge_features.tolist() == [[2.0], [-1.0], [3.0]]
+    back = to_pyg(from_pyg(data))["author", "writes", "paper"]
+    assert torch.equal(back.edge_attr[:, 0], data["author", "writes", "paper"].edge_attr[[1, 0, 2]])
+    data["author", "writes", "paper"].weight = torch.tensor([4, 5, 6])
+    both = from_pyg(data).relation("writes")
+    assert both.weight.tolist() == [5, 4, 6]
+    assert both.feature_dim == 1
+    named = from_pyg(data, edge_weight={"writes": "edge_attr"}).relation("writes")
+    assert named.weight.tolist() == [2, -1, 3]
+    assert named.edge_features is None
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1)])
+def test_float_y_is_values(shape: tuple[int, ...]) -> None:
+    data = labelled()
+    data["paper"].y = torch.tensor([-2.0, float("nan"), 4.0]).view(shape)
+    dataset = from_pyg_dataset(data)
+    again = from_pyg_dataset(to_pyg(dataset))
+    for built in (dataset, again):
+        assert built.labels is None
+        assert built.values.index.tolist() == [0, 2]
+        assert built.values.target.tolist() == [-2, 4]
+        assert built.family == "node-regression"
+        assert built.splits["default"].test.tolist() == [2]
+
+
+def test_several_splits_go_there_and_back(caplog: pytest.LogCaptureFixture) -> None:
+    data = labelled()
+    data["paper"].train_mask = torch.tensor([[1, 0], [0, 0], [0, 1]]).bool()
+    data["paper"].test_mask = torch.tensor([[0, 0], [1, 1], [1, 0]]).bool()
+    dataset = from_pyg_dataset(data)
+    back = to_pyg(dataset)["paper"]
+    assert torch.equal(back.train_mask, data["paper"].train_mask)
+    assert torch.equal(back.test_mask, data["paper"].test_mask)
+    assert "val_mask" not in back
+    assert not caplog.records
+    writes = EdgeType("author", "writes", "paper")
+    links = Links((writes,), None, torch.tensor([[1], [1]]))
+    to_pyg(Dataset("d", dataset.graph, {"first": links, "second": dataset.labels}))
+    assert "no place for it: first, second." in caplog.text
 
 
 # --------------------------------------------------------------------------- bad input
@@ -213,10 +333,18 @@ W = ("author", "writes", "paper")
         (change(W, edge_weight=torch.ones(2)), "weight has shape [2], expected 3 rows"),
         (change("paper", x=torch.full((3, 2), float("nan"))), "features of 'paper' hold NaN"),
         (change("paper", x=["a", "b", "c"]), "x of 'paper' is a list"),
+        (change("author", ids=[2**70, 1, 2, 3]), "'author': the ids have no common type"),
+        (change("author", ids=["a", 1, 2, 3]), "'author': the ids have no common type"),
         (
-            change("paper", y=torch.tensor([0.5, 1, 0])),
-            "y of 'paper' holds numbers that are not whole",
+            change("author", num_nodes=2**70),
+            f"'author': {2**70} nodes; expected a whole number",
         ),
+        (change("author", num_nodes=-1), "'author': -1 nodes"),
+        (change("author", num_nodes=2.5), "2.5 nodes"),
+        (change(W, edge_weight=["a", "b", "c"]), "attribute 'edge_weight' must be a number"),
+        (change(W, edge_weight=torch.ones(3, 2)), "has 2 numbers an edge, expected one"),
+        (change(W, edge_attr=torch.ones(2)), "shape [2]; expected numbers of shape [3]"),
+        (change("paper", y=torch.tensor(1.0)), "y of 'paper' has shape [], expected 3"),
         (change("paper", y=torch.tensor([1, 2])), "y of 'paper' has 2 rows, expected 3"),
         (change("paper", y=torch.tensor([-1, -1, -1])), "has no label"),
         (change("paper", y=torch.tensor([[2, 0]] * 3)), "expected 0 or 1 for each class"),
@@ -227,6 +355,32 @@ def test_bad_data_is_one_clear_line(data: Any, expected: str) -> None:
         from_pyg_dataset(data)
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_names_that_are_not_there_are_refused() -> None:
+    data = everything()
+    for error, words, options in (
+        (DataError, "names the attribute 'yaer' of paper.*'year'", {"features": {"paper": "yaer"}}),
+        (SchemaError, "features names the unknown type 'papre'", {"features": {"papre": "x"}}),
+        (SchemaError, "features is by node type", {"features": {W: "x"}}),
+        (DataError, "text of paper names 2 attributes", {"text": {"paper": ["title", "x"]}}),
+        (DataError, "'title' must be a number", {"features": {"paper": "title"}}),
+    ):
+        with pytest.raises(error, match=words):
+            from_pyg(data, **options)
+    data["paper", "writes", "author"].edge_index = torch.zeros(2, 1).long()
+    with pytest.raises(SchemaError, match="edge_weight names 'writes', which is ambiguous"):
+        from_pyg(data, edge_weight={"writes": "since"})
+
+
+def test_counts_come_from_any_attribute_with_one_length() -> None:
+    data = small()
+    del data["author"].num_nodes
+    data["author"].height = torch.rand(4)
+    assert from_pyg(data).num_nodes == {"paper": 3, "author": 4}
+    data["author"].odd = torch.rand(5)
+    with pytest.raises(DataError, match="neither x nor num_nodes"):
+        from_pyg(data)
 
 
 def test_missing_counts_can_be_given() -> None:

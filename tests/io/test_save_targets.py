@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
 import yaml
 
+from hetgraph import load_dataset
 from hetgraph.catalog import Dataset, EdgeLabels, EdgeValues, Labels, Links, Split, Values
 from hetgraph.data import EdgeType, HeteroGraph
+from hetgraph.features import apply_standins
 from hetgraph.io import load_tables, save_tables
 
 WRITES, LIKES = EdgeType("author", "writes", "paper"), EdgeType("author", "likes", "paper")
@@ -86,3 +89,20 @@ def test_what_tables_cannot_hold_is_said(
         "x: the target 'held' (links) is not written, as tables cannot represent it"
     ]
     assert [*load_tables(tmp_path / "t").targets] == ["values"]
+
+
+@pytest.mark.parametrize("format", ["parquet", "csv"])
+def test_stand_ins_stay_stand_ins(tmp_path: Path, format: Literal["parquet", "csv"]) -> None:
+    whole = load_dataset("synthetic/academic", num_nodes=200)
+    graph = apply_standins(whole.graph, "incidence-svd:3")
+    save_tables(replace(whole, graph=graph), tmp_path / "t", format=format)
+    again = load_tables(tmp_path / "t").graph
+    assert {k: v.to_dict() for k, v in again.standins.items()} == {
+        k: v.to_dict() for k, v in graph.standins.items()
+    }
+    assert torch.equal(again.features["venue"], graph.features["venue"])
+    drawn = apply_standins(whole.graph, "random:3", seed=1)
+    save_tables(replace(whole, graph=drawn), tmp_path / "d", format=format)
+    kept = load_tables(tmp_path / "d").graph  # a declaration has no seed
+    assert not kept.standins
+    assert torch.equal(kept.features["venue"], drawn.features["venue"])

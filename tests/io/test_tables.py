@@ -13,8 +13,11 @@ import pytest
 import torch
 
 from hetgraph.data import EdgeType, HeteroGraph
+from hetgraph.data.schema import FeatureSpec
 from hetgraph.errors import ConfigError, DataError, FileFormatError, SchemaError, UserError
+from hetgraph.features.columns import Column
 from hetgraph.io import EdgeTable, NodeTable, from_tables, to_tables
+from hetgraph.io.hyperedges import HyperedgeTable, read_hyperedges
 
 WRITES = ("author", "writes", "paper")
 AUTHORS = {"id": ["ann", "bob", "cy"]}
@@ -67,7 +70,7 @@ def test_every_kind_of_table_gives_the_same_graph(kind: str, tmp_path: Path) -> 
     assert graph.ids["author"].to_pylist() == ["ann", "bob", "cy"]
     assert graph.ids["paper"].to_pylist() == [7, 9]
     assert graph.text["paper"].to_pylist() == ["first", "second"]
-    assert torch.equal(graph.features["paper"], torch.tensor([[1999.0], [2001.0]]))
+    assert torch.equal(graph.features["paper"], torch.tensor([[-1.0], [1.0]]))
     assert pairs(graph) == {("cy", 9), ("ann", 9), ("cy", 7)}
 
 
@@ -143,7 +146,7 @@ def test_declared_columns_become_features_weights_and_times() -> None:
     dates = [datetime.datetime(1970, 1, 2), datetime.datetime(1970, 1, 1)]
     edges = pd.DataFrame({"a": [1, 2], "b": [2, 2], "w": [3, 4], "when": dates, "f": [9, 8]})
     graph = from_tables(
-        {"n": NodeTable(frame, features=["v", "x", "flag"], dtype="float64")},
+        {"n": NodeTable(frame, features=["v", Column("x", scale="none"), "flag"], dtype="float64")},
         {("n", "r", "n"): EdgeTable(edges, "a", "b", weight="w", time="when", features=["f"])},
         add_reverses=True,
     )
@@ -151,17 +154,65 @@ def test_declared_columns_become_features_weights_and_times() -> None:
     assert torch.equal(graph.features["n"], expected)
     relation = graph.relation("r")
     assert relation.weight.tolist() == [3.0, 4.0]
-    assert relation.edge_features.tolist() == [[9.0], [8.0]]
+    assert relation.edge_features.tolist() == [[1.0], [-1.0]]
     day = relation.edge_time[0].item()
     assert day > 0
     assert relation.edge_time[1].item() == 0
     assert graph.schema.reverse_of(("n", "r", "n")) == ("n", "rev_r", "n")
 
 
+def test_dates_and_timestamps_have_one_unit() -> None:
+    day, second = datetime.date(1970, 1, 2), datetime.datetime(1970, 1, 1, 0, 0, 1)
+    kinds = {
+        "date": pa.array([day]),
+        "date64": pa.array([day]).cast(pa.date64()),
+        "stamp": pa.array([second]).cast(pa.timestamp("s")),
+        "clock": pa.array([datetime.time(0, 0, 1)]).cast(pa.time32("s")),
+        "span": pa.array([1], pa.duration("s")),
+    }
+    edges = {
+        ("n", name, "n"): EdgeTable({"src": [1], "dst": [1], "t": column}, time="t")
+        for name, column in kinds.items()
+    }
+    graph = from_tables({"n": {"id": [1]}}, edges)
+    times = {key.name: relation.edge_time.tolist() for key, relation in graph.relations.items()}
+    whole = [86_400_000_000]
+    one = [1_000_000]
+    assert times == {"date": whole, "date64": whole, "stamp": one, "clock": one, "span": one}
+
+
+def test_texts_in_iso_form_are_times() -> None:
+    key = ("n", "r", "n")
+    for texts, expected in (
+        (["1970-01-02", "1970-01-04"], [86_400_000_000, 259_200_000_000]),
+        (["1970-01-01T00:00:01Z", "1970-01-01T00:00:00Z"], [1_000_000, 0]),
+    ):
+        edges = EdgeTable({"src": [0, 1], "dst": [1, 1], "when": texts}, time="when")
+        assert from_tables({"n": 2}, {key: edges}).relation("r").edge_time.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"time": ["05.03.2023", "06.03.2023"]}, "row 0 (from 0): '05.03.2023' is no time; expect"),
+        ({"time": [None, 3]}, "row 0 (from 0): the time is missing, as it is in 1 of 2 rows; fill"),
+        ({"weight": ["1", "x"]}, "row 1 (from 0): 'x' is not a number; expected a number as the w"),
+        ({"weight": [1, None]}, "row 1 (from 0): the weight is missing; fill it in, or declare t"),
+        ({"weight": [[1, 2], [2, 3]]}, "column 'weight' holds lists; expected a number per edge"),
+    ],
+)
+def test_bad_times_and_weights(columns: dict[str, list[Any]], expected: str) -> None:
+    edges = EdgeTable({"src": [0, 1], "dst": [1, 1], **columns}, **{key: key for key in columns})
+    with pytest.raises(DataError) as caught:
+        from_tables({"n": 2}, {("n", "r", "n"): edges})
+    assert expected in str(caught.value)
+    assert "features;" not in str(caught.value)
+
+
 def test_categories_from_text_do_not_depend_on_the_order() -> None:
     graph = from_tables({"n": NodeTable({"id": [1, 2, 3], "k": ["b", "a", "b"]}, category="k")}, {})
-    assert graph.features["n"].tolist() == [1, 0, 1]
-    assert graph.schema.node_types["n"].kind == "categorical"
+    assert graph.features["n"].tolist() == [3, 2, 3]  # 0: other categories, 1: missing
+    assert graph.schema.node_types["n"] == FeatureSpec("categorical", 4)
 
 
 def test_a_graph_goes_to_tables_and_back(rich_graph: HeteroGraph) -> None:
@@ -218,8 +269,9 @@ def broken(
 
 def test_a_dangling_edge_names_table_column_row_and_value() -> None:
     message = broken(edges={"src": ["cy", "zoe", "eve"]})
-    assert "table (author -writes> paper), column 'src', row 1" in message
-    assert "'zoe' is not a 'author' node, not among its 3 ids (2 such rows in all)" in message
+    assert "table (author -writes> paper), column 'src', 2 rows hold ids" in message
+    assert "are not 'author' nodes: 'zoe' in row 1, 'eve' in row 2 (rows from 0)" in message
+    assert "not among its 3 ids" in message
     assert "row 2 (from 0): 11 is not" in broken(edges={"dst": [7, 9, 11]})
 
 
@@ -239,22 +291,27 @@ def test_a_dangling_text_in_a_csv_of_numbers(tmp_path: Path) -> None:
     [
         ({}, {"src": ["cy", None, "cy"]}, "row 1 (from 0): the 'author' id is missing"),
         ({}, {"src": [1, 2, 3]}, "holds int64, but the ids of 'author' are large_string"),
-        ({}, {"dst": [7.5, 9, 9]}, "holds double, but the ids of 'paper' are int64"),
+        ({}, {"dst": [7.5, 9, 9]}, "7.5 is not a 'paper' node"),
         ({}, {"src": [1, "a", 2]}, "values have no common type"),
         ({}, {"src": ["cy"]}, "columns differ in length"),
         (
             {"author": {"id": ["ann", "bob", "cy", "ann"]}},
             {},
-            "'ann' occurs twice, in rows 0 and 3",
+            "the id 'ann' occurs twice, in rows 0, 3 (from 0)",
         ),
         ({"author": {"id": ["ann", None, "cy"]}}, {}, "row 1 (from 0): the id is missing"),
         ({"author": {"ID": ["ann"]}}, {}, "no column 'id'. Did you mean 'ID'?"),
         ({"author": {"id": [[1], [2]]}}, {}, "ids cannot be of type list<item: int64>"),
         ({"author": 5.0}, {}, "table 'author' is a float; expected a pandas DataFrame"),
         ({"author": -1}, {}, "-1 nodes"),
+        ({"author": 2**70}, {}, f"node type 'author': {2**70} nodes"),
         ({"lonely": None}, {}, "neither a table nor edges"),
         ({"paper": NodeTable(PAPERS, features=["yaer"])}, {}, "Did you mean 'year'?"),
-        ({"paper": NodeTable(PAPERS, features=["title"])}, {}, "declare it as text or category"),
+        (
+            {"paper": NodeTable({"id": [7, 9], "x": [b"raw", b""]}, features=["x"])},
+            {},
+            "column 'x' holds binary, which no encoder reads",
+        ),
         ({"paper": NodeTable(PAPERS, text="year")}, {}, "holds int64; expected text"),
         ({"paper": NodeTable(PAPERS, features=["year"], category="title")}, {}, "one kind"),
         (
@@ -273,12 +330,9 @@ def test_a_bad_table_is_one_clear_line(
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ([1.0, None], "row 1 (from 0): the value is missing"),
-        ([float("nan"), 1.0], "row 0 (from 0): nan is not finite"),
         ([1.0, -float("inf")], "row 1 (from 0): -inf is not finite"),
-        ([[1.0], [1.0, 2.0]], "row 1 (from 0): the list has 2 values, 1 in row 0"),
-        ([[1.0, None], [1.0, 2.0]], "row 0 (from 0): nan is not finite"),
-        ([datetime.date(2020, 1, 1)] * 2, "expected numbers as features; convert it"),
+        ([[1.0], [1.0, 2.0]], "row 1 (from 0): the list has 2 values, others 1"),
+        ([[1.0, 2.0], [1.0, float("inf")]], "row 1 (from 0): inf is not finite"),
     ],
 )
 def test_a_bad_feature_names_its_row(values: list[Any], expected: str) -> None:
@@ -310,3 +364,31 @@ def test_a_damaged_file_is_one_clear_line(tmp_path: Path, suffix: str) -> None:
 def test_two_kinds_of_features_are_refused() -> None:
     with pytest.raises(ConfigError, match="one kind of features"):
         from_tables({"a": NodeTable({"id": [1], "x": [1]}, features=["x"], category="x")}, {})
+
+
+def test_text_files_of_any_form_are_described_in_python(tmp_path: Path) -> None:
+    (tmp_path / "users.dat").write_text("a::1\nb::2\n")
+    (tmp_path / "films.csv").write_text("id;x\n7;1\n")
+    (tmp_path / "ratings.txt").write_text("a|7|5\nb|7|3\n")
+    graph = from_tables(
+        {
+            "user": NodeTable(tmp_path / "users.dat", separator="::", columns=["id", "age"]),
+            "film": NodeTable(tmp_path / "films.csv", separator=";", features=["x"]),
+        },
+        {
+            ("user", "rates", "film"): EdgeTable(
+                tmp_path / "ratings.txt",
+                separator="|",
+                columns=["src", "dst", "stars"],
+                weight="stars",
+            )
+        },
+    )
+    assert graph.ids["user"].to_pylist() == ["a", "b"]
+    assert graph.relation("rates").weight.tolist() == [5.0, 3.0]
+    (tmp_path / "sets.dat").write_text("s::user::a\ns::film::7\n")
+    columns = ["hyperedge", "node_type", "node"]
+    table = HyperedgeTable(
+        tmp_path / "sets.dat", node_type="node_type", separator="::", columns=columns
+    )
+    assert read_hyperedges(table, graph, "sets").members.nnz == 2

@@ -25,8 +25,10 @@ def test_a_loss_is_the_sum_of_its_terms() -> None:
 
 def test_saved_methods_come_back(nodes: Task, tmp_path: Path) -> None:
     method = MLP.for_task(nodes, MLPConfig(hidden_dim=4))
+    method.column_encoders = {"paper": {"layout": "dense"}}
     method.save(tmp_path / "m")
     loaded = Method.load(tmp_path / "m")
+    assert loaded.column_encoders == method.column_encoders
     assert (loaded.name, loaded.config, loaded.spec) == ("mlp", method.config, nodes.spec)
     assert not loaded.training
     for name, weight in method.state_dict().items():

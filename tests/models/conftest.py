@@ -37,6 +37,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
     "han": {"hidden_dim": 4, "num_heads": 2, "semantic_dim": 8},
     "hgt": {"hidden_dim": 8, "num_heads": 2},
     "higpt": {"dim": 16, "num_heads": 2},
+    "ids": {"dim": 8},
     "latte": {"hidden_dim": 8},
     "lightgcn": {"hidden_dim": 8},
     "metahgnie": {"hidden_dim": 4, "num_heads": 2, "walk_dim": 8, "type_dim": 4},
@@ -216,6 +217,27 @@ class Contract:
             with pytest.raises(KeyboardInterrupt):
                 trainer.fit(model, task)
         return model
+
+
+@pytest.fixture
+def weigh() -> Callable[..., HeteroGraph]:
+    """Factory of a graph with drawn weights, every fifth 0 and maybe every third negative."""
+
+    def build(graph: HeteroGraph, *, signed: bool = False) -> HeteroGraph:
+        generator = torch.Generator().manual_seed(0)
+        weighed: dict[EdgeType, Relation] = {}
+        for key, edges in graph.relations.items():
+            reverse = graph.schema.reverse_of(key)
+            if reverse in weighed:
+                weighed[key] = weighed[reverse].transpose
+                continue
+            weight = 0.25 + 4 * torch.rand(edges.nnz, generator=generator)
+            weight[::5] = 0
+            weight[::3] *= -1 if signed else 1
+            weighed[key] = edges.with_weight(weight)
+        return graph.replace(relations=weighed)
+
+    return build
 
 
 @pytest.fixture

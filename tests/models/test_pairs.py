@@ -24,6 +24,7 @@ ENCODERS = [
     "gat",
     "han",
     "hgt",
+    "ids",
     "latte",
     "lightgcn",
     "mlp",

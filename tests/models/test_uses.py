@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,69 +13,107 @@ from torch import Tensor
 
 from hetgraph.catalog import Dataset, EdgeValues, Labels, Links, Values
 from hetgraph.data import EdgeType, HeteroGraph, Relation
-from hetgraph.methods import Method
+from hetgraph.methods import Method, ScoreBaseline
 from hetgraph.methods.registered import USES
 from hetgraph.models.gph2 import ExpertConfig
 from hetgraph.registry import models
+from hetgraph.runs.plan import Plan, bind_metapaths
 from hetgraph.seeds import Seeds
 from hetgraph.settings import field_names
 from hetgraph.tasks import Task, make_task, task_class
+from hetgraph.train import TrainConfig
 
-USERS, ITEMS, CLASSES = 40, 30, 3
-BUYS = EdgeType("user", "buys", "item")
+Settings = Mapping[str, Any]
+
+USERS, ITEMS, TAGS, CLASSES = 40, 30, 5, 3
+BUYS, HAS = EdgeType("user", "buys", "item"), EdgeType("user", "has", "tag")
 SEEDS = Seeds.from_seed(0)
-# Settings that make a model read all that it can.
-SETTINGS: dict[str, dict[str, Any]] = {
-    "gph2": {"experts": "scratch", "expert": ExpertConfig(dim=16)},
+SMALL: Mapping[str, Settings] = {
+    "gph2": {"expert": ExpertConfig(dim=16)},
     "higpt": {"encoder": "hash", "dim": 16, "num_heads": 2},
+    "metahgnie": {"hidden_dim": 4, "num_heads": 2, "walk_dim": 8},
     "prototype": {"dim": 16},
-    "rphgnn": {"labels": True, "edge_weights": True},
-    "sehgnn": {"labels": True},
+    "rphgnn": {"storage": "float32"},
 }
+SHORT, LONG = "user-item-user", "user-item-user-item-user"
+GIVEN_PATHS = {"metapaths": (SHORT,)}
+EXTRA: Mapping[str, tuple[Settings, ...]] = {
+    "gph2": ({"experts": "scratch"}, {"sources": ("a", "b")}, {"sources": ("a",)}),
+    "higpt": ({}, {"inputs": "features"}),
+    "metahgnie": (
+        {},
+        {"channels": "structure"},
+        {"hypergraph": "metapath", **GIVEN_PATHS},
+    ),
+    "prototype": ({}, {"hops": 2}),
+    "rphgnn": ({}, {"labels": True}),
+    "sehgnn": ({}, {"labels": True}, GIVEN_PATHS),
+}
+"""Settings that decide on what is read; without an entry, those of :func:`variants` alone."""
+
+OPTIONAL: Mapping[str, Any] = {
+    "edge_weights": False,
+    "edge_features": False,
+    "edge_times": False,
+    "inputs": "ids",
+}
+"""Settings that a model may have, and a value that leaves something unread."""
+
 FAMILIES = ("node-classification", "few-shot", "node-regression", "edge-regression")
 OPTIONS = {"few-shot": {"shots": 1}, "recommendation": {"valid": "none"}}
-GIVEN = ("features", "text", "edge_weight", "edge_feature", "edge_time")
 
 pytestmark = pytest.mark.filterwarnings("ignore:every node is in exactly one hyperedge")
 
 
-def graph(**salts: int) -> HeteroGraph:
-    """Users buy items; a salt draws what it is named after, a missing one leaves the text out."""
-    fixed = torch.Generator().manual_seed(0)
-    codes = torch.randperm(USERS * ITEMS, generator=fixed)[:200]
-    draw = {word: torch.Generator().manual_seed(salts.get(word, 0)) for word in GIVEN}
+def variants(name: str) -> list[Settings]:
+    """Settings under which a model is tried, the small sizes included."""
+    fields = field_names(models.get(name).Config)
+    switches = [] if name == "higpt" else [{k: v} for k, v in OPTIONAL.items() if k in fields]
+    return [{**SMALL.get(name, {}), **extra} for extra in (*EXTRA.get(name, ({},)), *switches)]
+
+
+def graph(word: str = "", salt: int = 1, *, text: bool) -> HeteroGraph:
+    """Users buy items, half have a tag; ``salt`` draws what ``word`` names, all else stays."""
+
+    def draw(of: str) -> torch.Generator:
+        return torch.Generator().manual_seed(salt if of == word else 0)
+
+    codes = torch.randperm(USERS * ITEMS, generator=draw("edges"))[:200]
     bought = Relation.from_edges(
         codes // ITEMS,
         codes % ITEMS,
         USERS,
         ITEMS,
-        weight=torch.rand(200, generator=draw["edge_weight"]) + 0.1,
-        edge_features=torch.rand(200, 2, generator=draw["edge_feature"]),
-        edge_time=torch.randint(0, 99, (200,), generator=draw["edge_time"]),
+        weight=torch.rand(200, generator=draw("edge_weight")) + 0.1,
+        edge_features=torch.rand(200, 2, generator=draw("edge_feature")),
+        edge_time=torch.randint(0, 99, (200,), generator=draw("edge_time")),
     )
-    texts = [f"user {number * salts.get('text', 0)}" for number in range(USERS)]
+    tagged = torch.arange(USERS // 2)
+    has = Relation.from_edges(tagged, tagged % TAGS, USERS, TAGS)
+    shift = salt if word == "text" else 0
+    texts = [f"user {number * (shift + 1)}" for number in range(USERS)]
     return HeteroGraph(
-        num_nodes={"user": USERS, "item": ITEMS},
-        relations={BUYS: bought},
-        features={"user": torch.randn(USERS, 5, generator=draw["features"])},
-        text={"user": texts} if "text" in salts else {},
+        num_nodes={"user": USERS, "item": ITEMS, "tag": TAGS},
+        relations={BUYS: bought, HAS: has},
+        features={"user": torch.randn(USERS, 5, generator=draw("features"))},
+        text={"user": texts} if text else {},
     ).with_reverses()
 
 
+@cache
 def family_of(name: str) -> str:
     """The first family that a model is offered for."""
     families = (*FAMILIES, "recommendation")
     return next(family for family in families if not models.get(name).refuses(family))
 
 
-def task_on(made: HeteroGraph, family: str) -> Task:
-    """A task of a family on a graph."""
+def dataset_on(made: HeteroGraph, family: str, path: str = "") -> Dataset:
+    """A data set for a family on a graph, with one default meta-path."""
     nodes = torch.arange(USERS)
     src, dst = made.relations[BUYS].edges()
     held = torch.stack([src, dst])[:, ::10]
-    labels = Labels("user", CLASSES, nodes, nodes % CLASSES)
     targets = {
-        "labels": labels,
+        "labels": Labels("user", CLASSES, nodes, nodes % CLASSES),
         "values": Values("user", nodes, (nodes % 7).double(), "age"),
         "edge_values": EdgeValues(BUYS, torch.stack([src, dst]), (src % 5 + dst % 3).double()),
         "links": Links((BUYS,), None, held),
@@ -81,12 +121,58 @@ def task_on(made: HeteroGraph, family: str) -> Task:
     reads = task_class(family).reads
     if reads == "links":
         made = made.without_edges(BUYS, *held)
-    dataset = Dataset("toy/uses", made, targets[reads], task=family)
+    paths = {"default": path} if path else {}
+    return Dataset("toy/uses", made, targets[reads], task=family, metapaths=paths)
+
+
+def task_on(dataset: Dataset) -> Task:
+    """The task of a data set."""
+    family = dataset.task
     return make_task(dataset, seeds=SEEDS, options=OPTIONS.get(family), family=family)
 
 
+def relabelled(task: Task) -> Task:
+    """The task with its training labels in another order, so that their mean and std stay."""
+    if task_class(task.spec.kind).reads == "links":
+        return task  # its labels are the edges
+    train = task.index("train")
+    task.labels[train] = task.labels[train].roll(1, 0)
+    return task
+
+
+def with_paths(name: str, settings: Settings, path: str, family: str) -> Settings:
+    """The settings with a meta-path: that of the data set, or another one in place of their own."""
+    cls = models.get(name)
+    if "metapaths" not in field_names(cls.Config):
+        return settings
+    if settings.get("metapaths"):
+        return {**settings, "metapaths": (path,)}
+    config = cls.Config(**settings)
+    plan = Plan(cls, "toy/uses", family, 0, config, TrainConfig(), None, SEEDS, {})
+    bound = bind_metapaths(plan, dataset_on(graph(text=False), family, path))
+    return {**settings, "metapaths": bound.config.metapaths}
+
+
+def fresh(name: str, task: Task, settings: Settings) -> Method:
+    """A method whose parameters are all drawn, so that nothing is hidden behind a zero."""
+    cls, config = models.get(name), models.get(name).Config(**settings)
+    torch.manual_seed(0)
+    if "sources" in settings:  # whose experts would be trained first; here any will do
+        method = cls.build(task.graph.schema, task.spec, config)
+    else:
+        method = cls.for_task(task, config)
+    with torch.no_grad():
+        for parameter in method.parameters():
+            parameter.add_(torch.randn(parameter.shape) * 0.05)
+    return method.eval()
+
+
 def outcome(method: Method, task: Task) -> Tensor:
-    method.eval()
+    """What is predicted and kept of the test split; scores before they are fitted to labels."""
+    if isinstance(method, ScoreBaseline):
+        known = torch.full(task.labels.shape, torch.nan, dtype=torch.float64)
+        known[task.index("train")] = task.labels[task.index("train")].double()
+        return method.scores(task, known).double()
     with torch.no_grad():
         inputs = method.prepare(task, seeds=SEEDS)
         rows = (
@@ -96,86 +182,68 @@ def outcome(method: Method, task: Task) -> Tensor:
     return torch.cat([row.double().flatten() for row in rows])
 
 
-def fresh(name: str, task: Task) -> Method:
-    """A method whose parameters are all drawn, so that nothing is hidden behind a zero."""
-    cls = models.get(name)
-    torch.manual_seed(0)
-    method: Method = cls.for_task(task, cls.Config(**SETTINGS.get(name, {})))
-    with torch.no_grad():
-        for parameter in method.parameters():
-            parameter.add_(torch.randn(parameter.shape) * 0.05)
-    return method
+def changes(name: str, settings: Settings, word: str, family: str, *, text: bool) -> bool:
+    """Whether another value of what a word stands for gives another outcome."""
+    first, second = (task_on(dataset_on(graph(word, salt, text=text), family)) for salt in (1, 2))
+    if word == "labels":
+        second = relabelled(second)
+    before = with_paths(name, settings, SHORT, family)
+    method = fresh(name, first, before)
+    other = method
+    if word == "metapaths":
+        other = fresh(name, second, with_paths(name, settings, LONG, family))
+    one, two = outcome(method, first), outcome(other, second)
+    return not torch.allclose(one, two, atol=1e-6, equal_nan=True)
 
 
-def differs(first: Tensor, second: Tensor) -> bool:
-    return not torch.allclose(first, second, atol=1e-6, equal_nan=True)
-
-
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("word", USES)
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        pytest.param(name, settings, id=f"{name}-{number}")
+        for name in models.names()
+        for number, settings in enumerate(variants(name))
+    ],
+)
 def test_predictions_change_with_what_is_read_alone(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    settings: Settings,
+    word: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Features are tried without texts, too, which may take their place."""
     monkeypatch.setenv("HETGRAPH_CACHE", str(tmp_path))
-    family, uses = family_of(name), models.get(name).uses
-    read = set()
-    for word in GIVEN:
-        task, other = (task_on(graph(**{word: salt}), family) for salt in (1, 2))
-        method = fresh(name, task)
-        if differs(outcome(method, task), outcome(method, other)):
-            read.add(word)
-    assert read == uses & set(GIVEN)
+    cls = models.get(name)
+    for text in (True, False):
+        if text or word == "features":
+            read = cls.reads(cls.Config(**settings), graph(text=text))
+            assert read <= cls.uses
+            changed = changes(name, settings, word, family_of(name), text=text)
+            assert changed == (word in read), (text, read)
 
 
 @pytest.mark.parametrize(
-    "name",
-    [name for name in models.names() if family_of(name) in ("node-classification", "few-shot")],
+    "name", [name for name in models.names() if not models.get(name).refuses("recommendation")]
 )
-def test_labels_are_an_input_of_those_that_say_so(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HETGRAPH_CACHE", str(tmp_path))
-    if name == "gph2":
-        pytest.skip("its labels weigh experts, and there is one alone")
-    family, made = family_of(name), graph(text=1)
-    task = task_on(made, family)
-    changed = task_on(made, family)
-    train = task.index("train")
-    changed.labels[train[::2]] = (changed.labels[train[::2]] + 1) % CLASSES
-    method = fresh(name, task)
-    read = differs(outcome(method, task), outcome(method, changed))
-    assert read == ("labels" in models.get(name).uses)
+def test_a_recommendation_may_leave_out_what_other_tasks_read(name: str) -> None:
+    cls = models.get(name)
+    settings = variants(name)[0]
+    read = cls.reads(cls.Config(**settings), graph(text=True))
+    left_out = cls.left_out.get("recommendation", frozenset())
+    assert left_out <= cls.uses
+    changed = {word for word in USES if changes(name, settings, word, "recommendation", text=True)}
+    assert changed == read - left_out
 
 
 @pytest.mark.parametrize("name", models.names())
-def test_words_are_known_and_meta_paths_are_a_setting(name: str) -> None:
+def test_all_that_a_model_uses_is_read_under_some_settings(name: str) -> None:
     cls = models.get(name)
     assert cls.uses is not None
     assert cls.uses <= set(USES)
-    assert ("metapaths" in cls.uses) == ("metapaths" in field_names(cls.Config))
-    assert cls.reads(cls.Config(**SETTINGS.get(name, {})), graph()) <= cls.uses
-
-
-@pytest.mark.parametrize(
-    ("name", "settings", "left_out"),
-    [
-        ("rphgnn", {}, {"edge_weight", "labels"}),
-        ("rphgnn", {"edge_weights": True}, {"labels"}),
-        ("sehgnn", {}, {"labels"}),
-        ("rgcn", {"inputs": "ids"}, {"features"}),
-        ("hgt", {"inputs": "ids"}, {"features"}),
-        ("simple_hgn", {"inputs": "ids"}, {"features"}),
-        ("hgt", {"inputs": "target"}, set()),
-        ("higpt", {"inputs": "features"}, {"text"}),
-        ("metahgnie", {}, {"text", "metapaths"}),
-    ],
-)
-def test_settings_decide_on_some(name: str, settings: dict[str, Any], left_out: set[str]) -> None:
-    cls = models.get(name)
-    assert cls.uses - cls.reads(cls.Config(**settings), graph()) == left_out
-
-
-def test_texts_take_the_place_of_features_in_metahgnie() -> None:
-    cls = models.get("metahgnie")
-    assert cls.reads(cls.Config(), graph(text=1)) == {"text"}
-    given = cls.Config(hypergraph="metapath", metapaths=("user-item-user",))
-    assert cls.reads(given, graph()) == {"features", "metapaths"}
+    read = [
+        cls.reads(cls.Config(**settings), graph(text=text))
+        for settings in variants(name)
+        for text in (True, False)
+    ]
+    assert frozenset().union(*read) == cls.uses

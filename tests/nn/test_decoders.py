@@ -127,3 +127,55 @@ def test_the_network_of_pairs_is_its_formula_in_blocks_too(ends, monkeypatch) ->
     assert decoder(src, dst, pairs).requires_grad
     assert sizes == [20]
     assert not torch.equal(decoder.train()(src, dst, pairs), whole)  # dropout
+
+
+@pytest.mark.parametrize("kind", [DistMult, ComplEx])
+def test_reciprocal_relations_ask_about_sources_as_about_destinations(kind, ends) -> None:
+    src, dst, pairs = ends
+    decoder, forth, back = kind(6, 3, reciprocal=True), kind(6, 3), kind(6, 3)
+    assert decoder.weight.shape == (6, 6)
+    forth.load_state_dict({"weight": decoder.weight[:3]})
+    back.load_state_dict({"weight": decoder.weight[3:]})
+    kinds = torch.arange(8) % 3
+    src, dst = src.float(), dst.float()
+    torch.testing.assert_close(decoder.query(src, kinds), forth.query(src, kinds))
+    torch.testing.assert_close(decoder.query(src, kinds, "src"), back.query(src, kinds))
+    torch.testing.assert_close(decoder.query(src, 2, "src"), back.query(src, 2))
+    kinds = torch.arange(20) % 3
+    torch.testing.assert_close(decoder(src, dst, pairs, kinds), forth(src, dst, pairs, kinds))
+
+
+def test_weights_of_both_directions_begin_apart() -> None:
+    first, second = DistMult(64, 1, reciprocal=True).weight.detach()
+    assert not torch.equal(first, second)
+
+
+def test_reciprocal_relations_need_vectors_of_relations() -> None:
+    assert make_decoder("complex", 4, 2, reciprocal=True).weight.shape == (4, 4)
+    with pytest.raises(ConfigError, match="dot has no vectors of relations"):
+        make_decoder("dot", 4, 2, reciprocal=True)
+
+
+@pytest.mark.parametrize("reciprocal", [False, True])
+def test_penalties_are_sums_of_cubes(ends, *, reciprocal: bool) -> None:
+    src, dst, _ = ends
+    dst, kinds = dst[:8], torch.arange(8) % 3
+    torch.testing.assert_close(Dot().penalty(src, dst), (src.abs() ** 3 + dst.abs() ** 3).sum(1))
+    plain = DistMult(6, 3, reciprocal=reciprocal).double()
+    paired = ComplEx(6, 3, reciprocal=reciprocal).double()
+
+    def cubes(x: torch.Tensor, *, moduli: bool) -> torch.Tensor:
+        return ((torch.complex(*x.chunk(2, 1)) if moduli else x).abs() ** 3).sum(1)
+
+    for decoder, moduli in ((plain, False), (paired, True)):
+        weights = [decoder.weight[kinds + 3 * side] for side in range(1 + reciprocal)]
+        relation = sum(cubes(weight, moduli=moduli) for weight in weights) / len(weights)
+        expected = cubes(src, moduli=moduli) + cubes(dst, moduli=moduli) + relation
+        torch.testing.assert_close(decoder.penalty(src, dst, kinds), expected)
+
+
+def test_the_penalty_of_a_zero_vector_has_a_gradient() -> None:
+    x = torch.zeros(1, 4, requires_grad=True)
+    ComplEx(4).penalty(x, x).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [[0.0] * 4]

@@ -66,6 +66,9 @@ def test_bad_input_is_reported() -> None:
     square = CSR.from_coo(torch.tensor([0]), torch.tensor([1]), (2, 2))
     with pytest.raises(DataError, match="2 x 3"):
         pagerank(CSR.from_coo(torch.tensor([0]), torch.tensor([1]), (2, 3)))
+    negative = square.with_weight(torch.tensor([-1.0]))
+    with pytest.raises(DataError, match=r"row 0, column 1 \(edge 1 -> 0\) is -1"):
+        pagerank(negative)
     for bad in ([1.0], [1.0, -1.0], [0.0, 0.0], [torch.inf, 1.0]):
         with pytest.raises(DataError, match="teleport"):
             pagerank(square, teleport=torch.tensor(bad))

@@ -7,7 +7,7 @@ import torch
 from torch.autograd import gradcheck
 
 from hetgraph.errors import DataError
-from hetgraph.ops import segment_softmax
+from hetgraph.ops import segment_logsumexp, segment_softmax
 
 INDPTR = torch.tensor([0, 0, 3, 4, 4, 9, 9])
 
@@ -98,3 +98,17 @@ def test_a_low_segment_beside_a_high_one_keeps_its_weights(gap: float) -> None:
     indptr = torch.tensor([0, 2, 5])
     found = segment_softmax(indptr, scores).double()
     torch.testing.assert_close(found, oracle(indptr, scores), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e4])
+def test_log_sum_exp_is_torchs_on_each_segment(size):
+    indptr = torch.tensor([0, 3, 3, 8])
+    scores = (size * torch.randn(8, 2, dtype=torch.float64)).requires_grad_()
+    result = segment_logsumexp(indptr, scores)
+    assert bool(result[1].isneginf().all())
+    expected = torch.stack([scores[:3].logsumexp(0), scores[3:].logsumexp(0)])
+    torch.testing.assert_close(result[[0, 2]], expected)
+    ours, theirs = (
+        torch.autograd.grad(made.sum(), scores)[0] for made in (result[[0, 2]], expected)
+    )
+    torch.testing.assert_close(ours, theirs)

@@ -215,3 +215,23 @@ def test_diverging_training_is_one_clear_line(tmp_path):
     with pytest.raises(ValueError, match=r"'entropy' is (NaN|infinite) in stage 'fit', epoch \d"):
         _run(tmp_path / "a", settings=settings)
     assert not (tmp_path / "a" / "result.json").exists()
+
+
+def test_encoders_of_columns_are_saved_with_the_model(tmp_path):
+    folder = tmp_path / "shop" / "nodes"
+    folder.mkdir(parents=True)
+    rows = [f"{i},{i % 7},town{i % 70},{'ab'[i % 2]}" for i in range(200)]
+    (folder / "user.csv").write_text("\n".join(["id,age,town,label", *rows]))
+    (tmp_path / "shop" / "edges").mkdir()
+    (tmp_path / "shop" / "edges" / "user__knows__user.csv").write_text("src,dst\n1,2\n3,4\n")
+    (tmp_path / "shop" / "tables.yaml").write_text(
+        "nodes:\n  user: {file: nodes/user.csv, features: [age, town]}\n"
+        "edges:\n  - {type: [user, knows, user], file: edges/user__knows__user.csv}\n"
+        "labels: {node_type: user, column: label}\n"
+    )
+    settings = {"train": QUICK["train"]}
+    for out in ("first", "from_the_cache"):
+        run("mlp", "tables:shop", out=tmp_path / out, settings=settings, progress=False)
+        encoders = Method.load(tmp_path / out / "model").column_encoders
+        assert [column["column"] for column in encoders["user"]["columns"]] == ["age", "town"]
+        assert encoders["user"]["layout"] == "sparse"

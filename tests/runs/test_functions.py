@@ -4,20 +4,23 @@ import copy
 import json
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
 
-from hetgraph.catalog import Dataset, Links
+from hetgraph.catalog import Dataset, Links, Values
 from hetgraph.catalog.loading import load_dataset
 from hetgraph.data import EdgeType, HeteroGraph, Relation
-from hetgraph.errors import ConfigError
+from hetgraph.errors import ConfigError, DataError
+from hetgraph.methods import Method
 from hetgraph.registry import models
 from hetgraph.runs import run, settings_from
 from hetgraph.runs.functions import Functions, qualified_name
-from hetgraph.tasks import make_task
+from hetgraph.runs.reopen import reopen
+from hetgraph.tasks import NodeClassification, NodeImportance, make_task
 from hetgraph.train import StopTraining, TrainConfig, Trainer
 
 pytestmark = pytest.mark.usefixtures("registered_tiny")
@@ -121,6 +124,89 @@ def test_what_is_no_function_is_refused_before_anything_is_written(tmp_path):
     ):
         _run(tmp_path / "a", loss="mse", metrics={"f": 3})
     assert not (tmp_path / "a").exists()
+
+
+def test_a_metric_that_fails_loses_no_training(tmp_path, caplog):
+    calls = []
+
+    def fails(predictions, target):
+        calls.append(len(target))
+        raise ZeroDivisionError("no such class")
+
+    def gives_two(predictions, target):
+        return predictions[:2, 0]
+
+    metrics = {"fails": fails, "two": gives_two, "std": std_of_logits}
+    with caplog.at_level("WARNING", "hetgraph.tasks"):
+        record = _run(tmp_path / "a", metrics=metrics)
+    assert record.epochs == 4
+    assert len(calls) == 7  # after each epoch, and each split in the end
+    told = [entry.getMessage() for entry in caplog.records]
+    assert len(told) == 2
+    assert told[0].startswith("your metric 'fails' failed (ZeroDivisionError: no such class)")
+    saved = json.loads((tmp_path / "a" / "result.json").read_text())["metrics"]["test"]
+    assert saved["fails"] is None
+    assert saved["two"] is None
+    assert saved["std"] > 0
+    with pytest.raises(ConfigError, match=r"your metric 'fails', which failed \(ZeroDivision"):
+        _run(tmp_path / "b", _with_train(monitor="fails"), metrics=metrics)
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_a_score_that_fails_in_the_end_loses_no_training(tmp_path, monkeypatch, caplog, refit):
+    score = NodeClassification.score
+
+    def failing(self, predictions, split):
+        if split == "test":
+            raise DataError("the gain -12.0 is negative")
+        return score(self, predictions, split)
+
+    monkeypatch.setattr(NodeClassification, "score", failing)
+    with caplog.at_level("WARNING", "hetgraph.train"):
+        record = _run(tmp_path / "a", _with_train(refit=refit))
+    (entry,) = caplog.records
+    assert entry.getMessage().startswith("the test split could not be scored (DataError: the gain")
+    assert record.metrics["test"] == {}
+    assert record.metrics["valid"]["loss"] > 0
+    assert record.extra["not_scored"] == {"test": "DataError: the gain -12.0 is negative"}
+    opened = reopen(tmp_path / "a")
+    saved = load_file(tmp_path / "a" / "predictions.safetensors")
+    again = opened.model.predict(opened.inputs, "test").values
+    assert torch.equal(again, saved["test"])
+
+
+def test_a_score_that_fails_without_any_training_is_an_error(monkeypatch):
+    def failing(self, predictions, split):
+        raise DataError("the gain -12.0 is negative")
+
+    monkeypatch.setattr(NodeImportance, "score", failing)
+    index = torch.arange(20)
+    graph = HeteroGraph(num_nodes={"item": 20}, relations={})
+    task = make_task(Dataset("toy", graph, Values("item", index, index.double(), "age")))
+    constant = models.get("constant")
+    trainer = Trainer(TrainConfig(monitor="loss", device="cpu"), progress=False)
+    with pytest.raises(DataError, match="the gain"):
+        trainer.fit(constant.for_task(task, constant.Config()), task)
+
+
+def test_the_model_is_kept_if_something_fails_after_the_training(tmp_path, monkeypatch):
+    def failing(self, predictions, split):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(NodeClassification, "per_relation", failing)
+    with pytest.raises(RuntimeError, match="broken"):
+        _run(tmp_path / "a")
+    assert Method.load(tmp_path / "a" / "model").name == "tiny"
+
+
+def test_notes_of_the_audit_are_told_and_recorded(tmp_path, monkeypatch, capsys):
+    audit = NodeClassification.audit
+    monkeypatch.setattr(
+        NodeClassification, "audit", lambda self: replace(audit(self), notes=("take care",))
+    )
+    record = run("tiny", out=tmp_path / "a", settings=QUICK)
+    assert "note: take care" in capsys.readouterr().err.splitlines()
+    assert record.extra["notes"] == ("take care",)
 
 
 UNIFORM = {"negatives": "uniform"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,8 @@ def test_all_that_a_graph_has_is_seen() -> None:
 
 def test_what_is_not_read_is_listed_in_one_line() -> None:
     data = dataset(text=True, metapaths=True, edge_time=ENDS, weight=torch.tensor([1.0, 2.0, 3.0]))
-    assert note("hgt", data) == (
-        "hgt does not read node texts, edge weights, edge times or meta-paths; "
+    assert note("mlp", data) == (
+        "mlp does not read node texts, edge weights, edge times or meta-paths; "
         "`hetgraph models --matrix` lists what a model reads."
     )
     assert note("han", dataset(metapaths=True)) == ""
@@ -69,11 +70,20 @@ def test_what_is_not_read_is_listed_in_one_line() -> None:
 
 def test_a_setting_that_would_read_it_is_named() -> None:
     data = dataset(weight=torch.tensor([1.0, 2.0, 3.0]))
-    assert note("rphgnn", data) == (
+    assert note("rphgnn", data, settings={"edge_weights": False}) == (
         "rphgnn does not read edge weights; its settings decide on edge weights, see "
         "`hetgraph models rphgnn`."
     )
-    assert note("rphgnn", data, settings={"edge_weights": True}) == ""
+    assert note("rphgnn", data) == ""
+
+
+def test_what_a_family_of_tasks_leaves_out_is_told() -> None:
+    """DiffGraph recommends from behaviours alone, whatever the settings."""
+    data = dataset(metapaths=True)
+    assert note("diffgraph", data) == ""
+    told = "diffgraph does not read node features or meta-paths; `hetgraph models --matrix` "
+    assert note("diffgraph", data, family="recommendation").startswith(told)
+    assert note("diffgraph", replace(data, task="recommendation")).startswith(told)
 
 
 def test_texts_that_are_features_now_are_read() -> None:

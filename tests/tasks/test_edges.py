@@ -89,6 +89,18 @@ def test_by_time_the_latest_edges_are_tested(films: Dataset, kind: str) -> None:
     assert sizes(shorter) == [24, 6, 31]
 
 
+def test_by_time_edges_of_one_moment_are_in_one_split(films: Dataset) -> None:
+    target = films.edge_target
+    assert isinstance(target, EdgeLabels)
+    assert target.time is not None
+    tied = replace(target, time=target.time // 4)
+    task = made(replace(films, targets={"edge_labels": tied}), "edge-classification", split="time")
+    assert tied.time is not None
+    train, valid, test = (tied.time[task.index(split)] for split in ("train", "valid", "test"))
+    assert int(train.max()) < int(valid.min())
+    assert int(valid.max()) < int(test.min())
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("hide", [True, False])
 def test_which_edges_methods_see(films: Dataset, kind: str, hide: bool) -> None:
@@ -104,7 +116,7 @@ def test_which_edges_methods_see(films: Dataset, kind: str, hide: bool) -> None:
         assert pairs_of(task.graph, key) == kept
     assert pairs_of(task.graph, RATES).count(repeated) == 2
     assert ends(task, "train") <= set(pairs_of(task.graph, RATES))
-    assert len(audit(task).checks) == (6 if hide else 2)
+    assert len(audit(task).checks) == (6 if hide else 3)
     assert task.spec.edge_types == (RATES,)
     assert task.protocol["hide"] is hide
 
@@ -247,3 +259,29 @@ def test_splits_are_those_of_the_edges_that_are_asked_about(films: Dataset) -> N
     with pytest.raises(ConfigError, match="no split 's'"):
         made(about_nodes, split="s")
     assert make_task(about_nodes).protocol["split"] == "s"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("key", [RATES, RATED, SAW, OWNS])
+@pytest.mark.parametrize("place", ["weight", "edge_features"])
+def test_the_audit_refuses_labels_that_edges_carry(
+    films: Dataset, kind: str, key: EdgeType, place: str
+) -> None:
+    name = "edge_labels" if kind == "edge-classification" else "edge_values"
+    target: Any = films.targets[name]
+    rows = zip(target.edges.T.tolist(), target.target.double().tolist(), strict=True)
+    label = {tuple(pair): value for pair, value in rows}
+    relation = films.graph.relations[key]
+    src, dst = relation.edges()
+    pairs = torch.stack([src, dst] if key.src == "user" else [dst, src]).T.tolist()
+    told = torch.tensor([label[tuple(pair)] for pair in pairs])
+    noise = torch.randn(told.numel())
+    value = told if place == "weight" else torch.stack([noise, told], dim=1)
+    relations = {**films.graph.relations, key: replace(relation, **{place: value})}
+    telling = replace(films, graph=films.graph.replace(relations=relations))
+    with pytest.raises(LeakageError, match=f"of \\({key}\\) tell the labels"):
+        audit(made(telling, kind, hide=False))
+    assert audit(made(telling, kind, hide=True)).checks
+    mixed = replace(relation, **{place: value[torch.randperm(told.numel())]})
+    honest = replace(films, graph=films.graph.replace(relations={**relations, key: mixed}))
+    assert audit(made(honest, kind, hide=False)).checks

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hetgraph.catalog import Dataset, Links
 from hetgraph.data import EdgeType, HeteroGraph, Relation
+from hetgraph.errors import ConfigError
 from hetgraph.methods import EncoderMethod, GraphInputs, MethodInputs, Stage, WholeGraphEncoder
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, make_task
@@ -178,7 +179,87 @@ def test_softmax_is_a_cross_entropy_over_all_candidates(keys, decoder: str) -> N
     torch.testing.assert_close(loss.total, total / 26)
 
 
-@pytest.mark.parametrize("options", [{}, {"loss": "softmax"}])
+@pytest.mark.parametrize("keys", [(HEARS,), (KNOWS,), (HEARS, LIKES), (HEARS, KNOWS)])
+@pytest.mark.parametrize("all_nodes", [True, False])
+@pytest.mark.parametrize("reciprocal", [True, False])
+def test_all_candidates_drawn_are_all_candidates(
+    keys, *, all_nodes: bool, reciprocal: bool
+) -> None:
+    """The same loss whether all nodes are encoded, or those of the links and the drawn ones."""
+    given: dict[str, Any] = {"loss": "softmax", "decoder": "complex", "reciprocal": reciprocal}
+    losses = []
+    for candidates in (0, 99):
+        method, _, inputs = build(*keys, all_nodes=all_nodes, candidates=candidates, **given)
+        for seed, parameter in enumerate(method.parameters()):
+            nn.init.normal_(parameter, generator=torch.Generator().manual_seed(seed))
+        batch = first_batch(method, inputs, size=13)
+        named = candidates and not all_nodes
+        assert all((ids is not None) == bool(named) for ids in batch.seeds.values())
+        losses.append(method.training_step(batch, stage=Stage()).total)
+    torch.testing.assert_close(*losses)
+
+
+@pytest.mark.parametrize("keys", [(HEARS,), (KNOWS,), (HEARS, KNOWS)])
+def test_some_drawn_candidates_stand_for_all_nodes(keys) -> None:
+    """The number of nodes counts, not that of the encoded ones."""
+    losses = []
+    for all_nodes in (True, False):
+        method, _, inputs = build(*keys, all_nodes=all_nodes, loss="softmax", candidates=3)
+        for seed, parameter in enumerate(method.parameters()):
+            nn.init.normal_(parameter, generator=torch.Generator().manual_seed(seed))
+        batch = first_batch(method, inputs, size=2)
+        losses.append(method.training_step(batch, stage=Stage()).total)
+    torch.testing.assert_close(*losses)
+
+
+def test_candidates_are_drawn_for_each_batch_and_fewer_nodes_are_encoded() -> None:
+    method, _, inputs = build(HEARS, all_nodes=False, loss="softmax", candidates=2)
+    generator = torch.Generator().manual_seed(0)
+    made = list(method.batches(inputs, "train", stage=Stage(), batch_size=3, generator=generator))
+    drawn = []
+    for batch in made:
+        seeds, samples = batch.seeds, batch.samples
+        assert {name: len(rows) for name, rows in samples.candidates.items()} == {
+            "user": 2,
+            "artist": 2,
+        }
+        assert len(seeds["artist"]) <= 5
+        drawn.append(seeds["artist"][samples.candidates["artist"]].sort().values.tolist())
+    assert len(set(map(tuple, drawn))) > 1
+    links = [
+        torch.stack([b.seeds["user"][b.samples.pairs[0]], b.seeds["artist"][b.samples.pairs[1]]])
+        for b in made
+    ]
+    both = torch.cat(links, dim=1)
+    assert triples(both, both[0] * 0) == triples(inputs.head.links, inputs.head.kinds)
+
+
+def test_the_penalty_is_a_term_of_its_own() -> None:
+    method, task, inputs = build(HEARS, KNOWS, loss="softmax", decoder="complex", n3=0.5)
+    loss = method.training_step(first_batch(method, inputs), stage=Stage())
+    assert set(loss.terms) == {"task", "n3"}
+    tables, total = method.encoder.table, 0.0
+    for kind, key in enumerate((HEARS, KNOWS)):
+        src, dst = task.labels[:, task.link_kinds == kind]
+        ends = (tables[key.src][src], tables[key.dst][dst])
+        total += float(method.head.decoder.penalty(*ends, kind).sum().detach())
+    assert float(loss.terms["n3"].detach()) == pytest.approx(
+        0.5 * total / task.labels.shape[1], rel=1e-5
+    )
+
+
+def test_options_that_mean_nothing_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"task\.candidates is 5, expected 0 for all"):
+        build(HEARS, candidates=5)
+    with pytest.raises(ConfigError, match=r"task\.n3 is -1\.0, expected 0 or more"):
+        build(HEARS, n3=-1.0)
+    with pytest.raises(ConfigError, match="dot has no vectors of relations"):
+        build(HEARS, decoder="dot", reciprocal=True)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"loss": "softmax"}, {"loss": "softmax", "candidates": 3, "n3": 0.1}]
+)
 def test_an_empty_batch_has_no_loss_but_a_gradient(options) -> None:
     method, _, inputs = build(HEARS, KNOWS, **options)
     made = method.batches(inputs, "train", stage=Stage(), batch_size=999, shard=(998, 999))

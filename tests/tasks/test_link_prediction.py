@@ -216,7 +216,7 @@ def test_a_view_for_tuning_has_no_test_part() -> None:
             attempt()
     assert set(view.open_splits()) == {"train", "valid"}
     assert set(view.held_out()) == {"valid"}  # type: ignore[attr-defined]
-    assert len(audit(view).checks) == 2
+    assert len(audit(view).checks) == 3
 
 
 def test_bad_input_is_told() -> None:
@@ -243,6 +243,10 @@ def test_bad_input_is_told() -> None:
     given = {"default": Links((HEARS,), held, held + 1)}
     with pytest.raises(DataError, match=r"no user of the train split .* task\.negatives=uniform"):
         made(replace(sparse, targets=given))
+    every = Relation.from_edges(torch.zeros(30).long(), torch.arange(30), 20, 30)
+    full = replace(bare, graph=lone.with_relation(HEARS, every), targets=given)
+    with pytest.raises(DataError, match=r"links of \(user -hears> artist\), 'user' row 0 has an"):
+        made(full, negatives="uniform")
 
 
 @pytest.mark.parametrize("name", ["near", "far"])
@@ -256,7 +260,7 @@ def test_the_refit_of_a_symmetric_relation_has_both_directions(name: str) -> Non
     assert edges(view, key) == edges(task, key) | both
     assert view.graph.relations[key].num_edges == task.graph.relations[key].num_edges + len(both)
     assert set(map(tuple, view.labels.T.tolist())) == edges(view, key)
-    assert len(audit(view).checks) == 2
+    assert len(audit(view).checks) == 3
 
 
 def test_the_refit_gives_validation_links_back_to_parallel_relations() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from hetgraph import load_dataset
-from hetgraph.catalog import Dataset, Values
+from hetgraph.catalog import Dataset, Split, Values
 from hetgraph.data import CSR, HeteroGraph, Hypergraph
 from hetgraph.errors import ConfigError, DataError, LeakageError
 from hetgraph.seeds import Seeds
@@ -82,6 +82,24 @@ def test_fold_0_is_the_split_of_the_official_programs(
     mean, std = {"FB15k": (10.020, 1.480), "TMDB5K": (2.5, 1.16)}[name]
     assert float(labels.mean()) == pytest.approx(mean, abs=0.05)
     assert float(labels.std()) == pytest.approx(std, abs=0.05)
+
+
+def test_a_split_of_the_data_set_comes_before_the_folds(dataset: Dataset) -> None:
+    index = dataset.values.index  # type: ignore[union-attr]
+    given = Split(index[:30].sort().values, None, index[30:].sort().values)
+    splits = replace(dataset, splits={"mine": given})
+    task = importance(splits, seed=3)
+    assert torch.equal(task.index("test"), given.test)
+    assert task.index("valid").numel() == 4
+    assert torch.cat([task.index("train"), task.index("valid")]).sort().values.equal(given.train)
+    assert task.protocol["split"] == "mine"
+    assert audit(task).checks
+    assert torch.equal(
+        importance(splits, fold=3).index("test"), importance(dataset, 3).index("test")
+    )
+    empty = Split(given.train, given.test[:0], given.test)
+    with pytest.raises(DataError, match="30 training, 0 validation and 20 test nodes"):
+        importance(replace(dataset, splits={"mine": empty}))
 
 
 def test_the_seed_chooses_the_fold_unless_the_option_does(dataset: Dataset) -> None:
@@ -217,6 +235,8 @@ def test_negative_values_have_no_ndcg(dataset: Dataset) -> None:
     assert values is not None
     negative = replace(dataset, targets=replace(values, target=values.target - 30))
     task = importance(negative, transform="none", depths=(3,), fold=1)
+    assert audit(task).notes[0].startswith("ndcg is left out")
+    assert not audit(importance(dataset, transform="none", depths=(3,), fold=1)).notes
     metrics = task.score(NodePredictions(torch.randn(10, 1)), "test")
     assert set(metrics) == set(task.monitors)
     assert "precision@3" in metrics

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hetgraph.data import EdgeType, HeteroGraph, Relation
-from hetgraph.tasks.pairs import hold_out_links, without_pairs
+from hetgraph.tasks.pairs import hold_out_links, with_pairs, without_pairs
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.5, 0.99])
@@ -40,3 +40,28 @@ def test_pairs_leave_every_relation_in_both_directions() -> None:
     found = without_pairs(graph, a, torch.tensor([[0], [1]]))
     assert [one.num_edges for one in found.relations.values()] == [1, 1, 1]
     assert [one.num_edges for one in graph.relations.values()] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float32])
+def test_new_edges_carry_mean_weight_and_features_and_the_latest_time(dtype: torch.dtype) -> None:
+    key, back = EdgeType("u", "buys", "i"), EdgeType("i", "rev_buys", "u")
+    bought = Relation.from_edges(
+        torch.tensor([0, 1]),
+        torch.tensor([1, 0]),
+        2,
+        2,
+        weight=torch.tensor([3.0, 4.0]),
+        edge_features=torch.tensor([[1.0, 0.0], [3.0, 4.0]]),
+        edge_time=torch.tensor([7, 5]).to(dtype),
+    )
+    graph = HeteroGraph(num_nodes={"u": 2, "i": 2}, relations={key: bought}).with_reverses()
+    longer = with_pairs(graph, key, torch.tensor([[0], [0]]))
+    assert longer.schema == graph.schema
+    for edges in (longer.relations[key], longer.relations[back].transpose):
+        assert [ids.tolist() for ids in edges.edges()] == [[0, 1, 0], [0, 0, 1]]
+        assert edges.weight.tolist() == [3.5, 4, 3]
+        assert edges.edge_features.tolist() == [[2, 2], [3, 4], [1, 0]]
+        assert edges.edge_time.tolist() == [7, 5, 7]
+        assert edges.edge_time.dtype == dtype
+    empty = graph.without_edges(key, *torch.stack(bought.edges()))
+    assert with_pairs(empty, key, torch.tensor([[0], [0]])).schema == graph.schema

@@ -22,6 +22,7 @@ def _steps(optimizer, model, count=3):
     [
         ("adam", lambda p: torch.optim.Adam(p, lr=0.1, weight_decay=0.01, foreach=False)),
         ("adamw", lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.01, foreach=False)),
+        ("adagrad", lambda p: torch.optim.Adagrad(p, lr=0.1, weight_decay=0.01, foreach=False)),
         ("sgd", lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.5, weight_decay=0.01)),
     ],
 )
@@ -61,7 +62,7 @@ class Exempting(nn.Module):
         self.frozen = nn.Parameter(torch.ones(2), requires_grad=False)
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("name", ["adam", "adamw", "adagrad", "sgd"])
 def test_exempt_parameters_do_not_decay(name):
     model = Exempting()
     optimizer = make_optimizer(model, TrainConfig(optimizer=name, lr=0.1, weight_decay=0.5))

@@ -38,6 +38,9 @@ class Table(Protocol):
     def written(self, name: str) -> pa.Array:
         """Returns a column of ids or texts; of a text file exactly as written."""
 
+    def words(self, name: str) -> pa.Array:
+        """Returns a column of classes; ``NA`` among words is a class, among numbers missing."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -91,6 +94,8 @@ class Target(ABC):
         options: Keys of its declaration in ``tables.yaml``, beside those that name the table.
         column: Name of its column in node tables without a declaration.
         descriptive: Fields that do not affect results and are left out of the digest.
+        holds_out: Whether its edges must not be in the graph; then :meth:`of_pairs` builds it from
+            edges that are taken out.
     """
 
     kind: ClassVar[str]
@@ -99,6 +104,7 @@ class Target(ABC):
     options: ClassVar[tuple[str, ...]] = ("column",)
     column: ClassVar[str] = ""
     descriptive: ClassVar[tuple[str, ...]] = ()
+    holds_out: ClassVar[bool] = False
 
     def tensors(self) -> dict[str, Tensor]:
         """Returns the fields that are tensors, by name."""
@@ -154,6 +160,15 @@ class Target(ABC):
     def default_splits(self) -> dict[str, Split]:
         """Returns the splits if a table declares none; empty: the task draws its own."""
         return {}
+
+    def strata(self) -> Tensor | None:
+        """Returns ``[n]`` classes whose fractions a drawn split may keep; ``None``: no classes."""
+        return None
+
+    @classmethod
+    def of_pairs(cls, edge_type: EdgeType, valid: Tensor, test: Tensor) -> Self:
+        """Builds the target from ``[2, n]`` edges that are held out of a relation."""
+        raise NotImplementedError(f"{cls.kind} does not hold edges out.")
 
     @classmethod
     def from_rows(cls, rows: Rows, options: Mapping[str, Any]) -> tuple[Self, Tensor | None]:

@@ -84,13 +84,17 @@ class EdgeLabels(EdgeTarget):
         """Returns the numbers of edges of one split, in total and per class."""
         return {"edges": ids.numel(), "classes": self._class_counts(self.target[ids])}
 
+    def strata(self) -> Tensor:
+        """Returns the classes."""
+        return self.target
+
     @classmethod
     def from_rows(cls, rows: Rows, options: Mapping[str, Any]) -> tuple[EdgeLabels, Tensor]:
         """Reads ``column``; ``classes`` sets the order of the classes."""
         name, classes = str(options["column"]), options.get("classes") or ()
         where = f"{rows.table.label}, column {name!r}"
         as_written = any(isinstance(label, str) for label in classes)
-        column = rows.table.written(name) if as_written else rows.table.column(name)
+        column = rows.table.written(name) if as_written else rows.table.words(name)
         kept = torch.from_numpy(np.flatnonzero(np.asarray(column.is_valid())))
         if not kept.numel():
             raise DataError(f"{where}: no edge is labelled; every value is missing.")

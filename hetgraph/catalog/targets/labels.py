@@ -113,6 +113,10 @@ class Labels(Target):
         """Draws a 60/20/20 split of the labelled nodes."""
         return {"random-60-20-20": random_split(self.index, f"labelled {self.node_type!r} nodes")}
 
+    def strata(self) -> Tensor | None:
+        """Returns the classes, if each node has one."""
+        return None if self.multi_label else self.target
+
     @classmethod
     def from_rows(cls, rows: Rows, options: Mapping[str, Any]) -> tuple[Labels, None]:
         """Reads ``column``; ``classes`` sets the class order, ``separator`` splits texts."""
@@ -158,7 +162,7 @@ def _read(
     """Reads a column with one class or a list of classes per node."""
     where = f"{table.label}, column {name!r}"
     as_written = separator is not None or any(isinstance(label, str) for label in classes)
-    column = table.written(name) if as_written else table.column(name)
+    column = table.written(name) if as_written else table.words(name)
     if separator is not None:
         column = _split_texts(column, separator)
     index = np.flatnonzero(np.asarray(column.is_valid()))

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
@@ -56,6 +57,7 @@ class Links(Target):
     kind: ClassVar[str] = "links"
     task: ClassVar[str] = "link-prediction"
     over: ClassVar[Literal["nodes", "edges"]] = "edges"
+    holds_out: ClassVar[bool] = True
 
     edge_types: tuple[EdgeType, ...]
     valid: Tensor | None
@@ -180,15 +182,26 @@ class Links(Target):
         update_digest(digest, *(tensor for tensor in more if tensor is not None))
 
     @classmethod
+    def of_pairs(cls, edge_type: EdgeType, valid: Tensor, test: Tensor) -> Links:
+        """Builds the target from ``[2, n]`` edges that are held out of a relation."""
+        return cls((edge_type,), valid, test)
+
+    @classmethod
     def from_rows(cls, rows: Rows, options: Mapping[str, Any]) -> tuple[Links, Tensor]:
         """Reads pairs marked by ``column``; pairs without a mark are left out."""
         name = str(options["column"])
         where = f"{rows.table.label}, column {name!r}"
-        words = np.array(rows.table.written(name).to_pylist(), dtype=object)
-        unknown = sorted({str(word) for word in words if word is not None} - set(_PAIRS))
+        column = rows.table.written(name)
+        words = pc.unique(column.drop_null()).to_pylist()
+        unknown = sorted({str(word) for word in words} - set(_PAIRS))
         if unknown:
             raise DataError(f"{where} holds {unknown[0]!r}; expected {', '.join(_PAIRS)}.")
-        kept = {key: torch.from_numpy(np.flatnonzero(words == key)) for key in _PAIRS}
+        kept = {
+            key: torch.from_numpy(
+                np.flatnonzero(np.asarray(pc.equal(column, key).fill_null(False)))
+            )
+            for key in _PAIRS
+        }
         pairs = {key: rows.edges[:, ids] for key, ids in kept.items() if ids.numel()}
         if "test" not in pairs:
             raise DataError(f"{where}: no pair is marked 'test'; mark the test pairs.")

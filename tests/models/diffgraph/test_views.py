@@ -13,7 +13,7 @@ from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.catalog.loading import load_dataset
 from hetgraph.data import CSR, HeteroGraph, Relation
 from hetgraph.models.diffgraph.encoder import encode_view
-from hetgraph.models.diffgraph.views import View, make_views, positive_graph
+from hetgraph.models.diffgraph.views import View, make_views, positive_graph, sum_to_one
 from hetgraph.nn import metapath_relations
 from hetgraph.nn.features import TypeEncoder
 from hetgraph.nn.propagator import make_propagator
@@ -144,3 +144,11 @@ def test_many_features_or_few_entries_make_no_first_product() -> None:
     propagator = make_propagator(pattern((0, 1), (1, 0)))
     assert View.of(propagator, CSR.from_dense(torch.eye(4))).product is None
     assert View.of(propagator, None).first(TypeEncoder(4, 3, lookup=True)) is None
+
+
+def test_features_of_any_sign_are_divided_by_their_absolute_sums() -> None:
+    """Dense or sparse; a row of 1 and -1 adds up to zero."""
+    features = torch.tensor([[1.0, -1.0, 0.0], [0.0, 0.0, 0.0], [3.0, 0.0, 1.0]])
+    expected = torch.tensor([[0.5, -0.5, 0.0], [0.0, 0.0, 0.0], [0.75, 0.0, 0.25]])
+    assert torch.equal(sum_to_one(features), expected)
+    assert torch.equal(sum_to_one(CSR.from_dense(features)).to_dense(), expected)

@@ -21,9 +21,12 @@ COUNTS = {"author": 9, "paper": 14, "venue": 4}
 
 @pytest.fixture
 def make_graph() -> Callable[..., HeteroGraph]:
-    """Factory of graphs with reverses; the last node of every type is isolated."""
+    """Factory of graphs with reverses; the last node of every type is isolated.
 
-    def build(seed: int = 0, *, features: bool = True) -> HeteroGraph:
+    Weights are drawn between 0.5 and 4, every fifth is 0.
+    """
+
+    def build(seed: int = 0, *, features: bool = True, weighted: bool = False) -> HeteroGraph:
         generator = torch.Generator().manual_seed(seed)
 
         def relation(src: str, dst: str, edges: int) -> Relation:
@@ -31,7 +34,11 @@ def make_graph() -> Callable[..., HeteroGraph]:
             chosen = torch.randperm(cells, generator=generator)[:edges]
             columns = COUNTS[dst] - 1
             ends = chosen // columns, chosen % columns
-            return Relation.from_edges(*ends, COUNTS[src], COUNTS[dst])
+            weight = None
+            if weighted:
+                weight = 0.5 + 3.5 * torch.rand(edges, generator=generator)
+                weight[::5] = 0
+            return Relation.from_edges(*ends, COUNTS[src], COUNTS[dst], weight=weight)
 
         writes, held = relation("author", "paper", 24), relation("paper", "venue", 15)
         kinds = [

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from hetgraph.models.latte.attention import attend, edge_weights
-from hetgraph.models.latte.links import Link, weigh_walks
+from hetgraph.models.latte.attention import attend, attention_of
+from hetgraph.models.latte.links import Link, log_range, weigh_walks
 
 
 def dense_attention(weight: Tensor, value: Tensor, scores: Tensor) -> Tensor:
@@ -88,21 +88,41 @@ def test_a_chain_is_safe_for_any_range_of_scores(binary, weighted):
     assert bool(torch.isfinite(far).all())
 
 
+@pytest.mark.parametrize("length", [1, 2])
+def test_a_chain_is_safe_for_any_range_of_edge_weights(binary, length):
+    """Scores are small here: it is the weights that exceed float32's exponentials."""
+    generator = torch.Generator().manual_seed(0)
+    factors = []
+    for factor in (binary(6, 7),) if length == 1 else (binary(6, 5), binary(5, 7, seed=1)):
+        powers = torch.randint(-30, 30, (factor.nnz,), generator=generator)
+        factors.append(factor.with_weight(10.0**powers))
+    value, tail = torch.randn(7, 1, 3), torch.randn(7, 1)
+    walks = factors[0].to_dense(torch.float64)
+    for factor in factors[1:]:
+        walks = walks @ factor.to_dense(torch.float64)
+    expected = dense_attention(
+        walks / walks.amax(1, keepdim=True).clamp(min=1e-300), value.double(), tail.double()[None]
+    )
+    link = Link(tuple(factors), log_range=log_range(tuple(factors)))
+    result = attend(link, value, (None, tail))
+    torch.testing.assert_close(result, expected.float(), rtol=1e-4, atol=1e-5)
+
+
 def test_weights_sum_to_one_and_offsets_of_the_head_cancel_if_linear(operands, binary):
     head, tail, _ = operands
     csr = binary(6, 7)
     for slope, same in ((1.0, True), (0.2, False)):
-        weights = edge_weights(csr, (head, tail), slope)
+        weights = attention_of(csr, (head, tail), slope)
         total = torch.zeros(6, 2, dtype=torch.float64).index_add_(0, csr.row_ids, weights)
         torch.testing.assert_close(total, (csr.degree > 0).double()[:, None].expand(-1, 2))
-        moved = edge_weights(csr, (head + torch.randn(6, 1), tail), slope)
+        moved = attention_of(csr, (head + torch.randn(6, 1), tail), slope)
         assert torch.allclose(weights, moved) is same
 
 
 def test_tails_rank_alike_at_every_head(operands, binary):
     head, tail, _ = operands
     csr = binary(6, 7, 1.1)
-    weights = edge_weights(csr, (head, tail), 0.2).view(6, 7, 2)
+    weights = attention_of(csr, (head, tail), 0.2).view(6, 7, 2)
     assert len(set(map(tuple, weights[..., 0].argsort(1).tolist()))) == 1
 
 

@@ -86,6 +86,23 @@ def test_hidden_nodes_have_no_edges(make_graph, make_run):
     assert model.config.inductive
 
 
+def test_weights_of_hidden_edges_change_nothing(make_graph, make_run):
+    graph = make_graph(weighted=True)
+    _, inputs, task = make_run(graph, inductive=True)
+    test = task.index("test")
+    changed = {}
+    for key, edges in graph.relations.items():
+        src, dst = edges.edges()
+        ends = src if key.src == "paper" else dst
+        weight = torch.where(torch.isin(ends, test), edges.weight * 7, edges.weight)
+        changed[key] = edges.with_weight(weight)
+    _, others, _ = make_run(graph.replace(relations=changed), inductive=True)
+    for split, same in (("train", True), ("valid", True), ("test", False)):
+        views = [given.by_split[split].relations for given in (inputs, others)]
+        equal = [torch.equal(views[0][key].weight, views[1][key].weight) for key in views[0]]
+        assert all(equal) if same else not any(equal)
+
+
 def test_a_task_without_test_split_hides_what_could_be_test_nodes(make_graph, make_run):
     model, _, task = make_run(make_graph(), inductive=True)
     views = make_views(task.without_test(), "paper", model.plans, model.config)

@@ -35,10 +35,13 @@ class Lengthened:
     links: dict[MetaRelation, Link]
 
 
-def lengthen(make_graph: Callable[..., Any], make_run: Callable[..., Any]) -> Lengthened:
+def lengthen(
+    make_graph: Callable[..., Any], make_run: Callable[..., Any], *, weighted: bool
+) -> Lengthened:
     """The only place that knows the model: a second order from attention that is drawn here."""
-    settings = asdict(LATTEConfig.from_preset("2021", hidden_dim=8, edge_threshold=THRESHOLD))
-    model, inputs, _ = make_run(make_graph(), **settings)
+    changes = {"hidden_dim": 8, "edge_threshold": THRESHOLD, "edge_weights": weighted}
+    settings = asdict(LATTEConfig.from_preset("2021", **changes))
+    model, inputs, _ = make_run(make_graph(weighted=weighted), **settings)
     with torch.no_grad():
         first = model.compute(inputs)[0]
     generator = torch.Generator().manual_seed(7)
@@ -53,9 +56,11 @@ def lengthen(make_graph: Callable[..., Any], make_run: Callable[..., Any]) -> Le
     )
 
 
-@pytest.fixture
-def made(make_graph: Callable[..., Any], make_run: Callable[..., Any]) -> Lengthened:
-    return lengthen(make_graph, make_run)
+@pytest.fixture(params=[False, True], ids=["plain", "weighted"])
+def made(
+    make_graph: Callable[..., Any], make_run: Callable[..., Any], request: pytest.FixtureRequest
+) -> Lengthened:
+    return lengthen(make_graph, make_run, weighted=request.param)
 
 
 def compose_by_loops(edges: CSR, weights: Tensor, last: CSR) -> Tensor:
@@ -83,6 +88,25 @@ def test_an_edge_is_as_strong_as_its_strongest_head(made: Lengthened) -> None:
         result = link.csr.with_weight(link.value).to_dense(torch.float64)
         torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-6)
         assert torch.equal(result > 0, expected > 0)
+
+
+def test_an_edge_weighs_the_mean_over_its_middle_nodes(made: Lengthened) -> None:
+    for relation, link in made.links.items():
+        before, last = made.before[relation.prefix], made.single[MetaRelation(relation.steps[-1:])]
+        if last.weight is None:
+            assert link.csr.weight is None
+            continue
+        passed = made.weights[relation.prefix].amax(1) >= THRESHOLD
+        left = before.with_weight(before.weight * passed).to_dense(torch.float64)
+        right = last.to_dense(torch.float64)
+        total = torch.zeros(before.num_rows, last.num_cols, dtype=torch.float64)
+        count = torch.zeros_like(total)
+        for middle in range(before.num_cols):
+            products = torch.outer(left[:, middle], right[middle])
+            total += products
+            count += products > 0
+        result = link.csr.to_dense(torch.float64)
+        torch.testing.assert_close(result, total / count.clamp(min=1), rtol=1e-5, atol=1e-6)
 
 
 def test_the_cap_counts_edges_after_the_threshold(made: Lengthened) -> None:

@@ -6,7 +6,16 @@ import pytest
 import torch
 
 from hetgraph.data import CSR
-from hetgraph.models.latte.links import Link, compose, keep_attended, pattern_of, weigh_walks
+from hetgraph.models.latte.links import (
+    Link,
+    attended,
+    compose,
+    log_range,
+    pattern_of,
+    select,
+    weigh_walks,
+    weighted_pattern_of,
+)
 
 
 def dense_compose(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
@@ -119,14 +128,61 @@ def test_draws_are_in_proportion_to_value_without_replacement():
     torch.testing.assert_close(hits / 4000, chance, atol=0.03, rtol=0)
 
 
+def test_weights_have_mean_one_and_parallel_ones_are_added():
+    rows, cols = torch.tensor([0, 0, 1, 2]), torch.tensor([1, 1, 0, 0])
+    matrix = CSR.from_coo(rows, cols, (3, 2), torch.tensor([1.0, 2.0, 9.0, 0.0]))
+    edges = weighted_pattern_of(matrix, "r")
+    assert edges.to_dense().tolist() == [[0, 0.5], [1.5, 0], [0, 0]]
+    assert edges.nnz == 2  # the edge of weight 0 is gone
+    for weight in (None, torch.ones(4)):
+        plain = weighted_pattern_of(matrix.with_weight(weight), "r")
+        assert plain.weight is None
+        assert torch.equal(plain.indices, pattern_of(matrix).indices)
+    far = matrix.with_weight(torch.tensor([1.0, 0.0, 1e-300, 0.0], dtype=torch.float64))
+    assert bool((weighted_pattern_of(far, "r").weight > 0).all())  # float32 holds no 1e-300
+    nothing = weighted_pattern_of(matrix.with_weight(torch.zeros(4)), "r")
+    assert (nothing.nnz, nothing.weight) == (0, None)
+
+
+def test_the_range_of_weights_bounds_that_of_their_products(binary):
+    left, right = binary(6, 5), binary(5, 7, seed=1)
+    assert log_range((left, right)) == 0.0
+    left = left.with_weight(torch.rand(left.nnz) + 0.1)
+    right = right.with_weight(torch.rand(right.nnz) + 0.1)
+    walks = left.to_dense()[:, :, None] * right.to_dense()[None]
+    walks = walks[walks > 0].log()
+    assert log_range((left, right)) >= float(walks.max() - walks.min()) > 0
+    assert log_range((left,)) == pytest.approx(float((left.weight.max() / left.weight.min()).log()))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"weighting": "walks"},
+        {"weighting": "pattern"},
+        {"weighting": "pattern", "factorize": False},
+        {"weighting": "pattern", "sample_edges": True},
+    ],
+)
+def test_every_link_knows_the_range_of_its_weights(make_graph, make_run, settings):
+    """Also a draw from its edges, and a copy on a device; beyond it exponentials would vanish."""
+    _, inputs, _ = make_run(make_graph(weighted=True), num_orders=2, **settings)
+    view = inputs.view.to(torch.device("cpu"))
+    for links in view.links:
+        for relation, link in links.items():
+            expected = log_range(tuple(view.relations[step] for step in relation.steps))
+            assert link.log_range == expected > 0
+            assert link.sampled().log_range == expected
+
+
 def test_weak_edges_are_not_lengthened(binary):
     csr = binary(5, 4)
     weight = torch.linspace(0, 1, csr.nnz)
-    kept = keep_attended(csr, weight, 0.5)
+    kept = select(csr.with_weight(weight), attended(weight, 0.5))
     kept.validate()
     assert kept.nnz == int((weight >= 0.5).sum())
     assert bool((kept.weight >= 0.5).all())
-    strongest = keep_attended(csr, weight, 2.0)
+    strongest = select(csr.with_weight(weight), attended(weight, 2.0))
     assert strongest.nnz == 1
     assert strongest.weight.tolist() == [1.0]
 

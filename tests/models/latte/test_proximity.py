@@ -10,6 +10,7 @@ from hetgraph.data import CSR
 from hetgraph.data.schema import EdgeType
 from hetgraph.methods import Stage
 from hetgraph.models.latte.config import LATTEConfig
+from hetgraph.models.latte.links import compose
 from hetgraph.models.latte.order import OrderOutput, ScoredEdges
 from hetgraph.models.latte.proximity import negative_pairs, proximity_loss
 from hetgraph.models.latte.relations import MetaRelation
@@ -37,6 +38,19 @@ def test_zero_scores_lose_ln_2_at_the_first_order(make_graph, make_run, orders, 
             assert float(proximity_loss(done, model.config)) == pytest.approx(
                 loss + second, abs=1e-5
             )
+
+
+def test_edge_weights_weigh_the_edges_of_the_first_order(make_graph, make_run):
+    """Their mean is one, so that the loss stays as large as without weights."""
+    model, inputs, _ = make_run(make_graph(weighted=True), **LINKED, num_orders=2)
+    with torch.no_grad():
+        done = model.compute(inputs)
+    for edges in done[0].edges.values():
+        assert torch.equal(edges.value, edges.csr.weight)
+        assert float(edges.value.mean()) == pytest.approx(1.0)
+    for relation, edges in done[1].edges.items():
+        first, last = (inputs.view.relations[step] for step in relation.steps)
+        torch.testing.assert_close(edges.value, compose(first, last).weight)
 
 
 @pytest.mark.parametrize("slope", [1.0, 0.2])

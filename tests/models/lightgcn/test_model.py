@@ -57,6 +57,40 @@ def test_equal_to_the_dense_definition(task: Task, every: bool) -> None:
     torch.testing.assert_close(vectors(model, task), torch.stack(layers).mean(0))
 
 
+@pytest.mark.parametrize("every", [False, True])
+def test_weights_equal_the_dense_definition(task: Task, every: bool) -> None:
+    """With negative ones, zeros, a relation without weights, and a pair given twice."""
+    buys = task.graph.relations[BUY]
+    src, dst = buys.edges()
+    weight = torch.randn(buys.nnz, generator=torch.Generator().manual_seed(1))
+    weight[src == 2] = 0
+    src, dst, weight = (torch.cat([x, x[:1]]) for x in (src, dst, weight))
+    twice = Relation.from_edges(src, dst, 6, 9, weight=weight)
+    task.graph = task.graph.replace(relations={**task.graph.relations, BUY: twice})
+    model = build(task, num_layers=2, all_behaviours=every)
+    a = torch.zeros(15, 15, dtype=torch.float64)
+    for key in (BUY, VIEW) if every else (BUY,):
+        edges = task.graph.relations[key]
+        weights = [1.0] * edges.nnz if edges.weight is None else edges.weight.tolist()
+        users, items = (ids.tolist() for ids in edges.edges())
+        for user, item, value in zip(users, items, weights, strict=True):
+            a[user, 6 + item] += value
+            a[6 + item, user] += value
+    total = a.abs().sum(1)
+    scale = torch.where(total > 0, total, 1.0).rsqrt() * (total > 0)
+    p = (scale[:, None] * a * scale).float()
+    table = model.encoder.table
+    expected = (table + p @ table + p @ (p @ table)) / 3
+    torch.testing.assert_close(vectors(model, task), expected)
+    plain = vectors(build(task, num_layers=2, all_behaviours=every, edge_weights=False), task)
+    bare = task.graph.relations[BUY].with_weight(None)
+    task.graph = task.graph.replace(relations={**task.graph.relations, BUY: bare})
+    assert torch.equal(vectors(model, task), plain)
+    ones = bare.with_weight(torch.ones(bare.nnz))
+    task.graph = task.graph.replace(relations={**task.graph.relations, BUY: ones})
+    assert torch.equal(vectors(model, task), plain)
+
+
 def test_without_layers_it_is_matrix_factorisation(task: Task) -> None:
     model = build(task, num_layers=0)
     assert torch.equal(vectors(model, task), model.encoder.table)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from hetgraph.data import CSR, EdgeType, HeteroGraph
+from hetgraph.data import CSR, EdgeType, HeteroGraph, Relation
 from hetgraph.models.rgcn.layer import RGCNLayer
 from hetgraph.models.rgcn.means import Mean
-from hetgraph.nn import LayerPlan
+from hetgraph.nn import LayerPlan, mean_matrix
 
 Means = dict[EdgeType, Mean]
 
@@ -27,11 +27,12 @@ def whole_plan(graph: HeteroGraph) -> LayerPlan:
     return LayerPlan(types, types, tuple(graph.relations))
 
 
+def exact_mean(relation: Relation) -> Relation:
+    return relation.with_weight(torch.ones(relation.nnz).double()).normalized("row")
+
+
 def exact_means(graph: HeteroGraph) -> Means:
-    return {
-        key: Mean.of(relation.with_weight(torch.ones(relation.nnz, dtype=torch.float64)))
-        for key, relation in graph.relations.items()
-    }
+    return {key: Mean.of(exact_mean(relation)) for key, relation in graph.relations.items()}
 
 
 def random_inputs(graph: HeteroGraph, dim: int) -> dict[str, Tensor]:
@@ -92,17 +93,28 @@ def _offsets(graph: HeteroGraph) -> list[int]:
     return (sizes.cumsum(0) - sizes).tolist()
 
 
-def test_weighted_edges_give_a_weighted_mean(graph: HeteroGraph) -> None:
+@pytest.mark.parametrize("signed", [False, True])
+def test_weighted_edges_give_a_weighted_mean(
+    graph: HeteroGraph, weigh: Callable[..., HeteroGraph], signed: bool
+) -> None:
+    """Against a loop over edges; what arrives with weights of zero alone is zero."""
     key = graph.schema.edge_type("writes")
-    relation = graph.relations[key].with_weight(torch.rand(graph.relations[key].nnz).double())
+    relation = weigh(graph, signed=signed).relations[key]
     plan = LayerPlan(("author", "paper"), ("paper",), (key,))
     layer = RGCNLayer(plan, 4, 3).double()
     x = random_inputs(graph, 4)
-    result = layer(x, {key: Mean.of(relation)})["paper"]
-    dense = relation.to_dense(torch.float64)
-    mean = dense / dense.sum(1, keepdim=True).clamp(min=1e-300)
-    expected = mean @ x["author"] @ layer.weight[0] + x["paper"] @ layer.root + layer.bias
-    torch.testing.assert_close(result, expected, rtol=0, atol=1e-8)
+    means = {key: Mean.of(mean_matrix(relation))}
+    exact = {key: Mean.of(mean_matrix(relation).with_weight(means[key].matrix.weight.double()))}
+    result = layer(x, exact)["paper"]
+    arrived = torch.zeros(graph.num_nodes["paper"], 4, dtype=torch.float64)
+    total = torch.zeros(graph.num_nodes["paper"], dtype=torch.float64)
+    src, dst = (ids.tolist() for ids in relation.edges())
+    for node, other, weight in zip(dst, src, relation.weight.tolist(), strict=True):
+        arrived[node] += weight * x["author"][other]
+        total[node] += abs(weight)
+    mean = torch.where(total[:, None] > 0, arrived / total[:, None].clamp(min=1e-300), 0.0)
+    expected = mean @ layer.weight[0] + x["paper"] @ layer.root + layer.bias
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-6)
 
 
 def test_a_type_without_messages_keeps_its_own_part(toy_graph: HeteroGraph) -> None:
@@ -124,7 +136,7 @@ def test_relations_among_few_nodes_read_and_write_these_alone() -> None:
         for key, (src, dst) in zip(keys, few, strict=True)
     }
     relations[keys[2]] = CSR.from_coo([], [], (100, 100), weight=torch.zeros(0).double())
-    means = {key: Mean.of(relation) for key, relation in relations.items()}
+    means = {key: Mean.of(relation.normalized("row")) for key, relation in relations.items()}
     for key, mean in means.items():
         assert mean.dst is not None
         assert mean.matrix.num_rows == int((relations[key].degree > 0).sum())

@@ -32,17 +32,19 @@ def make_sink() -> Callable[[HeteroGraph, Layout], ListSink]:
     return make
 
 
-def counts(relation: Relation) -> np.ndarray:
-    """Dense [num_dst, num_src] numbers of parallel edges."""
-    dense = np.zeros((relation.num_dst, relation.num_src))
+def counts(relation: Relation) -> tuple[np.ndarray, np.ndarray]:
+    """Dense [num_dst, num_src] sums over parallel edges, of weights and of absolute ones."""
+    dense, absolute = np.zeros((2, relation.num_dst, relation.num_src))
     src, dst = relation.edges()
-    for s, d in zip(src.tolist(), dst.tolist(), strict=True):
-        dense[d, s] += 1
-    return dense
+    weights = torch.ones(relation.nnz) if relation.weight is None else relation.weight
+    for s, d, w in zip(src.tolist(), dst.tolist(), weights.tolist(), strict=True):
+        dense[d, s] += w
+        absolute[d, s] += abs(w)
+    return dense, absolute
 
 
-def row_mean(dense: np.ndarray) -> np.ndarray:
-    total = dense.sum(axis=1, keepdims=True)
+def row_mean(dense: np.ndarray, absolute: np.ndarray) -> np.ndarray:
+    total = absolute.sum(axis=1, keepdims=True)
     return np.divide(dense, total, out=np.zeros_like(dense), where=total > 0)
 
 
@@ -77,10 +79,10 @@ def dense_reference(
     forward.sort()
     operators = {}
     for key in forward:
-        dense = counts(graph.relations[key])
+        sums = counts(graph.relations[key])
         if key.src == key.dst and graph.schema.reverse_of(key) != key:
-            dense = dense + dense.T - np.diag(np.diag(dense))
-        operators[key] = row_mean(dense), row_mean(dense.T)
+            sums = tuple(dense + dense.T - np.diag(np.diag(dense)) for dense in sums)
+        operators[key] = row_mean(*sums), row_mean(*(dense.T for dense in sums))
 
     def messages(x: dict[str, np.ndarray], node_type: str) -> list[tuple[str, int, np.ndarray]]:
         arrived = []

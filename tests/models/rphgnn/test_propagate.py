@@ -64,6 +64,19 @@ def test_collected_messages_equal_the_dense_definition(
     close(collect(graph, target, config, inputs, projector), expected)
 
 
+@pytest.mark.parametrize("target", ["author", "paper", "term"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_messages_are_means_by_edge_weight(
+    random_graph, weigh, reference, arrays, collect, target, signed
+):
+    graph = weigh(random_graph(1), signed=signed)
+    config = RpHGNNConfig(iterations=3, noise_dim=7)
+    layout = Layout(graph.schema, target, 2, config)
+    inputs = input_matrices(graph, layout, Seeds(), graph.node_types)
+    expected = reference(graph, target, config, arrays(inputs), Projector(3))
+    close(collect(graph, target, config, inputs), expected, 1e-4)
+
+
 @pytest.mark.parametrize("squash", ["sum", "mean", "norm_sum", "norm_mean", "norm_mean_norm"])
 def test_squashes_without_projection_equal_the_dense_definition(
     random_graph, reference, arrays, collect, squash

@@ -38,20 +38,33 @@ def dense(x: Tensor | CSR) -> Tensor:
 
 
 def walk(graph: HeteroGraph, path: MetaPath) -> Tensor:
-    """The product of the row-normalised matrices along a path, in float64."""
+    """The product of the row-normalised matrices along a path, in float64.
+
+    Rows are divided by the sum of the absolute weights of their edges.
+    """
     product = torch.eye(graph.num_nodes[path.start], dtype=torch.float64)
     for edge_type, forward in path.steps:
         relation = graph.relations[edge_type]
-        matrix = (relation if forward else relation.transpose).to_dense(torch.float64)
-        product = matrix / matrix.sum(1, keepdim=True).clamp(min=1) @ product
+        relation = relation if forward else relation.transpose
+        weight = torch.ones(relation.nnz) if relation.weight is None else relation.weight
+        total = relation.with_weight(weight.abs()).to_dense(torch.float64).sum(1, keepdim=True)
+        matrix = relation.to_dense(torch.float64)
+        product = matrix / torch.where(total == 0, 1, total) @ product
     return product
 
 
+@pytest.mark.parametrize("weights", ["none", "some", "signed"])
 @pytest.mark.parametrize("density", [0.2, 0.0, 1.1])
 def test_means_are_products_of_row_normalised_matrices(
-    graph: HeteroGraph, monkeypatch: pytest.MonkeyPatch, density: float
+    graph: HeteroGraph,
+    weigh: Callable[..., HeteroGraph],
+    monkeypatch: pytest.MonkeyPatch,
+    density: float,
+    weights: str,
 ) -> None:
     """Whether they are kept dense, sparse, or as they come."""
+    if weights != "none":
+        graph = weigh(graph, signed=weights == "signed")
     monkeypatch.setattr(aggregate, "SPARSE_FRACTION", density)
     paths = [MetaPath.parse(text, graph.schema) for text in TEXTS]
     for path, mean in zip(paths, aggregate_features(graph, paths), strict=True):
