@@ -255,7 +255,7 @@ def _has_borrowed_ids(name: str, table: _Nodes, nodes: Mapping[str, _Nodes]) -> 
 
 def _joins(nodes: Mapping[str, _Nodes], keys: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Returns the tables of edges: of two columns of ids, or more without ids of their own."""
-    referred = {node_type for found in keys.values() for node_type in found.values()}
+    referred = {node_type for ends in keys.values() for node_type in ends.values()}
     ready = {name: found for name, found in keys.items() if name not in referred}
     return [
         name

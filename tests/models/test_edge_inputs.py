@@ -280,8 +280,8 @@ def test_relevance_is_that_of_the_attention_in_use(
     graph, other = edge_graph(), edge_graph(salt=2)
     method = fresh(name, task_of(graph), small_settings)
     rows = [
-        [row.weight for row in method.relevance(method.prepare(task_of(made), seeds=SEEDS))]
-        for made in (graph, other)
+        [row.weight for row in method.relevance(method.prepare(task_of(given), seeds=SEEDS))]
+        for given in (graph, other)
     ]
     assert rows[0] != pytest.approx(rows[1], abs=1e-5)
 

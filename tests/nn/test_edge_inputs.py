@@ -165,9 +165,9 @@ def test_what_is_fitted_is_kept_with_the_parameters(edge_graph: MakeGraph) -> No
         torch.testing.assert_close(
             again[WRITES].log_weight, first[WRITES].log_weight + math.log(10)
         )
-        spread = [values_of(made[WRITES])[:, 2] for made in (first, again)]
-        half = (spread[0] - spread[0].min()) / 2
-        torch.testing.assert_close(spread[1] - spread[1].min(), half, rtol=0, atol=1e-6)
+        ages = [values_of(made[WRITES])[:, 2] for made in (first, again)]
+        half = (ages[0] - ages[0].min()) / 2
+        torch.testing.assert_close(ages[1] - ages[1].min(), half, rtol=0, atol=1e-6)
     assert float(reader_of(graph).unit) == 0.0
 
 

@@ -109,6 +109,6 @@ def test_log_sum_exp_is_torchs_on_each_segment(size):
     expected = torch.stack([scores[:3].logsumexp(0), scores[3:].logsumexp(0)])
     torch.testing.assert_close(result[[0, 2]], expected)
     ours, theirs = (
-        torch.autograd.grad(made.sum(), scores)[0] for made in (result[[0, 2]], expected)
+        torch.autograd.grad(output.sum(), scores)[0] for output in (result[[0, 2]], expected)
     )
     torch.testing.assert_close(ours, theirs)

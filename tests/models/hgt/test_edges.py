@@ -114,8 +114,8 @@ def test_values_and_gradients_equal_the_loop(edge_graph: MakeGraph, only: tuple[
     weights = {name: torch.randn_like(vectors) for name, vectors in result.items()}
     wanted = [*x.values(), *layer.parameters()]
     ours, theirs = (
-        torch.autograd.grad(sum((made[name] * w).sum() for name, w in weights.items()), wanted)
-        for made in (result, expected)
+        torch.autograd.grad(sum((vectors[name] * w).sum() for name, w in weights.items()), wanted)
+        for vectors in (result, expected)
     )
     for name in expected:
         torch.testing.assert_close(result[name], expected[name])
