@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from hetgraph.runs.record import Record
 
 
+_MOST_COLUMNS = 10
+"""Metrics that fit beside each other into 120 columns."""
+
 _PROTOCOLS = {"_half": "half", "_best_epoch": "best epoch"}
 
 
@@ -107,12 +110,21 @@ def _asked(task: str | None) -> list[str]:
 
 
 def _metrics(record: Record) -> Table:
-    """Returns a table with a row per split and a column per metric, as in the record."""
+    """Returns a table with a row per split and a column per metric, as in the record.
+
+    With many metrics the columns are the splits, so that every name and value is readable.
+    """
     from hetgraph.cli.console import plain, table
 
     rows = dict(_rows(record.metrics))
     names = list(dict.fromkeys(name for values in rows.values() for name in values))
     title = f"{record.model} on {record.dataset}, seed {record.seed}"
+    if len(names) > _MOST_COLUMNS:
+        shown = table("metric", *rows, title=title, right=tuple(rows))
+        for name in names:
+            column = (values.get(name) for values in rows.values())
+            shown.add_row(plain(name), *("" if v is None else f"{v:.4f}" for v in column))
+        return shown
     shown = table("split", *names, title=title, right=tuple(names))
     for split, values in rows.items():
         cells = ("" if values.get(name) is None else f"{values[name]:.4f}" for name in names)
@@ -121,15 +133,15 @@ def _metrics(record: Record) -> Table:
 
 
 def _rows(metrics: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, dict[str, float]]]:
-    """Yields rows; scores under another protocol, marked by a suffix, get rows of their own."""
+    """Yields rows; scores under another protocol, marked by suffixes, get rows of their own."""
     for split, values in metrics.items():
-        usual = {name: v for name, v in values.items() if not name.endswith(tuple(_PROTOCOLS))}
-        yield split, usual
-        for suffix, title in _PROTOCOLS.items():
-            own = {name: value for name, value in values.items() if name.endswith(suffix)}
-            if own:
-                shown = {name.removesuffix(suffix): value for name, value in own.items()}
-                yield f"{split}, {title}", shown
+        rows: dict[str, dict[str, float]] = {split: {}}
+        for name, value in values.items():
+            title, bare = split, name
+            while suffix := next((s for s in _PROTOCOLS if bare.endswith(s)), None):
+                title, bare = f"{title}, {_PROTOCOLS[suffix]}", bare.removesuffix(suffix)
+            rows.setdefault(title, {})[bare] = value
+        yield from rows.items()
 
 
 def _facts(record: Record) -> dict[str, object]:

@@ -105,7 +105,29 @@ def test_other_protocols_are_rows_of_their_own(hetgraph: Callable, tmp_path: Pat
     code, out, _ = hetgraph("train", "mlp", *SMALL, *settings, "--out", "run")
     assert code == 0
     rows = [line.split("│")[1].strip() for line in out.splitlines() if line.startswith("│ test")]
-    assert rows == ["test", "test, half", "test, best epoch"]
+    assert rows == ["test", "test, half", "test, best epoch", "test, best epoch, half"]
     record = json.loads((tmp_path / "run/result.json").read_text())
-    (best,) = (line for line in out.splitlines() if line.startswith("│ test, best"))
+    (best,) = (line for line in out.splitlines() if line.startswith("│ test, best epoch  "))
     assert f"{record['metrics']['test']['micro_f1_best_epoch']:.4f}" in best
+
+
+def test_many_metrics_are_rows_so_that_each_name_is_readable(
+    hetgraph: Callable, tmp_path: Path
+) -> None:
+    (tmp_path / "shop/nodes").mkdir(parents=True)
+    (tmp_path / "shop/edges").mkdir()
+    rows = [f"{n},{n % 7}.5" for n in range(60)]
+    (tmp_path / "shop/nodes/item.csv").write_text("\n".join(["id,value", *rows]))
+    edges = [f"{n},{(3 * n + 1) % 60}" for n in range(60)]
+    (tmp_path / "shop/edges/item__with__item.csv").write_text("\n".join(["src,dst", *edges]))
+    code, out, _ = hetgraph("train", "degree", "tables:shop", "--out", "run")
+    assert code == 0
+    metrics = json.loads((tmp_path / "run/result.json").read_text())["metrics"]["test"]
+    assert len(metrics) > 10
+    rows_of = {
+        cells[1].strip(): cells[-2].strip()
+        for line in out.splitlines()
+        if len(cells := line.split("│")) == 6
+    }
+    for name, value in metrics.items():
+        assert rows_of[name] == ("" if value is None else f"{value:.4f}")
