@@ -213,9 +213,10 @@ def _add_commas(proposal: _Proposal, name: str, source: Source) -> None:
     """Tells which numbers are read as texts."""
     columns = [column for column in source.names if has_decimal_commas(source, column)]
     if columns:
+        listed = ", ".join(f"{column}: decimal-comma" for column in columns)
         proposal.comments.append(
-            f"{name}: numbers with a decimal comma are read as texts, write them with a decimal "
-            f"point: {', '.join(columns)}"
+            f"{name}: numbers with a decimal comma are read as texts unless they are declared as "
+            f"such: features: {{{listed}}}"
         )
 
 

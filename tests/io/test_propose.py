@@ -108,9 +108,9 @@ def test_separators_and_decimal_commas(tmp_path: Path) -> None:
     spec = proposed(tmp_path)
     assert spec["nodes"]["item"]["separator"] == ";"  # type: ignore[index]
     text = (tmp_path / "tables.yaml").read_text()
-    assert "# item: numbers with a decimal comma are read as texts, write them with a de" in text
+    assert "features: {Preis: decimal-comma}" in text
     assert text.strip().endswith(
-        ": Preis\n# values: {'Größe: cm': {node_type: item, column: 'Größe: cm'}}"
+        "\n# values: {'Größe: cm': {node_type: item, column: 'Größe: cm'}}"
     )
 
 

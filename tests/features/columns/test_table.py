@@ -18,6 +18,7 @@ from hetgraph.registry import columns as kinds
 
 TABLE: dict[str, Any] = {
     "price": pa.array([1.0, None, 5.0]),
+    "cost": pa.array(["1,5", None, "1.204,5"]),
     "sold": pa.array([True, False, True]),
     "city": pa.array(["Rome", None, "Oslo"]),
     "code": pa.array([3, 3, 9]),
@@ -32,6 +33,7 @@ TABLE: dict[str, Any] = {
 COLUMNS = as_columns(
     {
         "price": {"scale": "robust"},
+        "cost": "decimal-comma",
         "sold": None,
         "city": {"max_categories": 1},
         "code": "onehot",
