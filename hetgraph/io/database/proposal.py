@@ -149,15 +149,16 @@ class _Writer:
         time = _time_column(self._engine, info)
         if time is not None:
             entry["time"] = time
-            used.add(time)
         used |= self._declare_targets(info, used)
         text = next((name for name in _TEXTS if info.columns.get(name) == "text"), None)
         if text is not None and text not in used:
             entry["text"] = text
             used.add(text)
-        if features := self._features(info, used, missing):
+        # The time from which a node is there is known then. Another date, such as that of its end,
+        # may tell what is to be predicted.
+        if features := self._features(info, used, missing, date=time):
             entry["features"] = features
-        self._tell_unread(info, {*used, *features})
+        self._tell_unread(info, {*used, *features, *([] if time is None else [time])})
         return entry
 
     def _declare_targets(self, info: TableInfo, used: set[str]) -> set[str]:
@@ -240,14 +241,25 @@ class _Writer:
         keys = sorted(info.foreign_keys, key=lambda key: order.index(key.columns[0]))
         return [key for key in keys if "|".join(key.refers) == self._ids[key.table]]
 
-    def _features(self, info: TableInfo, used: set[str], missing: Mapping[str, int]) -> list[str]:
-        """Returns the columns of numbers, and of words that are categories."""
+    def _features(
+        self,
+        info: TableInfo,
+        used: set[str],
+        missing: Mapping[str, int],
+        *,
+        date: str | None = None,
+    ) -> list[str]:
+        """Returns the columns of numbers, of words that are categories, and one of dates."""
         rows = self._engine.num_rows(info.name)
         return [
             name
             for name, kind in info.columns.items()
             if name not in used
-            and (_is_number(info, name) or (kind == "text" and self._is_category(info, name)))
+            and (
+                _is_number(info, name)
+                or (name == date and kind == "time")
+                or (kind == "text" and self._is_category(info, name))
+            )
             and (missing[name] < rows or not rows)
         ]
 

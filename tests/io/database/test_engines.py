@@ -198,7 +198,7 @@ def test_other_schemas_views_and_types_of_duckdb(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"query .* fails"):
         from_database(path, target={"query": "SELECT * FROM thief"})
     entry = database_proposal(path).declaration["nodes"]["old.user"]
-    assert entry["features"] == ["big", "price", "ok"]
+    assert entry["features"] == ["big", "price", "seen", "ok"]
     assert entry["time"] == "seen"
     graph = from_database(path).graph
     assert graph.ids["old.user"].to_pylist() == ["00000000-0000-0000-0000-000000000001"]

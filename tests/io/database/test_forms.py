@@ -140,7 +140,7 @@ def test_a_report_tells_what_is_read_or_wrong(stored: Stored, hetgraph: Callable
     outcome = hetgraph("check", f"sqlite:{path}")
     assert outcome.code == 0, outcome.err
     assert "(user -rating> item): 30 rows; ends in 'user_id' and 'item_sku'" in outcome.out
-    assert "features: age, income, city" in outcome.out
+    assert "features: age, income, joined, city" in outcome.out
     outcome = hetgraph("check", f"sqlite:{path}", "--fix", "shop.yaml")
     assert outcome.code == 0, outcome.err
     text = Path("shop.yaml").read_text(encoding="utf-8")

@@ -27,7 +27,8 @@ def test_the_shop_is_proposed_from_its_keys(stored: Callable[[str], Path]) -> No
     assert proposal.notes == ()
     nodes = proposal.declaration["nodes"]
     assert nodes["user"] == {
-        "file": "user", "id": "id", "time": "joined", "features": ["age", "income", "city"],
+        "file": "user", "id": "id", "time": "joined",
+        "features": ["age", "income", "joined", "city"],
     }  # fmt: skip
     assert nodes["item"]["text"] == "title"
     assert {" ".join(entry["type"]) for entry in proposal.declaration["edges"]} == {
