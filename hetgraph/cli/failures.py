@@ -25,8 +25,8 @@ def report(error: BaseException, *, debug: bool = False, stream: TextIO | None =
         stream: Where to write; default stderr.
 
     Returns:
-        The exit code, after one line per mistake: 2 for a user's mistake, 130 for Ctrl-C, 1 for
-        an internal fault, whose traceback is always shown.
+        The exit code: 2 for a user's mistakes, which are one line each, 130 for Ctrl-C, 1 for an
+        internal fault, whose traceback is always shown.
     """
     stream = stream or sys.stderr
     message = _mistake(error)

@@ -122,10 +122,11 @@ def without_held_out(
         kept[key] = _with_copies(kept[key], pairs, mirrored=True) if held.undirected else early
         if reverse is not None and reverse != key:
             kept[reverse] = _with_copies(kept[reverse], pairs.flip(0))
-        for other in kept:
-            later = kept[other].edge_time
-            if other not in (key, reverse) and {*other[::2]} == {*key[::2]} and later is not None:
-                kept[other] = kept[other].select(later < held.until)
+    for other in kept:
+        later = kept[other].edge_time
+        parallel = other not in (key, reverse) and {other.src, other.dst} == {key.src, key.dst}
+        if parallel and later is not None and held.until is not None:
+            kept[other] = kept[other].select(later < held.until)
     gone = {name: relations[name].num_edges - kept[name].num_edges for name in kept}
     listed = ", ".join(f"{count:,} edges of ({name})" for name, count in gone.items() if count)
     return kept, f"held out of the graph: {listed}"

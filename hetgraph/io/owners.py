@@ -45,7 +45,7 @@ class Owners:
         """Returns an attribute of each.
 
         Raises:
-            DataError: If some do not have it.
+            DataError: If a node or edge lacks the attribute.
         """
         values = [owner.get(name) for owner in self.attributes]
         missing = [number for number, value in enumerate(values) if value is None]

@@ -220,9 +220,11 @@ def test_stand_ins_are_declared(shop: Path) -> None:
         load_tables(shop)
 
 
+@pytest.mark.parametrize("of_target", [True, False])
 def test_later_edges_of_other_relations_between_the_two_types_go_where_they_have_times(
-    tmp_path: Path,
+    tmp_path: Path, of_target: bool
 ) -> None:
+    times = (", time: day", "") if of_target else ("", ", time: day")
     rows = [f"u{day},i{day},{day}" for day in range(10)]
     (tmp_path / "buys.csv").write_text("\n".join(["src,dst,day", *rows]))
     (tmp_path / "views.csv").write_text("src,dst,day\nu0,i1,7\nu0,i2,8\nu0,i9,1\n")
@@ -230,15 +232,15 @@ def test_later_edges_of_other_relations_between_the_two_types_go_where_they_have
     (tmp_path / "knows.csv").write_text("src,dst,day\nu0,u1,9\n")
     (tmp_path / "tables.yaml").write_text(
         "nodes: {user: null, item: null}\nedges:\n"
-        "- {type: [user, buys, item], file: buys.csv, time: day}\n"
+        f"- {{type: [user, buys, item], file: buys.csv{times[1]}}}\n"
         "- {type: [user, views, item], file: views.csv, time: day}\n"
         "- {type: [item, back, user], file: back.csv, time: day}\n"
         "- {type: [user, knows, user], file: knows.csv, time: day}\n"
-        "links: {edge: [user, buys, item], split: time}\n"
+        f"links: {{edge: [user, buys, item], split: time{times[0]}}}\n"
     )
     graph = load_tables(tmp_path).graph
-    times = {key.name: relation.edge_time for key, relation in graph.relations.items()}
-    kept = {name: sorted(time.tolist()) for name, time in times.items() if time is not None}
+    read = {key.name: relation.edge_time for key, relation in graph.relations.items()}
+    kept = {name: sorted(time.tolist()) for name, time in read.items() if time is not None}
     assert (kept["views"], kept["back"], kept["knows"]) == ([1, 7], [7], [9])
 
 

@@ -45,7 +45,7 @@ class Embedding(OneHot):
         return len(self.categories) + 2
 
     def code_names(self, column: str) -> list[str]:
-        """Other and missing first: then the largest code is one of a node, in every table."""
+        """The names by code: other categories, missing cells, then the categories."""
         names = self.names(column)
         return [*names[-2:], *names[:-2]]
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from hetgraph.errors import DataError, FileFormatError
 from hetgraph.io.sources.base import Source, damaged
+from hetgraph.io.sources.memory import ArrowSource
 from hetgraph.io.sources.text import check_utf8
 
 __all__ = ["JsonSource", "ManySource", "ParquetSource"]
@@ -47,28 +48,17 @@ class ParquetSource(Source):
             raise damaged(self.label, self._path, error) from error
 
 
-class JsonSource(Source):
+class JsonSource(ArrowSource):
     """A file with one JSON object per line."""
 
     def __init__(self, path: Path, label: str) -> None:
-        super().__init__(label)
-        self._path = path
-        self._table = self._parse(None)
+        self._path, self.label = path, label
+        super().__init__(self._parse(None), label)
         try:
             self._table.validate(full=True)
         except pa.ArrowInvalid as error:
             check_utf8(path, label)
             raise damaged(label, path, error) from error
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Names of the columns."""
-        return list(self._table.column_names)
-
-    @property
-    def num_rows(self) -> int:
-        """Number of rows."""
-        return int(self._table.num_rows)
 
     def written(self, name: str) -> pa.Array:
         """Returns a column of ids or texts: dates stay texts, large integers stay exact."""
@@ -78,9 +68,6 @@ class JsonSource(Source):
         if pa.types.is_floating(column.type) and (pc.max(column).as_py() or 0) >= 2.0**63:
             return self._as_type(name, pa.uint64())
         return column
-
-    def _read(self, name: str) -> pa.Array | pa.ChunkedArray:
-        return self._table[name]
 
     def _as_type(self, name: str, kind: pa.DataType) -> pa.Array:
         schema = pa.schema([(name, kind)])
