@@ -36,14 +36,17 @@ __all__ = [
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "rgcn": {"hidden_dim": 64, "num_layers": 2},
-    "hgt": {"hidden_dim": 64, "num_layers": 2, "num_heads": 8},
-    # Fixed by PyG's layer: ReLU, the dim of the semantic attention, no dropout on features.
+    # PyG's layer does not normalise.
+    "hgt": {"hidden_dim": 64, "num_layers": 2, "num_heads": 8, "norm": False, "dropout": 0.2},
+    # Fixed by PyG's layer: ReLU, the dim of the semantic attention, no dropout on features, all
+    # neighbours.
     "han": {
         "hidden_dim": 8,
         "num_heads": 8,
         "semantic_dim": 64,
         "activation": "relu",
         "dropout": 0.0,
+        "max_neighbors": None,
     },
     "latte": {"hidden_dim": 64, "num_heads": 2, "num_orders": 2},
 }

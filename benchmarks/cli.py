@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     names = _names()
     console = stdout()
     if args.name is None:
-        listing = table("benchmark", "measures")
+        listing = table("benchmark", "measures", prose=("measures",))
         for name in names:
             summary = (inspect.getdoc(_load(name)) or "").split("\n", 1)[0]
             listing.add_row(plain(name), plain(summary))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from rich.console import Console
-from rich.table import Table
 
 from hetgraph.benchmarks._kernel_peers import (
     PEERS,
@@ -17,11 +16,15 @@ from hetgraph.benchmarks._kernel_peers import (
     softmax_runs,
     spmm_runs,
 )
+from hetgraph.benchmarks._shown import Told, kept
 from hetgraph.benchmarks._timing import available_bytes, copy_bandwidth, extra_bytes, race
+from hetgraph.listing import Listing
 
 __all__ = ["run"]
 
 HEADS, DIM = 8, 16
+_KERNELS = 8
+"""Cases on each relation."""
 BASELINES = ("PyG", "index_add")  # the first one that ran represents gather-scatter
 
 
@@ -68,22 +71,28 @@ def run(console: Console, *, quick: bool = False) -> None:
     if not quick:
         sizes.append((1_000_000, 700_000, 7_000_000))
     rows: list[Row] = []
-    for size in sizes:
-        with console.status("building a relation"):
-            case = Case.random(*size)
-        for row in _measure(case, console, seconds=0.5 if quick else 3.0):
-            rows.append(row)  # noqa: PERF402 - one by one, to update the status line
-    console.print(_table(rows, bandwidth))
-    console.print(_memory(rows))
-    console.print(_targets(rows))
+    told = Told(console, _KERNELS * len(sizes))
+    with kept(console, lambda: _tables(rows, bandwidth)):
+        for size in sizes:
+            with console.status("building a relation"):
+                case = Case.random(*size)
+            for row in _measure(case, told, seconds=0.5 if quick else 3.0):
+                told.done(_line(row))
+                rows.append(row)
 
 
-def _measure(case: Case, console: Console, *, seconds: float) -> Iterator[Row]:
+def _line(row: Row) -> str:
+    ratios = {peer: row.ratio(peer) for peer in PEERS}
+    others = ", ".join(f"{peer} {ratio:.1f}x" for peer, ratio in ratios.items() if ratio)
+    return f"{row.kernel}, {row.relation}: {row.seconds['hetgraph'] * 1e3:.2f} ms; {others}"
+
+
+def _measure(case: Case, told: Told, *, seconds: float) -> Iterator[Row]:
     nnz = case.csr.nnz
     for dim in (64, 256):
         for backward in (False, True):
             name = f"spmm {dim} {'forward + backward' if backward else 'forward'}"
-            with console.status(f"{name}, {case.name}"):
+            with told.case(f"{name}, {case.name}"):
                 runs = spmm_runs(case, dim, backward=backward)
                 fitting = _fitting(runs, 4 * nnz * dim * (4 if backward else 2))
                 times = race(fitting, seconds=seconds)
@@ -96,11 +105,11 @@ def _measure(case: Case, console: Console, *, seconds: float) -> Iterator[Row]:
     for heads, backward in ((1, False), (HEADS, False), (HEADS, True)):
         kind = "forward + backward" if backward else "forward"
         name = f"segment_softmax {heads} {kind}"
-        with console.status(f"{name}, {case.name}"):
+        with told.case(f"{name}, {case.name}"):
             times = race(softmax_runs(case, heads, backward=backward), seconds=seconds)
         yield Row(name, case.name, times, 4 * nnz * heads * (5 if backward else 2))
     name = f"edge_attention {HEADS} x {DIM} forward + backward"
-    with console.status(f"{name}, {case.name}"):
+    with told.case(f"{name}, {case.name}"):
         runs = attention_runs(case, HEADS, DIM)
         runs = _fitting(runs, 4 * nnz * HEADS * DIM * 4)
         memory = {peer: extra_bytes(go) for peer, go in runs.items()}
@@ -114,21 +123,26 @@ def _fitting(runs: dict[str, Run], message_bytes: int) -> dict[str, Run]:
     return {name: go for name, go in runs.items() if name in ("hetgraph", "DGL")}
 
 
-def _table(rows: list[Row], bandwidth: float) -> Table:
-    table = Table(title="time of the other / time of hetgraph", title_justify="left")
-    table.add_column("kernel")
-    table.add_column("relation (rows x columns, entries)")
-    table.add_column("hetgraph", justify="right")
-    for peer in PEERS:
-        table.add_column(peer, justify="right")
-    table.add_column("of copy", justify="right")
+def _tables(rows: list[Row], bandwidth: float) -> Iterator[Listing]:
+    """Yields two tables per relation, and one of the targets."""
+    for relation in dict.fromkeys(row.relation for row in rows):
+        here = [row for row in rows if row.relation == relation]
+        yield _times(here, bandwidth)
+        if any(row.memory for row in here):
+            yield _memory(here)
+    yield _targets(rows)
+
+
+def _times(rows: list[Row], bandwidth: float) -> Listing:
+    numbers = ("hetgraph", *PEERS, "of copy")
+    title = f"{rows[0].relation}: time of the other / time of hetgraph"
+    table = Listing("kernel", *numbers, title=title, right=numbers)
     for row in rows:
         mine = row.seconds["hetgraph"]
         fraction = f"{row.moved / mine / bandwidth:.0%}" if row.moved else "-"
         ratios = (row.ratio(peer) for peer in PEERS)
         table.add_row(
             row.kernel,
-            row.relation,
             f"{mine * 1e3:.2f} ms",
             *("-" if ratio is None else f"{ratio:.1f}x" for ratio in ratios),
             fraction,
@@ -136,26 +150,20 @@ def _table(rows: list[Row], bandwidth: float) -> Table:
     return table
 
 
-def _memory(rows: list[Row]) -> Table:
-    table = Table(title="peak extra memory, MiB", title_justify="left")
-    table.add_column("kernel")
-    table.add_column("relation")
-    for name in ("hetgraph", *PEERS):
-        table.add_column(name, justify="right")
+def _memory(rows: list[Row]) -> Listing:
+    numbers = ("hetgraph", *PEERS)
+    title = f"{rows[0].relation}: peak extra memory, MiB"
+    table = Listing("kernel", *numbers, title=title, right=numbers)
     for row in rows:
         if row.memory:
-            taken = (row.memory.get(name) for name in ("hetgraph", *PEERS))
+            taken = (row.memory.get(name) for name in numbers)
             cells = ("-" if size is None else f"{size / 2**20:,.0f}" for size in taken)
-            table.add_row(row.kernel, row.relation, *cells)
+            table.add_row(row.kernel, *cells)
     return table
 
 
-def _targets(rows: list[Row]) -> Table:
-    table = Table(title="targets", title_justify="left")
-    table.add_column("target")
-    table.add_column("relation")
-    table.add_column("reached", justify="right")
-    table.add_column("")
+def _targets(rows: list[Row]) -> Listing:
+    table = Listing("target", "relation", "reached", "", title="targets", right=("reached",))
     for row in rows:
         for goal, reached, bound in _goals(row):
             verdict = "[green]met[/]" if reached >= bound else "[red]missed[/]"

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, RenderableType
+from rich.markup import escape
+from rich.text import Text
 
 from hetgraph.benchmarks._contender import Make, Measurement, take_turns
 from hetgraph.benchmarks._model_cases import (
@@ -34,7 +35,9 @@ from hetgraph.benchmarks._model_cases import (
     make_ours,
     make_peer,
 )
+from hetgraph.benchmarks._shown import Told, kept
 from hetgraph.errors import ConfigError, DataError
+from hetgraph.listing import Listing
 from hetgraph.registry import models
 
 __all__ = ["Row", "measure", "run", "table"]
@@ -93,22 +96,55 @@ def run(console: Console, *, quick: bool = False) -> None:
     """
     ways = _ways()
     present = [model for model in SETTINGS if model in models.names()]
-    rows: list[Row] = []
-    for graph in _graphs(console, quick=quick):
-        for model in present:
-            case = Case(model, graph, SETTINGS[model])
-            with console.status(f"{model} on {graph}"):
-                rows += measure(case, ways[model], seconds=0.2 if quick else 10.0)
-    for case in (PURCHASES, IMPORTANCE):
-        if case.model in models.names() and not quick and _is_here(case.graph, console):
-            with console.status(f"{case.model} on {case.graph}"):
-                rows += measure(case, [GATHER], seconds=10.0)
-    console.print(table(rows))
     for model in SETTINGS:
         if model not in present:
             console.print(f"{model}: not measured, because there is no such model")
+    cases = [
+        (Case(model, graph, SETTINGS[model]), ways[model])
+        for graph in _graphs(console, quick=quick)
+        for model in present
+    ]
+    if not quick:
+        cases += [
+            (case, (GATHER,))
+            for case in (PURCHASES, IMPORTANCE)
+            if case.model in models.names() and _is_here(case.graph, console)
+        ]
+    told = Told(console, len(cases))
+    rows: list[Row] = []
+    with kept(console, lambda: _tables(rows)):
+        for case, names in cases:
+            with told.case(f"{case.model} on {case.graph}"):
+                measured = measure(case, names, seconds=0.2 if quick else 10.0)
+            told.done(_line(measured[0]))
+            rows += measured
     if "latte" in present and not quick and _is_here(PRODUCTS.graph, console):
-        console.print(_memory_line(PRODUCTS))
+        with console.status("latte with large products"):
+            line = _memory_line(PRODUCTS)
+        console.print(line)
+
+
+def _tables(rows: Iterable[Row]) -> Iterator[RenderableType]:
+    """Yields a table per graph."""
+    by_graph: dict[str, list[Row]] = {}
+    for row in rows:
+        by_graph.setdefault(str(row.case.graph), []).append(row)
+    for of_graph in by_graph.values():
+        yield Text()
+        yield table(of_graph)
+
+
+def _line(row: Row) -> str:
+    """Returns the outcome of a case: the fastest peer."""
+    title = f"{row.case.model} on {row.case.graph}"
+    if row.ours is None or row.peer is None:
+        return f"{title}: {row.failure}"
+    ours, peer = row.ours, row.peer
+    return (
+        f"{title}: {ours.seconds * 1e3:,.1f} ms per epoch, {row.way} {peer.seconds * 1e3:,.1f} ms "
+        f"({_ratio(row.speed_up)}); {ours.extra_bytes / 2**20:,.0f} MiB, {row.way} "
+        f"{peer.extra_bytes / 2**20:,.0f} MiB ({_ratio(row.memory_ratio)})"
+    )
 
 
 def measure(case: Case, ways: Iterable[str], *, seconds: float) -> list[Row]:
@@ -141,26 +177,27 @@ def measure(case: Case, ways: Iterable[str], *, seconds: float) -> list[Row]:
     ]
 
 
-def table(rows: Iterable[Row]) -> Table:
-    """Returns the rows as a table with a verdict per target; slower implementations are dimmed."""
-    shown = Table(title="one training epoch, hetgraph and PyG", title_justify="left")
-    for name in ("data set", "model", "PyG implementation"):
-        shown.add_column(name, no_wrap=True)
-    for name in ("ours ms", "PyG ms", "speed-up", "ours MiB", "PyG MiB", "memory"):
-        shown.add_column(name, justify="right")
-    shown.add_column(f">= {SPEED:g}x", justify="right")
-    shown.add_column(f"<= 1/{MEMORY:g}", justify="right")
-    for row in rows:
+def table(rows: Iterable[Row]) -> Listing:
+    """Returns the rows of one graph as a table with a verdict per target.
+
+    Slower implementations are dimmed.
+    """
+    listed = list(rows)
+    graph = listed[0].case.graph if listed else ""
+    numbers = (
+        *("ours ms", "PyG ms", f"speed-up, >= {SPEED:g}x"),
+        *("ours MiB", "PyG MiB", f"memory, <= 1/{MEMORY:g}"),
+    )
+    title = escape(f"one training epoch on {graph}, hetgraph and PyG")
+    shown = Listing("model", "PyG implementation", *numbers, title=title, right=numbers, keys=2)
+    for row in listed:
         shown.add_row(
-            str(row.case.graph),
             row.case.model,
-            f"{row.way}: {row.failure}" if row.failure else row.way,
+            escape(f"{row.way}: {row.failure}" if row.failure else row.way),
             *_pair(row, lambda cost: f"{cost.seconds * 1e3:,.1f}"),
-            _ratio(row.speed_up),
+            _judged(row.speed_up, SPEED),
             *_pair(row, lambda cost: f"{cost.extra_bytes / 2**20:,.0f}"),
-            _ratio(row.memory_ratio),
-            _verdict(row.speed_up, SPEED),
-            _verdict(row.memory_ratio, MEMORY),
+            _judged(row.memory_ratio, MEMORY),
             style=None if row.fastest else "dim",
         )
     return shown
@@ -175,10 +212,10 @@ def _ratio(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}x"
 
 
-def _verdict(reached: float | None, bound: float) -> str:
+def _judged(reached: float | None, bound: float) -> str:
     if reached is None:
         return "-"
-    return "[green]met[/]" if reached >= bound else "[red]missed[/]"
+    return f"{_ratio(reached)} {'[green]met[/]' if reached >= bound else '[red]missed[/]'}"
 
 
 def _memory_line(case: Case) -> str:

@@ -16,10 +16,12 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
+from hetgraph.benchmarks._shown import Told, kept
 from hetgraph.errors import ConfigError
 from hetgraph.files import atomic_path
+from hetgraph.listing import Listing
+from hetgraph.optional import is_installed
 
 __all__ = ["Measurement", "measure", "plot", "run"]
 
@@ -92,19 +94,29 @@ def run(console: Console, *, quick: bool = False) -> None:
         console: Where to print the table.
         quick: Use graphs of at most 4 % of the full size.
     """
+    if not is_installed("matplotlib"):
+        console.print("there will be no plot: pip install 'hetgraph[plot]'", markup=False)
     scales = QUICK_SCALES if quick else SCALES
-    rows = []
-    for scale in scales:
-        # "spawn": the child process does not inherit the memory of this one.
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            rows.append(pool.submit(measure, scale).result())
-    console.print(_table(rows))
+    rows: list[Measurement] = []
+    told = Told(console, len(scales))
+    with kept(console, lambda: [_table(rows)]):
+        for scale in scales:
+            # "spawn": the child process does not inherit the memory of this one.
+            with (
+                told.case(f"{scale:.1%} of the size"),
+                ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
+            ):
+                rows.append(pool.submit(measure, scale).result())
+            told.done(
+                f"{rows[-1].num_edges:,} edges: {rows[-1].prepare_seconds:.1f} s, "
+                f"peak {rows[-1].peak_bytes / 2**30:.2f} GiB"
+            )
     with atomic_path(RESULTS / "scale.csv") as path:
         path.write_text(_csv(rows), encoding="utf-8")
     try:
         plot(rows, RESULTS / "scale.svg")
     except ConfigError as error:
-        console.print(f"no plot: {error}")
+        console.print(f"no plot: {error}", markup=False)
     console.print(f"written to {RESULTS}")
 
 
@@ -139,10 +151,10 @@ def plot(rows: list[Measurement], path: Path) -> None:
         figure.savefig(temporary)
 
 
-def _table(rows: list[Measurement]) -> Table:
-    table = Table(title="RpHGNN preparation, K=3, noise 256, tensors over 1 GiB memory-mapped")
-    for name in ("nodes", "edges", "prepare", "s / M edges", "stored", "peak", "generate"):
-        table.add_column(name, justify="right")
+def _table(rows: list[Measurement]) -> Listing:
+    numbers = ("nodes", "edges", "prepare", "s / M edges", "stored", "peak", "generate")
+    title = "RpHGNN preparation, K=3, noise 256, tensors over 1 GiB memory-mapped"
+    table = Listing(*numbers, title=title, right=numbers)
     for row in rows:
         table.add_row(
             f"{row.num_nodes:,}",

@@ -21,7 +21,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
-from rich.table import Table
+
+from hetgraph.benchmarks._shown import Told, kept
+from hetgraph.listing import Listing
+from hetgraph.optional import Package, demand
 
 __all__ = ["Measurement", "load_by_hand", "load_ours", "measure", "run", "write_files"]
 
@@ -143,20 +146,26 @@ def run(console: Console, *, quick: bool = False) -> None:
         console: Where to print the table.
         quick: Use a graph that is 50 times smaller.
     """
+    demand([Package("pandas", "hetgraph[pandas]"), Package("torch_geometric", "hetgraph[pyg]")])
     factor = QUICK if quick else 1
-    listing = Table(title=f"{NODES // factor:,} nodes, {EDGES // factor:,} edges from Parquet")
-    for name in ("ids", "loader", "seconds", "peak GiB", "edges"):
-        listing.add_column(name, justify="right")
-    for text in (False, True):
-        with tempfile.TemporaryDirectory(dir=".") as name:
-            write_files(Path(name), NODES // factor, EDGES // factor, text=text)
-            for ours in (True, False):
-                # "spawn": the child process does not inherit the memory of this one.
-                with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                    cost = pool.submit(measure, Path(name), ours=ours).result()
-                cells = ("text" if text else "int", "hetgraph" if ours else "pandas + PyG")
-                listing.add_row(*cells, *_numbers(cost))
-    console.print(listing)
+    numbers = ("seconds", "peak GiB", "edges")
+    title = f"{NODES // factor:,} nodes, {EDGES // factor:,} edges from Parquet"
+    listing = Listing("ids", "loader", *numbers, title=title, right=numbers)
+    told = Told(console, 4)
+    with kept(console, lambda: [listing]):
+        for text in (False, True):
+            with tempfile.TemporaryDirectory(dir=".") as name:
+                write_files(Path(name), NODES // factor, EDGES // factor, text=text)
+                for ours in (True, False):
+                    cells = ("text" if text else "int", "hetgraph" if ours else "pandas + PyG")
+                    # "spawn": the child process does not inherit the memory of this one.
+                    with (
+                        told.case(f"{cells[0]} ids, {cells[1]}"),
+                        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
+                    ):
+                        cost = pool.submit(measure, Path(name), ours=ours).result()
+                    listing.add_row(*cells, *_numbers(cost))
+                    told.done(f"{cells[0]} ids, {cells[1]}: {cost.seconds:.1f} s")
     console.print(f"target: {SECONDS:.0f} s and {PEAK / 2**30:.0f} GiB on 2 cores")
 
 

@@ -15,6 +15,7 @@ from hetgraph.io.database.loading import (
     database_task,
     from_database,
     inspect_database,
+    read_database_graph,
 )
 from hetgraph.io.database.store import DatabaseStore
 
@@ -58,6 +59,18 @@ class DatabaseFormat(Collection):
         """
         target, guess = options.get("target") or "", options.get("guess", True)
         return from_database(self._address(path), target=target, guess=bool(guess))
+
+    def load_graph_folder(
+        self, path: Path, *, encoders: Mapping[str, Mapping[str, Any]], **options: Any
+    ) -> Dataset:
+        """Reads the graph of a database, without targets, by given encoders of columns.
+
+        Raises:
+            UserError: As :meth:`load_folder`.
+        """
+        target, guess = options.get("target") or "", options.get("guess", True)
+        with DatabaseStore.open(self._address(path), guess=bool(guess)) as store:
+            return read_database_graph(store, target=target, encoders=encoders)
 
     def inspect_folder(self, path: Path, source: str, *, target: str = "") -> Inspection:
         """Reports every mistake, or what of each table is read and what was guessed."""

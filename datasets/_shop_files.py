@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import yaml
 
 from hetgraph.datasets._shop_tables import TIERS, Shop
-from hetgraph.optional import require
+from hetgraph.optional import Package, require
 
-__all__ = ["WRITERS"]
+__all__ = ["DUCKDB", "WRITERS"]
 
 _PARQUET = ("item", "views")  # The other tables are CSV files.
 _BUYS = ("user", "buys", "item")
@@ -27,6 +27,7 @@ _ENDS = {
     "follows": ("follower_id", "followed_id"),
 }
 _SQLITE = {"int64": "INTEGER", "double": "REAL", "string": "TEXT", "date32[day]": "TEXT"}
+DUCKDB = Package("duckdb", "hetgraph[database]")
 _DUCKDB = {"int64": "BIGINT", "double": "DOUBLE", "string": "VARCHAR", "date32[day]": "DATE"}
 
 
@@ -73,7 +74,7 @@ def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _write_duckdb(shop: Shop, folder: Path) -> None:
     """Writes ``shop.duckdb`` with primary and foreign keys, and ``shop.yaml`` beside it."""
-    duckdb = require("duckdb", "hetgraph[database]")
+    duckdb = require(*DUCKDB)
     with closing(duckdb.connect(str(folder / "shop.duckdb"))) as connection:
         for name, table, statement in _tables(shop, _DUCKDB):
             connection.execute(statement)
@@ -136,6 +137,12 @@ def _write_declaration(
                 "node_type": "user",
                 "column": "tier",
                 "classes": [*TIERS],
+                "split": "stratified",
+            },
+            "churn": {
+                "node_type": "user",
+                "column": "churn",
+                "classes": ["no", "yes"],
                 "split": "stratified",
             },
             "tags": {"node_type": "item", "column": "tags", "separator": "|"},

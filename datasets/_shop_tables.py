@@ -6,6 +6,8 @@ popularity that falls with its rank like Zipf's law. None of these is in a table
 
 - *tier*: bronze (50 %), silver (30 %) and gold (20 %) by the rank of ``w`` plus noise of std 0.5.
   It shows weakly in age and city, which depend on ``w``, and more in what a user buys.
+- *churn*: whether a user has left. Who buys little and has little wealth leaves; it shows in the
+  number and the prices of what a user buys.
 - *buys*: user ``u`` buys item ``i`` with a probability proportional to ``popularity_i (0.03 +
   taste_u[category_i]) exp(-(w_u - z_i)^2 / 2)``, repeatedly and from the day of joining on.
 - *views*: most purchases follow a view of the item; as many more views again are random, by
@@ -15,8 +17,8 @@ popularity that falls with its rank like Zipf's law. None of these is in a table
 - *brand*: makers of one category each. *sales*: a count that grows with popularity and quality.
 - *follows*: 70 % of the edges lead to users of the same main taste and tier.
 
-The dirt: missing cells (age, city, tier, rating, tags, sales), repeated rows and items without a
-brand. Always: letters of many languages, ids with leading zeros, a brand named ``NA``.
+The dirt: missing cells (age, city, tier, churn, rating, tags, sales), repeated rows and items that
+have no brand. Always: letters of many languages, ids with leading zeros, a brand named ``NA``.
 """
 
 from __future__ import annotations
@@ -117,7 +119,7 @@ def make_shop(config: ShopConfig) -> Shop:
     Example:
         >>> shop = make_shop(ShopConfig(users=50, items=20))
         >>> shop.nodes["user"].column_names
-        ['id', 'age', 'city', 'joined', 'tier']
+        ['id', 'age', 'city', 'joined', 'tier', 'churn']
     """
     rng = np.random.default_rng(config.seed)
     users, items = _Users(config.users, rng), _Items(config.items, rng)
@@ -126,7 +128,7 @@ def make_shop(config: ShopConfig) -> Shop:
     item_ids = pa.array([f"{number:06d}" for number in range(1, config.items + 1)])
     brand, brands = _makers(items, rng)
     nodes = {
-        "user": _user_table(users, user_ids, rng, config.clean),
+        "user": _user_table(users, user_ids, rng, config),
         "item": _item_table(items, item_ids, rng, config.clean),
         "brand": pa.table({"id": brands}),
     }
@@ -264,13 +266,16 @@ def _makers(items: _Items, rng: np.random.Generator) -> tuple[Ints, list[str]]:
     return rank[brand], sorted(names)
 
 
-def _user_table(users: _Users, ids: pa.Array, rng: np.random.Generator, clean: bool) -> pa.Table:
+def _user_table(
+    users: _Users, ids: pa.Array, rng: np.random.Generator, config: ShopConfig
+) -> pa.Table:
     size = users.wealth.size
     age = np.clip(np.rint(40 + 6 * users.wealth + 10 * rng.standard_normal(size)), 16, 90)
     latent = 0.5 * users.wealth + np.sqrt(0.75) * rng.standard_normal(size)
     # The logistic function with this factor is within 1 % of the normal distribution's.
     city = (len(_CITIES) / (1 + np.exp(-1.702 * latent))).astype(np.int64)
-    gaps = (0.0, 0.0, 0.0) if clean else (0.15, 0.1, 0.25)
+    gaps = (0.0, 0.0, 0.0) if config.clean else (0.15, 0.1, 0.25)
+    churn = _churn(users, config)
     return pa.table(
         {
             "id": ids,
@@ -278,8 +283,17 @@ def _user_table(users: _Users, ids: pa.Array, rng: np.random.Generator, clean: b
             "city": _with_gaps([_CITIES[code] for code in city], rng, gaps[1]),
             "joined": pa.array(_days(users.joined)),
             "tier": _with_gaps([TIERS[code] for code in users.tier], rng, gaps[2]),
+            "churn": churn,
         }
     )
+
+
+def _churn(users: _Users, config: ShopConfig) -> pa.Array:
+    """Whether users have left; drawn apart, so that the other tables stay as they were."""
+    rng = np.random.default_rng([config.seed, 1])
+    stays = 2.0 * (np.log(users.activity) - 2.2) + users.wealth
+    left = rng.random(users.wealth.size) < 1 / (1 + np.exp(1.0 + stays))
+    return _with_gaps([("no", "yes")[int(code)] for code in left], rng, 0 if config.clean else 0.25)
 
 
 def _item_table(items: _Items, ids: pa.Array, rng: np.random.Generator, clean: bool) -> pa.Table:

@@ -26,7 +26,7 @@ from hetgraph.data.naming import complete_reverses
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
 from hetgraph.errors import FileFormatError
-from hetgraph.optional import require
+from hetgraph.optional import Package, require
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -37,12 +37,19 @@ _SIDES = {"view": "has_view", "category": "in_category", "brand": "of_brand"}
 _MATRICES = ("M", "Otraining", "Otest", "W_users")
 
 
+_H5PY = Package("h5py", "hetgraph[hdf5]")
+
+
 class RatingSets(Collection):
     """Amazon (items with views, categories and brands) and douban (users who know each other)."""
 
     name = "recsys"
     version: ClassVar[int] = 1
     task: ClassVar[str] = "edge-regression"
+
+    def packages(self, name: str) -> tuple[Package, ...]:
+        """Returns h5py, which reads ``douban``."""
+        return (_H5PY,) if name == "douban" else ()
 
     def load(self, name: str, files: Files, **options: Any) -> Dataset:
         """Reads a data set of the collection.
@@ -147,7 +154,7 @@ def _size(ids: Ints) -> int:
 
 def _read_matlab(path: Path) -> list[Floats]:
     """Reads the matrices; MATLAB stores them by columns, so that HDF5 has the transposes."""
-    h5py = require("h5py", "hetgraph[hdf5]")
+    h5py = require(*_H5PY)
     try:
         with h5py.File(path, "r") as file:
             if lacking := [name for name in _MATRICES if name not in file]:

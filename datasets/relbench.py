@@ -9,7 +9,11 @@ from typing import Any, ClassVar
 from hetgraph.catalog.collection import Collection, Files
 from hetgraph.catalog.dataset import Dataset
 from hetgraph.errors import ConfigError
-from hetgraph.io.database.relbench import load_relbench, relbench_files
+from hetgraph.io.database.relbench import (
+    load_relbench,
+    load_relbench_graph,
+    relbench_files,
+)
 
 __all__ = ["RelBenchFormat"]
 
@@ -51,6 +55,16 @@ class RelBenchFormat(Collection):
         """
         task = str(options.pop("target", "") or "")
         return load_relbench(path, task, **options)
+
+    def load_graph_folder(
+        self, path: Path, *, encoders: Mapping[str, Mapping[str, Any]], **options: Any
+    ) -> Dataset:
+        """Reads the graph as of its latest rows, without the rows of the task.
+
+        Raises:
+            UserError: As :meth:`load_folder`.
+        """
+        return load_relbench_graph(path, str(options.get("target") or ""), encoders=encoders)
 
     def folder_files(self, path: Path) -> Sequence[Path]:
         """Returns the files of the data set and its tasks."""

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 from hetgraph.catalog.collection import Collection, Files
 from hetgraph.catalog.dataset import Dataset
-from hetgraph.datasets._shop_files import WRITERS
+from hetgraph.datasets._shop_files import DUCKDB, WRITERS
 from hetgraph.datasets._shop_tables import ShopConfig, make_shop
 from hetgraph.errors import ConfigError, suggest
+from hetgraph.optional import demand
 
 __all__ = ["ShopFiles"]
 
@@ -51,6 +52,8 @@ class ShopFiles(Collection):
         form = options.pop("form", "tables")
         if form not in WRITERS:
             raise ConfigError(f"form {form!r} is unknown.{suggest(str(form), WRITERS)}")
+        if form == "duckdb":
+            demand([DUCKDB])
         WRITERS[form](make_shop(ShopConfig(**options)), folder)
 
     def load(self, name: str, files: Files, **options: Any) -> Dataset:

@@ -12,6 +12,7 @@ from hetgraph.catalog.inspection import Inspection
 from hetgraph.errors import ConfigError, UserError
 from hetgraph.files import user_path
 from hetgraph.io.folder import FolderStore, load_tables, table_files, tables_task
+from hetgraph.io.graph_only import read_graph
 from hetgraph.io.inspect import inspect_store
 from hetgraph.io.propose import propose_tables
 
@@ -55,6 +56,16 @@ class TablesFormat(Collection):
             UserError: If a table or its declaration is invalid, naming file, column and row.
         """
         return load_tables(path, target=str(options.get("target") or ""))
+
+    def load_graph_folder(
+        self, path: Path, *, encoders: Mapping[str, Mapping[str, Any]], **options: Any
+    ) -> Dataset:
+        """Reads the graph of a folder of tables, without targets, by given encoders of columns.
+
+        Raises:
+            UserError: As :meth:`load_folder`; targets may be invalid or missing.
+        """
+        return read_graph(FolderStore(path), encoders=encoders)
 
     def inspect_folder(self, path: Path, source: str, *, target: str = "") -> Inspection:
         """Reports every mistake, or what of each table is read."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 __all__ = [
     "BudgetError",
     "ConfigError",
+    "ConfigProblemsError",
     "DataError",
     "FileFormatError",
     "LeakageError",
@@ -44,6 +45,22 @@ class BudgetError(UserError):
 
 class ConfigError(UserError):
     """An unknown name or an invalid setting."""
+
+
+class ConfigProblemsError(ConfigError):
+    r"""Several mistakes in one file of settings; the message has a line for each.
+
+    Args:
+        messages: One message per mistake.
+
+    Example:
+        >>> str(ConfigProblemsError(["lr is 'x'.", "epochs is 0."]))
+        "2 problems:\nlr is 'x'.\nepochs is 0."
+    """
+
+    def __init__(self, messages: Sequence[str]) -> None:
+        super().__init__("\n".join([f"{len(messages)} problems:", *messages]))
+        self.messages = tuple(messages)
 
 
 class LeakageError(UserError):

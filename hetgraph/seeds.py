@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 
-__all__ = ["SeedKind", "Seeds", "keyed_seed"]
+__all__ = ["SeedKind", "Seeds", "keyed_seed", "mixed_bits"]
 
 SeedKind = Literal["split", "init", "sampling", "projection"]
 
@@ -56,3 +57,16 @@ def keyed_seed(*key: object) -> int:
     """Hashes the ``str`` of the arguments to a 63-bit seed that is the same on all machines."""
     text = "\x1f".join(map(str, key)).encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "little") >> 1
+
+
+def mixed_bits(values: np.ndarray[Any, np.dtype[np.uint64]]) -> np.ndarray[Any, Any]:
+    """Scrambles 64-bit numbers: the finaliser of SplitMix64 (Steele et al., OOPSLA 2014).
+
+    Example:
+        >>> mixed_bits(np.array([0, 1], dtype=np.uint64)).tolist()
+        [0, 6238072747940578789]
+    """
+    with np.errstate(over="ignore"):
+        values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return values ^ (values >> np.uint64(31))

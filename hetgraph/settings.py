@@ -18,10 +18,13 @@ __all__ = [
     "config_from_dict",
     "config_to_dict",
     "field_names",
+    "get_params",
     "harmless",
     "later",
     "merge",
     "parse_assignments",
+    "parse_value",
+    "set_params",
     "settings_that_count",
 ]
 
@@ -127,6 +130,43 @@ def settings_that_count(
     return {name: value for name, value in values.items() if marks.get(name) not in left_out}
 
 
+def get_params(config: Any) -> dict[str, Any]:
+    """Returns the values of a configuration by name, as ``get_params`` of scikit-learn does.
+
+    Args:
+        config: A configuration, such as ``TrainConfig()`` or the ``Config`` of a model. Values
+            that are configurations themselves are values of this one, not listed one by one.
+
+    Example:
+        >>> from hetgraph.train import TrainConfig
+        >>> get_params(TrainConfig(lr=0.01))["lr"]
+        0.01
+    """
+    return {
+        field.name: getattr(config, field.name)
+        for field in dataclasses.fields(config)
+        if field.init
+    }
+
+
+def set_params(config: T, **changes: Any) -> T:
+    """Returns a configuration with other values; the given one is frozen and stays as it is.
+
+    Args:
+        config: A configuration.
+        **changes: Values by name; a text is parsed by the type of its field, ``lr="3e-3"``.
+
+    Raises:
+        ConfigError: If a name is unknown or a value does not fit its type.
+
+    Example:
+        >>> from hetgraph.train import TrainConfig
+        >>> set_params(TrainConfig(), lr="3e-3", max_epochs=50).lr
+        0.003
+    """
+    return config_from_dict(type(config), {**get_params(config), **changes})
+
+
 def field_names(cls: type[Any]) -> tuple[str, ...]:
     """Returns the names of the settings of a dataclass."""
     return tuple(_hints(cls))
@@ -173,6 +213,31 @@ def parse_assignments(
             nested = {part: nested}
         result = merge(result, nested)
     return result
+
+
+def parse_value(cls: type[Any], name: str, value: Any, section: str = "") -> Any:
+    """Returns a value as the type of a field asks for, as :func:`config_from_dict` does.
+
+    Args:
+        cls: A dataclass.
+        name: Name of one of its fields.
+        value: The value, or its text.
+        section: Prefix of the name in messages.
+
+    Raises:
+        ConfigError: If the name is unknown, or the value does not fit.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Config:
+        ...     lr: float = 0.1
+        >>> parse_value(Config, "lr", "1e-3")
+        0.001
+    """
+    hints = _hints(cls)
+    if name not in hints:
+        raise ConfigError(f"unknown setting {_dotted(section, name)!r}.{suggest(name, hints)}")
+    return _parse(hints[name], value, section, name)
 
 
 def _resolve(key: str, sections: Mapping[str, type[Any] | None]) -> list[str]:

@@ -1,4 +1,4 @@
-"""`hetgraph leaderboard run|show BENCHMARK`: our runs beside the published numbers."""
+"""`hetgraph leaderboard new|run|show BENCHMARK`: our runs beside the published numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_command(commands: Commands) -> None:
-    """Adds the command's parser and those of `run` and `show`."""
+    """Adds the command's parser and those of `new`, `run` and `show`."""
     parser = commands.add_parser(
         "leaderboard",
         help="run models on a benchmark, show the table with verdicts",
@@ -26,6 +26,7 @@ def add_command(commands: Commands) -> None:
     parser.set_defaults(run=_list)
     actions = parser.add_subparsers(metavar="ACTION", title="actions", parser_class=Parser)
     _add_run(actions.add_parser("run", help="run a model on every data set of a benchmark"))
+    _add_new(actions.add_parser("new", help="write a benchmark file of your own to start from"))
     _add_show(
         actions.add_parser(
             "show", help="print the tables of a benchmark and write them as Markdown and HTML"
@@ -71,6 +72,18 @@ def _add_run(parser: Parser) -> None:
     parser.set_defaults(run=_run)
 
 
+def _add_new(parser: Parser) -> None:
+    add = parser.add_argument
+    add("name", metavar="NAME", type=Path, help="name of the benchmark; NAME.yaml must be new")
+    for option, what in (
+        ("dataset", "collection/name, or format:path for your own files; may be repeated"),
+        ("model", "a model to compare; may be repeated (default: a few simple ones)"),
+    ):
+        add(f"--{option}", action="append", default=[], metavar="X", dest=f"{option}s", help=what)
+    add("--task", default="", metavar="NAME", help="a target that your tables declare, or a family")
+    parser.set_defaults(run=_new)
+
+
 def _add_show(parser: Parser) -> None:
     _add_common(parser)
     parser.add_argument("--no-write", action="store_true", help="only print, write no files")
@@ -81,11 +94,23 @@ def _list(args: argparse.Namespace) -> int:
     from hetgraph.cli.console import plain, stdout, table
     from hetgraph.leaderboards import available, load_benchmark
 
-    listing = table("benchmark", "what it compares", "data sets")
+    prose = ("what it compares", "data sets")
+    listing = table("benchmark", *prose, prose=prose)
     for name in available():
         benchmark = load_benchmark(name)
         listing.add_row(*map(plain, (name, benchmark.summary, ", ".join(benchmark.datasets))))
     stdout().print(listing)
+    return failures.OK
+
+
+def _new(args: argparse.Namespace) -> int:
+    from hetgraph.cli.console import stdout
+    from hetgraph.leaderboards.new import write_benchmark
+
+    path = write_benchmark(args.name, args.datasets, args.models, task=args.task)
+    console = stdout()
+    for line in (f"written: {path}; edit it, then", f"hetgraph leaderboard run {path} --seeds 5"):
+        console.print(line, markup=False, soft_wrap=True)
     return failures.OK
 
 

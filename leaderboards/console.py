@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console, JustifyMethod
+from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +13,7 @@ from hetgraph.leaderboards.board import Board, Row
 from hetgraph.leaderboards.columns import Column, comparison_columns, table_columns, used
 from hetgraph.leaderboards.spec import Benchmark
 from hetgraph.leaderboards.text import board_remarks, unit_text
+from hetgraph.listing import Listing
 
 __all__ = ["print_boards"]
 
@@ -53,11 +55,9 @@ def _tests(board: Board) -> Table:
     """How the verdicts of the main variant were reached."""
     variant = board.benchmark.main_variant.name
     columns = comparison_columns(board)
-    table = Table(title=f"{board.dataset.label}: tests", title_justify="left", title_style="bold")
-    for heading in ("Model", "Metric", *(heading for heading, _ in columns)):
-        table.add_column(
-            "\n".join(heading.split()), no_wrap=heading.endswith(("interval", "Verdict"))
-        )
+    numbers = [heading for heading, _ in columns if heading != "Verdict"]
+    headings = ("Model", "Metric", *numbers, "Verdict")
+    table = Listing(*headings, title=escape(f"{board.dataset.label}: tests"), right=numbers, keys=2)
     for row in board.rows:
         for name in board.dataset.metrics:
             if row.is_compared(variant, name):
@@ -72,12 +72,10 @@ def _chosen(board: Board, prefixes: Sequence[str]) -> list[Column]:
 
 
 def _table(title: str, columns: Sequence[Column], rows: Sequence[Row]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Listing(title=escape(title))
     for column in columns:
-        heading = "\n".join(f"{column.group} {column.title}".split())
-        justify: JustifyMethod = "right" if column.numeric else "left"
-        # With too many columns all shrink alike; a column that may wrap would vanish first.
-        table.add_column(heading, justify=justify, no_wrap=True)
+        heading = f"{column.group} {column.title}".strip()
+        table.add_column(Text(heading), justify="right" if column.numeric else "left")
     for row in rows:
         cells = (_styled(column.value(row).text) for column in columns)
         table.add_row(*cells, style="bold" if row.group is not None else None)

@@ -86,6 +86,7 @@ class Job:
         """
         from hetgraph.catalog.loading import load_dataset
         from hetgraph.registry import models
+        from hetgraph.runs.packages import check_packages
         from hetgraph.runs.plan import bind_metapaths, make_plan
         from hetgraph.tasks import task_class
 
@@ -95,6 +96,7 @@ class Job:
             settings=self.all_settings,
             metapaths=self.metapaths,
         )
+        check_packages(plan)
         dataset = load_dataset(self.data, self.root, **plan.data)
         bound = bind_metapaths(plan, dataset)
         config = comparable_config(bound.settings, self.model)

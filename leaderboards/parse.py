@@ -8,14 +8,17 @@ name of a source, is checked here. Every mistake names the file and the place, s
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, TypeVar
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hetgraph.errors import ConfigError, suggest
+from hetgraph.errors import ConfigError, ConfigProblemsError, suggest
 from hetgraph.leaderboards.spec import (
     Benchmark,
     Cell,
@@ -31,13 +34,15 @@ from hetgraph.leaderboards.spec import (
     Variant,
 )
 from hetgraph.renamed import current_settings
-from hetgraph.yamlfile import checked, read_yaml
+from hetgraph.yamlfile import all_mistakes, kept, read_yaml
 
 __all__ = ["parse_benchmark"]
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _VALUE = re.compile(rf"{_NUMBER}\s*(?:(?:±|\+-|\+/-)\s*{_NUMBER})?")
 _ABSENT = ("oom", "unknown")
+_SECTIONS = ("metrics", "datasets", "sources")
+T = TypeVar("T")
 
 
 class _Published(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -66,8 +71,8 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     metrics: dict[str, Metric]
     verdict: Rule
     datasets: dict[str, DatasetSpec]
-    sources: dict[str, Source]
-    published: tuple[_Published, ...]
+    sources: dict[str, Source] = {}
+    published: tuple[_Published, ...] = ()
     summary: str = ""
     rank_by: str | None = None
     variants: dict[str, Variant] | None = None
@@ -76,37 +81,102 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     paired: Paired | None = None
 
 
+_EMPTY: Mapping[str, Any] = {
+    **{"name": "", "title": "", "unit": "percent", "protocol": [], "metrics": {}, "datasets": {}},
+    "verdict": {"alpha": 0.05, "min_runs": 2, "assumed_runs": 2, "margin_reason": ""},
+}
+"""Stands for required parts with mistakes, so that the other parts can still be checked."""
+
+
 def parse_benchmark(path: Path) -> Benchmark:
     """Reads one benchmark file.
 
     Raises:
-        ConfigError: If the YAML or a declaration in it is not valid.
+        ConfigError: If the YAML or a declaration in it is not valid; all mistakes at once.
     """
-    file = checked(read_yaml(path, ConfigError), _File, path.name, ConfigError)
-    if file.name != path.stem:
-        _fail(path, "", f"name is {file.name!r}, but the file is called {path.name}")
-    if file.variants == {}:
-        _fail(path, "", "variants is empty; leave it out, or declare at least one")
+    content = read_yaml(path, ConfigError)
+    lines, left = all_mistakes(content, _File)
+    mistakes = _Mistakes(path, content, [f"{path.name}{line}" for line in lines])
+    if not isinstance(content, Mapping):
+        mistakes.check()
+    file = msgspec.convert({**_EMPTY, **left}, _File)
+    return _benchmark(path, file, mistakes)
+
+
+@dataclass(frozen=True)
+class _Mistakes:
+    """The mistakes in a file so far.
+
+    Args:
+        path: The file.
+        content: What was read.
+        lines: One message per mistake.
+    """
+
+    path: Path
+    content: Any
+    lines: list[str]
+
+    @contextmanager
+    def of_part(self) -> Iterator[None]:
+        """Keeps the mistake that ends the block; the code after the block goes on."""
+        try:
+            yield
+        except ConfigError as error:
+            self.lines.append(str(error))
+
+    def names(self, section: str) -> Collection[str]:
+        """Returns the names that a section declares, those with mistakes included."""
+        declared = self.content.get(section)
+        return [str(name) for name in declared] if isinstance(declared, Mapping) else []
+
+    def rows(self, section: str, form: type[Any], rows: Sequence[T]) -> Iterator[tuple[str, T]]:
+        """Yields place and row of a list, under its number in the file."""
+        numbers = kept(self.content.get(section), form)
+        yield from ((f"{section}.{i}", row) for i, row in zip(numbers, rows, strict=True))
+
+    def check(self) -> None:
+        """Fails if there was a mistake."""
+        lines = list(dict.fromkeys(self.lines))
+        if lines:
+            raise ConfigError(lines[0]) if len(lines) == 1 else ConfigProblemsError(lines)
+
+
+def _benchmark(path: Path, file: _File, mistakes: _Mistakes) -> Benchmark:
+    """Checks what relates two places of a file, and returns the benchmark."""
+    content = mistakes.content
+    part, named = mistakes.of_part, {name: mistakes.names(name) for name in _SECTIONS}
+    if "name" in content and file.name and file.name != path.stem:
+        with part():
+            _fail(path, "", f"name is {file.name!r}, but the file is called {path.name}")
+    if file.variants == {} and content["variants"] == {}:
+        with part():
+            _fail(path, "", "variants is empty; leave it out, or declare at least one")
     scale = 100.0 if file.unit == "percent" else 1.0
     metrics = {
         key: replace(metric, name=key, key=metric.key or key)
         for key, metric in file.metrics.items()
     }
     rank_by = file.rank_by or next(iter(metrics), "")
-    _check_known(path, "rank_by", "metric", [rank_by], metrics)
-    datasets = {
-        key: _dataset(path, key, dataset, metrics, scale) for key, dataset in file.datasets.items()
-    }
-    published = tuple(
-        _published(path, f"published.{i}", row, file, datasets)
-        for i, row in enumerate(file.published)
-    )
-    for i, row in enumerate(file.rows):
-        _check_known(path, f"rows.{i}", "dataset", row.datasets or (), datasets)
+    with part():
+        _check_known(path, "rank_by", "metric", [rank_by] if metrics else [], named["metrics"])
+    datasets: dict[str, DatasetSpec] = {}
+    for key, dataset in file.datasets.items():
+        with part():
+            margins = content["datasets"][key]["margins"]
+            datasets[key] = _dataset(path, key, dataset, named["metrics"], margins, scale)
+    published = []
+    for place, row in mistakes.rows("published", _Published, file.published):
+        with part():
+            published.append(_published(path, place, row, file, datasets, mistakes))
+    for place, own in mistakes.rows("rows", OwnRow, file.rows):
+        with part():
+            _check_known(path, place, "dataset", own.datasets or (), named["datasets"])
     if file.paired is not None:
         titles = [row.model for row in file.published] + [row.label for row in file.rows]
-        _check_known(path, "paired", "row", [file.paired.against], titles)
-    variants = file.variants or {"full": Variant(label="test")}
+        with part():
+            _check_known(path, "paired", "row", [file.paired.against], titles)
+    mistakes.check()
     return Benchmark(
         name=file.name,
         title=file.title,
@@ -114,7 +184,10 @@ def parse_benchmark(path: Path) -> Benchmark:
         unit=file.unit,
         protocol=file.protocol,
         metrics=metrics,
-        variants=tuple(replace(variant, name=key) for key, variant in variants.items()),
+        variants=tuple(
+            replace(variant, name=key)
+            for key, variant in (file.variants or {"full": Variant(label="test")}).items()
+        ),
         datasets=datasets,
         sources={key: replace(source, key=key) for key, source in file.sources.items()},
         rule=file.verdict,
@@ -124,7 +197,7 @@ def parse_benchmark(path: Path) -> Benchmark:
             replace(row, settings=current_settings(row.settings, row.model)) for row in file.rows
         ),
         paired=file.paired,
-        published=published,
+        published=tuple(published),
     )
 
 
@@ -143,30 +216,46 @@ def _check_known(
 
 
 def _dataset(
-    path: Path, key: str, dataset: DatasetSpec, metrics: Mapping[str, Metric], scale: float
+    path: Path, key: str, dataset: DatasetSpec, metrics: Collection[str], margins: Any, scale: float
 ) -> DatasetSpec:
     place = f"datasets.{key}"
     names = dataset.metrics or tuple(metrics)
     _check_known(path, place, "metric", names, metrics)
     for name in names:
-        if name not in dataset.margins:
+        if name not in margins:
             _fail(path, "", f"the key '{place}.margins.{name}' is missing")
     return replace(
         dataset,
         name=key,
         label=dataset.label or key,
         metrics=names,
-        margins={name: dataset.margins[name] / scale for name in names},
+        margins={name: dataset.margins.get(name, scale) / scale for name in names},
         settings=current_settings(dataset.settings),
     )
 
 
 def _published(
-    path: Path, place: str, row: _Published, file: _File, datasets: Mapping[str, DatasetSpec]
+    path: Path,
+    place: str,
+    row: _Published,
+    file: _File,
+    datasets: Mapping[str, DatasetSpec],
+    mistakes: _Mistakes,
 ) -> PublishedRow:
     if row.runs is not None and row.assumed_runs is not None:
-        _fail(path, place, "give runs (established) or assumed_runs, not both")
-    _check_known(path, place, "dataset", row.results, datasets)
+        with mistakes.of_part():
+            _fail(path, place, "give runs (established) or assumed_runs, not both")
+    with mistakes.of_part():
+        _check_known(path, place, "dataset", row.results, mistakes.names("datasets"))
+    known = mistakes.names("sources")
+    with mistakes.of_part():
+        _check_known(path, place, "source", [row.source], known)
+    known = [*known, row.source]  # Told once, not for each of its cells.
+    results = {}
+    for key in (key for key in row.results if key in datasets):
+        where, source = f"{place}.results.{key}", row.source
+        with mistakes.of_part():
+            results[key] = _cells(path, where, row.results[key], source, datasets[key], file, known)
     return PublishedRow(
         model=row.model,
         ours=row.ours,
@@ -175,10 +264,7 @@ def _published(
         test=row.test,
         runs=row.runs or row.assumed_runs or file.verdict.assumed_runs,
         runs_assumed=row.runs is None,
-        results={
-            key: _cells(path, f"{place}.results.{key}", value, row.source, datasets[key], file)
-            for key, value in row.results.items()
-        },
+        results=results,
         parameters=row.parameters,
         notes=row.notes,
         not_run=row.not_run,
@@ -186,7 +272,13 @@ def _published(
 
 
 def _cells(
-    path: Path, place: str, values: Any, source: str, dataset: DatasetSpec, file: _File
+    path: Path,
+    place: str,
+    values: Any,
+    source: str,
+    dataset: DatasetSpec,
+    file: _File,
+    declared: Collection[str],
 ) -> dict[str, Cell]:
     """The published values of a row on a dataset by metric, in the order of the metrics."""
     if values in _ABSENT:
@@ -203,7 +295,7 @@ def _cells(
     cells = {}
     for metric in (name for name in dataset.metrics if name in values):
         key = sources.get(metric, source)
-        _check_known(path, place, "source", [key], file.sources)
+        _check_known(path, place, "source", [key], declared)
         cells[metric] = _cell(path, place, metric, str(values[metric]).strip(), key, file.unit)
     return cells
 

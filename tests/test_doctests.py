@@ -34,6 +34,10 @@ COMPLETE = (
 )
 
 
+# Packages that users build models from: their classes have examples, too.
+FOR_MODELS = ("nn", "ops", "sampling")
+
+
 def modules_with_examples() -> list[str]:
     """The modules whose source has an example, found without importing any of them."""
     modules = []
@@ -100,5 +104,46 @@ def test_every_public_function_has_an_example(package: str) -> None:
         name
         for name, function in functions.items()
         if inspect.isfunction(function) and ">>> " not in (function.__doc__ or "")
+    ]
+    assert not missing
+
+
+@pytest.mark.parametrize("package", FOR_MODELS)
+def test_every_public_class_for_models_has_an_example(package: str) -> None:
+    module = importlib.import_module(f"hetgraph.{package}")
+    classes = {name: getattr(module, name) for name in module.__all__}
+    missing = [
+        name
+        for name, value in classes.items()
+        if inspect.isclass(value) and ">>> " not in (value.__doc__ or "")
+    ]
+    assert not missing
+
+
+@pytest.mark.parametrize("package", FOR_MODELS)
+def test_every_argument_for_models_is_described(package: str) -> None:
+    module = importlib.import_module(f"hetgraph.{package}")
+    values = {name: getattr(module, name) for name in module.__all__}
+    missing = [
+        f"{name}({key})"
+        for name, value in values.items()
+        if inspect.isclass(value) or inspect.isfunction(value)
+        for key in inspect.signature(value).parameters
+        if not re.search(rf"^ +\*{{0,2}}{key}: ", value.__doc__ or "", re.MULTILINE)
+    ]
+    # A module without arguments of its own has those of its base class.
+    assert [name for name in missing if not name.endswith(("(args)", "(kwargs)"))] == []
+
+
+@pytest.mark.parametrize("package", FOR_MODELS)
+def test_every_public_method_for_models_is_described(package: str) -> None:
+    module = importlib.import_module(f"hetgraph.{package}")
+    missing = [
+        f"{name}.{key}"
+        for name in module.__all__
+        if inspect.isclass(value := getattr(module, name))
+        for key, member in vars(value).items()
+        if not key.startswith("_") and (callable(member) or isinstance(member, property))
+        if not member.__doc__
     ]
     assert not missing

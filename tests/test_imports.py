@@ -20,7 +20,10 @@ REPOSITORY = Path(__file__).parents[1]
 ROOT = (
     "errors",
     "version",
+    "heartbeat",
     "optional",
+    "listing",
+    "html",
     "seeds",
     "files",
     "settings",

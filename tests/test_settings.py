@@ -235,3 +235,18 @@ def test_a_word_beside_a_list_is_a_word() -> None:
         assert config_from_dict(Weighted, {"weights": text}).weights == value
     with pytest.raises(ConfigError, match="expected one of 'balanced' or"):
         config_from_dict(Weighted, {"weights": "balancd"})
+
+
+def test_params_are_read_and_set_as_in_scikit_learn():
+    from hetgraph.settings import get_params, set_params
+    from hetgraph.train import TrainConfig
+
+    config = TrainConfig(lr=0.01)
+    assert get_params(config)["lr"] == 0.01
+    assert set_params(config) == config
+    changed = set_params(config, lr="3e-3", max_epochs=5)
+    assert (changed.lr, changed.max_epochs, config.lr) == (0.003, 5, 0.01)
+    with pytest.raises(ConfigError, match=r"unknown setting 'lrr'\. Did you mean 'lr'"):
+        set_params(config, lrr=1)
+    with pytest.raises(ConfigError, match="lr"):
+        set_params(config, lr="fast")

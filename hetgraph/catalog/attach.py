@@ -39,7 +39,8 @@ def add_features(
         text: Name of a text encoder, see :func:`hetgraph.features.make_encoder`; ``None``: no
             text features.
         standins: A kind of stand-in for all types without features, or kinds by type, see
-            :func:`hetgraph.features.apply_standins`; ``None``: each model makes its own.
+            :func:`hetgraph.features.apply_standins`, or ``"auto"``; ``None``: each model makes its
+            own.
 
     Raises:
         ConfigError: If a name is unknown.
@@ -93,11 +94,8 @@ def _with_columns(graph: HeteroGraph, computed: Mapping[str, Mapping[str, Tensor
                 start, read = earlier.state["start"], earlier.edges
             if any(what != "hyperedges" for what, _ in parts):
                 standins[name] = computed_mark(parts, start, read)
-    # The encoder of columns no longer says all about features with more appended.
-    same = {
-        key: v for key, v in graph.encoders.items() if features.get(key) is graph.features.get(key)
-    }
-    return graph.replace(features=features, encoders=same, standins=standins)
+    # Encoders stay: they say how the columns before the computed ones are made of new rows.
+    return graph.replace(features=features, standins=standins)
 
 
 def _append(name: str, given: Tensor | CSR | None, computed: list[Tensor]) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from hetgraph.catalog.dataset import Dataset
 from hetgraph.catalog.inspection import Inspection, describe
 from hetgraph.catalog.manifest import Manifest, read_manifests
 from hetgraph.errors import ConfigError, UserError, suggest
+from hetgraph.optional import Package
 from hetgraph.version import __version__
 
 __all__ = ["Collection", "Files"]
@@ -96,6 +97,13 @@ class Collection(ABC):
         """
         return self.task
 
+    def packages(self, name: str) -> Iterable[Package]:
+        """Returns the optional packages that reading the data set ``name`` needs.
+
+        They are checked before its files are fetched.
+        """
+        return ()
+
     def load_folder(self, path: Path, **options: Any) -> Dataset:
         """Reads a data set in this collection's format from the user's own folder or file.
 
@@ -106,6 +114,24 @@ class Collection(ABC):
             f"{self.name!r} is not a file format; write {self.name}/NAME with NAME one of "
             f"{', '.join(self.names())}."
         )
+
+    def load_graph_folder(
+        self, path: Path, *, encoders: Mapping[str, Mapping[str, Any]], **options: Any
+    ) -> Dataset:
+        """Reads the graph of the user's own folder or file, to ask a trained model about it.
+
+        Formats of the user's own tables read neither targets nor splits, and encode columns by
+        given encoders. Other formats have no such columns, and read what they always do.
+
+        Args:
+            path: The folder or file.
+            encoders: ``encoders`` of the graph that was trained on.
+            **options: As for :meth:`load_folder`.
+
+        Raises:
+            UserError: If a table is invalid, or lacks a column that an encoder reads.
+        """
+        return self.load_folder(path, **options)
 
     def inspect_folder(self, path: Path, source: str, *, target: str = "") -> Inspection:
         """Reports what is wrong with the user's own folder or file, and what would be read.

@@ -15,6 +15,7 @@ from hetgraph.catalog.targets import EdgeTarget, Labels, Links, Target, Values
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.errors import DataError, suggest
+from hetgraph.html import card, facts
 
 __all__ = ["Dataset"]
 
@@ -101,6 +102,21 @@ class Dataset:
                     f"{self.name}: hypergraph {name!r} is over {dict(found)} nodes, the graph has "
                     f"{dict(expected)}; build it from this graph."
                 )
+
+    def __repr__(self) -> str:
+        task = f", {self.task}" if self.task else ""
+        targets = ", ".join(self.targets) or "no target"
+        return f"Dataset({self.name}{task}: {self.graph!r}, {targets})"
+
+    def _repr_html_(self) -> str:
+        """Returns the targets and the graph, for notebooks."""
+        values = {
+            "task": self.task,
+            "targets": ", ".join(self.targets),
+            "splits": ", ".join(self.splits),
+            "meta-paths": ", ".join(f"{name}: {path}" for name, path in self.metapaths.items()),
+        }
+        return card(self.name, facts(values), self.graph._repr_html_())
 
     def _check_targets(self) -> None:
         wrong = [text for name in self.targets for text in self._misfits(name)]

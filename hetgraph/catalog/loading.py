@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from hetgraph.catalog.closest import closest_name
 from hetgraph.catalog.collection import Collection, Files
 from hetgraph.catalog.dataset import Dataset
 from hetgraph.catalog.fetch import fetch_files
 from hetgraph.catalog.manifest import Manifest
-from hetgraph.catalog.parsed_cache import cache_key, load_cached, store_cached
+from hetgraph.catalog.parsed_cache import load_cached, parsed_folder, store_cached
 from hetgraph.catalog.statistics import check_statistics
 from hetgraph.errors import ConfigError, DataError, suggest
-from hetgraph.files import cache_root, remembered_sha256, user_path
+from hetgraph.files import remembered_sha256, user_path
+from hetgraph.optional import demand
 
 __all__ = [
     "all_collections",
@@ -26,6 +28,7 @@ __all__ = [
     "fetch_dataset",
     "format_of",
     "load_dataset",
+    "load_graph",
 ]
 
 COMPUTED = ("structure", "text", "standins")
@@ -68,12 +71,74 @@ def load_dataset(
         'author'
     """
     computed = {key: options.pop(key) for key in COMPUTED if key in options}
-    dataset = _load(name, root, cache, options)
+    return _with_computed(_load(name, root, cache, options), computed)
+
+
+def _with_computed(dataset: Dataset, computed: Mapping[str, Any]) -> Dataset:
     if any(value is not None for value in computed.values()):
         from hetgraph.catalog.attach import add_features  # Its imports take a second.
 
         dataset = add_features(dataset, **computed)
     return dataset
+
+
+def load_graph(
+    name: str,
+    root: str | os.PathLike[str] | None = None,
+    *,
+    encoders: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    cache: bool = True,
+    **options: Any,
+) -> Dataset:
+    r"""Loads a graph to ask a trained model about, by the name of a data set or from own files.
+
+    Of the user's own tables and databases, targets and splits are not read: their columns may be
+    missing, and no links are held out. Columns become features by the encoders that were fitted
+    for training. A database of a target with times is read as of its latest rows. Other formats
+    and data sets are read as :func:`load_dataset` reads them.
+
+    Args:
+        name: As for :func:`load_dataset`.
+        root: As for :func:`load_dataset`.
+        encoders: ``encoders`` of the graph that was trained on; other types are encoded anew.
+        cache: As for :func:`load_dataset`.
+        **options: As for :func:`load_dataset`, but for ``standins``: those that were fitted for
+            training are applied by :func:`hetgraph.features.encode_standins`. ``target`` names what
+            was trained on, and need not be there.
+
+    Returns:
+        The data set; ``info["notes"]`` tells of cells with categories that no encoder has seen.
+
+    Raises:
+        ConfigError: If the name or an option is unknown.
+        DataError: If a table lacks columns that an encoder reads, naming all of them, or a value
+            is invalid.
+
+    Example:
+        >>> Path("shop1/nodes").mkdir(parents=True), Path("shop2/nodes").mkdir(parents=True)
+        (None, None)
+        >>> _ = Path("shop1/nodes/user.csv").write_text("id,features\nann,20\nbob,70\n")
+        >>> _ = Path("shop2/nodes/user.csv").write_text("id,features\nann,20\nbob,70\neve,95\n")
+        >>> trained = load_dataset("tables:shop1").graph
+        >>> load_graph("tables:shop2", encoders=trained.encoders).graph.features["user"]
+        tensor([[-1.],
+                [ 1.],
+                [ 2.]])
+    """
+    if options.pop("standins", None) is not None:
+        raise ConfigError(
+            f"{name}: standins are not chosen for a graph to be asked about; the vectors of types "
+            "without features come from the trained model. Leave the option out."
+        )
+    prefix, colon, path = name.partition(":")
+    known = {collection.name: collection.options for collection in all_collections()}
+    if "target" not in known.get(name.replace(":", "/", 1).partition("/")[0], {}):
+        options.pop("target", None)  # It may say what is read of the graph, where there is one.
+    if not colon or "/" in prefix:
+        return load_dataset(name, root, cache=cache, **options)
+    computed = {key: options.pop(key) for key in COMPUTED if key in options}
+    dataset = _load_folder(prefix, Path(path), cache, options, encoders=encoders)
+    return _with_computed(dataset, computed)
 
 
 def _load(
@@ -84,9 +149,11 @@ def _load(
         return _load_folder(prefix, Path(path), cache, options)
     collection, manifest = _resolve(name)
     settings = _check_options(collection, manifest.full_name, options)
-    folder = fetch_files(manifest, root)
     digests = {entry.name: entry.sha256 for entry in manifest.files}
-    stored = _cache_folder(collection, manifest.full_name, digests, settings) if cache else None
+    stored = parsed_folder(collection, manifest.full_name, digests, settings) if cache else None
+    if stored is None or not stored.exists():
+        demand(collection.packages(manifest.name))
+    folder = fetch_files(manifest, root)
     dataset = load_cached(stored) if stored else None
     if dataset is None:
         dataset = collection.load(manifest.name, Files(folder, manifest), **settings)
@@ -158,18 +225,31 @@ def fetch_dataset(name: str, root: str | os.PathLike[str] | None = None) -> Path
     return fetch_files(dataset_info(name), root)
 
 
-def _load_folder(prefix: str, path: Path, use_cache: bool, options: Mapping[str, Any]) -> Dataset:
+def _load_folder(
+    prefix: str,
+    path: Path,
+    use_cache: bool,
+    options: Mapping[str, Any],
+    *,
+    encoders: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Dataset:
     collection, path = format_of(prefix, str(path))
-    settings = _check_options(collection, f"{prefix}:{path}", options)
+    if type(collection).load_graph_folder is Collection.load_graph_folder:
+        encoders = None  # It has no columns to encode.
+    full_name = f"{prefix}:{path}"
+    settings = _check_options(collection, full_name, options)
     files = collection.folder_files(path)
     digests = {str(file.resolve()): remembered_sha256(file) for file in files}
-    full_name = f"{prefix}:{path}"
+    key = settings if encoders is None else {**settings, "encoders": dict(encoders)}
     stored = None
-    if use_cache and collection.cached and digests:
-        stored = _cache_folder(collection, f"{prefix}:{path.resolve().name}", digests, settings)
+    if use_cache and digests:
+        stored = parsed_folder(collection, f"{prefix}:{path.resolve().name}", digests, key)
     dataset = load_cached(stored) if stored else None
     if dataset is None:
-        dataset = collection.load_folder(path, **settings)
+        if encoders is None:
+            dataset = collection.load_folder(path, **settings)
+        else:
+            dataset = collection.load_graph_folder(path, encoders=encoders, **settings)
         dataset = replace(dataset, info={**dataset.info, "files": digests})
         if stored:
             store_cached(dataset, stored)
@@ -218,28 +298,12 @@ def _resolve(name: str) -> tuple[Collection, Manifest]:
         raise ConfigError(f"unknown data set {name!r}. Did you mean one of {', '.join(same)}?")
     # Within a known collection only its own data sets are suggested.
     near = [full for full in names if full.startswith(f"{prefix}/")] or names
-    close = same[0] if same else _closest(name, near)
+    close = same[0] if same else closest_name(name, near)
     hint = f" Did you mean {close!r}?" if close else f" Known: {', '.join(near)}."
     if name and user_path(name).exists():
         form = "tables" if user_path(name).is_dir() else "sqlite"
         hint = f" Of your own data, name the format, too: {form}:{name}, for example."
     raise ConfigError(f"unknown data set {name!r}.{hint}")
-
-
-def _closest(name: str, options: Sequence[str]) -> str | None:
-    """Returns the option most similar to ``name``, even with swapped letters (DPLB for DBLP)."""
-
-    def ratio(given: str, known: str) -> float:
-        return difflib.SequenceMatcher(None, given, known).ratio()
-
-    def similarity(option: str) -> float:
-        given, known = name.lower(), option.lower()
-        if given.partition("/")[0] == known.partition("/")[0]:
-            given, known = given.partition("/")[2], known.partition("/")[2]
-        return ratio(given, known) + ratio("".join(sorted(given)), "".join(sorted(known)))
-
-    best = max(options, key=similarity, default=None)
-    return best if best is not None and similarity(best) > 1.4 else None
 
 
 def all_collections() -> list[Collection]:
@@ -260,20 +324,13 @@ def _check_options(
     for key in options:
         if key not in collection.options:
             known = (*collection.options, *COMPUTED)
+            if key == "target":  # `--task NAME`, where NAME is no family of tasks either
+                raise ConfigError(
+                    f"{full_name} has no target {options[key]!r} to choose, and no family of tasks "
+                    "has this name; leave it out, or name a family such as link-prediction."
+                )
             raise ConfigError(f"{full_name} has no option {key!r}.{suggest(key, known)}")
     return dict(options)
-
-
-def _cache_folder(
-    collection: Collection, full_name: str, digests: Mapping[str, str], settings: Mapping[str, Any]
-) -> Path | None:
-    if not collection.cached:
-        return None
-    key = cache_key(collection.fingerprint(), digests, settings)
-    readable = "".join(
-        letter if letter.isalnum() or letter in "-." else "-" for letter in full_name
-    )
-    return cache_root() / f"{readable[:80]}-{key}"
 
 
 def _describe(dataset: Dataset, manifest: Manifest, digests: Mapping[str, str]) -> Dataset:

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
+from hetgraph.catalog.collection import Collection
 from hetgraph.catalog.dataset import Dataset
 from hetgraph.catalog.split import Split
 from hetgraph.catalog.targets.base import Target
@@ -18,11 +19,18 @@ from hetgraph.data.csr import CSR
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.errors import FileFormatError, UserError
-from hetgraph.files import atomic_dir
+from hetgraph.files import atomic_dir, cache_root
 from hetgraph.registry import targets
 from hetgraph.tensorfile import load_tensors, save_tensors
 
-__all__ = ["cache_key", "load_cached", "read_dataset", "store_cached", "write_dataset"]
+__all__ = [
+    "cache_key",
+    "load_cached",
+    "parsed_folder",
+    "read_dataset",
+    "store_cached",
+    "write_dataset",
+]
 
 _LOG = logging.getLogger("hetgraph.data")
 _FORMAT = 2
@@ -152,6 +160,19 @@ def cache_key(loader: str, files: Mapping[str, str], options: Mapping[str, Any])
     content = {"format": _FORMAT, "loader": loader, "files": files, "options": options}
     text = json.dumps(content, sort_keys=True, default=repr)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def parsed_folder(
+    collection: Collection, full_name: str, digests: Mapping[str, str], settings: Mapping[str, Any]
+) -> Path | None:
+    """Returns the cache folder of a parsed data set; ``None`` if it is not to be cached."""
+    if not collection.cached:
+        return None
+    key = cache_key(collection.fingerprint(), digests, settings)
+    readable = "".join(
+        letter if letter.isalnum() or letter in "-." else "-" for letter in full_name
+    )
+    return cache_root() / f"{readable[:80]}-{key}"
 
 
 def load_cached(folder: Path) -> Dataset | None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from hetgraph.errors import DataError
+from hetgraph.seeds import mixed_bits
 
 __all__ = ["Split", "hashed_order", "random_split"]
 
@@ -58,7 +59,7 @@ def random_split(ids: Tensor, what: str, *, seed: int = 0) -> Split:
     """
     count = ids.numel()
     if count < 5:
-        raise DataError(f"{count} {what} are too few to split at random; declare a split column.")
+        raise DataError(f"{count} {what} are too few to split at random; give more, or a split.")
     numbers = ids.numpy()
     order = hashed_order(numbers, seed)
     train, valid = count * 6 // 10, count * 8 // 10
@@ -73,14 +74,9 @@ def hashed_order(ids: Array, seed: int) -> Array:
         ids: ``[n]`` int64 ids.
         seed: Key of the hash.
     """
-    return np.argsort(_mix(ids.astype(np.uint64), seed), kind="stable")
+    return np.argsort(_mixed(ids.astype(np.uint64), seed), kind="stable")
 
 
-def _mix(values: Array, seed: int) -> Array:
-    """Scrambles 64-bit numbers: the finaliser of SplitMix64 (Steele et al., 2014)."""
+def _mixed(values: Array, seed: int) -> Array:
     with np.errstate(over="ignore"):
-        values = values + np.uint64(0x9E3779B97F4A7C15) * np.uint64(seed + 1)
-        values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        mixed: Array = values ^ (values >> np.uint64(31))
-    return mixed
+        return mixed_bits(values + np.uint64(0x9E3779B97F4A7C15) * np.uint64(seed + 1))

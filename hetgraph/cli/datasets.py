@@ -61,13 +61,13 @@ def _list(args: argparse.Namespace) -> int:
     from hetgraph.cli.console import plain, stdout, table
 
     root = data_root(args.root)
-    numbers = ("nodes", "edges", "classes", "download")
+    numbers = ("nodes", "edges", "classes")
     listing = table("data set", "task", *numbers, "files", right=numbers)
     for manifest in map(dataset_info, dataset_names()):
         counts = (_count(manifest, "nodes"), _count(manifest, "edges"))
         classes = str(manifest.statistics.get("classes", ""))
-        texts = (manifest.full_name, manifest.task, *counts, classes, _size(manifest))
-        listing.add_row(*map(plain, texts), _state(manifest, root))
+        files = ", ".join(filter(None, (_size(manifest), _state(manifest, root))))
+        listing.add_row(*map(plain, (manifest.full_name, manifest.task, *counts, classes, files)))
     console = stdout()
     console.print(listing)
     console.print(f"folder: {root}", markup=False, soft_wrap=True)

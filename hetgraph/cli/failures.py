@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 from typing import TextIO
 
-from hetgraph.errors import UserError
+from hetgraph.errors import DataError, UserError
 from hetgraph.files import explain_os_error
 
 OK = 0
@@ -42,7 +42,9 @@ def report(error: BaseException, *, debug: bool = False, stream: TextIO | None =
     for mistake in several:
         stream.write(f"hetgraph: error: {' '.join(mistake.split())}\n")
     if several:
-        line = f"{len(several)} problems; mend them, `hetgraph check SOURCE` lists them again"
+        line = f"{len(several)} problems; mend them"
+        if isinstance(error, DataError):  # of a source, which `check` reads without training
+            line += ", `hetgraph check SOURCE` lists them again"
     stream.write(f"hetgraph: {line}\n")
     return code
 

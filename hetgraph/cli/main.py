@@ -7,12 +7,22 @@ import os
 import sys
 from collections.abc import Sequence
 
-from hetgraph.cli import check, datasets, explain, failures, metapath, models, train
+from hetgraph.cli import (
+    check,
+    datasets,
+    explain,
+    failures,
+    metapath,
+    models,
+    predict,
+    train,
+    tune,
+)
 from hetgraph.cli.parser import Parser
 from hetgraph.cli.plugins import add_plugins
 from hetgraph.version import __version__
 
-_COMMANDS = (train, check, datasets, models, metapath, explain)
+_COMMANDS = (train, predict, tune, check, datasets, models, metapath, explain)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ import dataclasses
 import importlib.resources
 import inspect
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from hetgraph.cli.parser import Commands
@@ -34,11 +35,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _matrix() -> int:
-    from hetgraph.cli.console import stdout
+    from hetgraph.cli.console import plain, stdout, table
     from hetgraph.methods import offers
-    from hetgraph.methods.matrix import matrix_lines
+    from hetgraph.methods.matrix import matrix_lines, matrix_table
 
-    stdout().print("\n".join(matrix_lines(offers())), markup=False, soft_wrap=True)
+    console = stdout()
+    if not sys.stdout.isatty():  # Markdown, for a file
+        console.print("\n".join(matrix_lines(offers())), markup=False, soft_wrap=True)
+        return 0
+    made = matrix_table(offers())
+    listing = table("model", "reads", *made.families, right=made.families, prose=("reads",))
+    for model, reads, marks in made.rows:
+        listing.add_row(plain(model), plain(reads), *marks)
+    console.print(listing)
+    for line in made.notes:
+        console.print(line, markup=False)
     return 0
 
 
@@ -46,7 +57,8 @@ def _list() -> int:
     from hetgraph.cli.console import plain, stdout, table
     from hetgraph.registry import models
 
-    listing = table("model", "what it is", "tasks", "cite")
+    prose = ("what it is", "tasks", "cite")
+    listing = table("model", *prose, prose=prose)
     for name in models.names():
         model = models.get(name)
         summary = (inspect.getdoc(model) or "").split("\n\n", 1)[0].replace("\n", " ")
@@ -56,22 +68,29 @@ def _list() -> int:
 
 
 def _show(name: str) -> int:
-    from rich.markdown import Markdown
-
-    from hetgraph.cli.console import pairs, stdout
+    from hetgraph.cli.console import MarkdownText, pairs, stdout
     from hetgraph.registry import models
 
     model = models.get(name)
     console = stdout()
     if card := _card(model.__module__):
-        console.print(Markdown(card))
+        console.print(MarkdownText(card))
     facts = {"tasks": _families(model), "cite": model.citation}
     console.print(pairs(facts, title=f"model {name}"))
-    settings = {
-        f"model.{field.name}": _default(field) for field in dataclasses.fields(model.Config)
-    }
+    settings = dict(_defaults("model", model.Config))
+    settings |= {f"train.{key}": value for key, value in model.train_defaults.items()}
     console.print(pairs(settings, title="settings (--set KEY=VALUE) and their defaults"))
     return 0
+
+
+def _defaults(prefix: str, config: type[Any]) -> Iterator[tuple[str, Any]]:
+    """Yields the settings of a class and their defaults; those of a section one by one."""
+    for field in dataclasses.fields(config):
+        name, value = f"{prefix}.{field.name}", _default(field)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            yield from _defaults(name, type(value))
+        else:
+            yield name, value
 
 
 def _families(model: Any) -> str:

@@ -33,3 +33,25 @@ def add_set(parser: argparse.ArgumentParser, example: str = "train.lr=0.01") -> 
         dest="assignments",
         help=f"one setting, such as {example}; may be repeated",
     )
+
+
+def add_task(parser: argparse.ArgumentParser) -> None:
+    """Adds `--task NAME`, a target or a family."""
+    parser.add_argument(
+        "--task",
+        metavar="NAME",
+        help="what to predict: a target that your tables declare, or a family such as "
+        "link-prediction (default: the data set's own)",
+    )
+
+
+def add_metapath(parser: argparse.ArgumentParser) -> None:
+    """Adds `--metapath P`, collected in ``metapaths``."""
+    parser.add_argument(
+        "--metapath",
+        action="append",
+        default=[],
+        metavar="P",
+        dest="metapaths",
+        help="a meta-path by name or as text, such as author-paper-author; may be repeated",
+    )

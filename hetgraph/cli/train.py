@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hetgraph.cli.options import add_root, add_set
+from hetgraph.cli.options import add_metapath, add_root, add_set, add_task
 from hetgraph.cli.parser import Commands
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from hetgraph.runs.record import Record
 
 
-_MOST_COLUMNS = 10
-"""Metrics that fit beside each other into 120 columns."""
+_WIDEST = 80
+"""Metrics that do not fit beside each other into so many columns are rows."""
 
 _PROTOCOLS = {"_half": "half", "_best_epoch": "best epoch"}
 
@@ -43,27 +43,20 @@ def add_command(commands: Commands) -> None:
         help="collection/name, or format:path for your own files (default: the one that FILE "
         "names, else synthetic/academic)",
     )
-    add(
-        "--task",
-        metavar="NAME",
-        help="what to predict: a target that your tables declare, or a family such as "
-        "link-prediction (default: the data set's own)",
-    )
+    add_task(parser)
     add("--seed", type=int, default=0, metavar="N", help="seed of the run (default: 0)")
     add_set(parser)
-    add(
-        "--metapath",
-        action="append",
-        default=[],
-        metavar="P",
-        dest="metapaths",
-        help="a meta-path by name or as text, such as author-paper-author; may be repeated",
-    )
+    add_metapath(parser)
     add(
         "--config",
         type=Path,
         metavar="FILE",
         help="YAML file with settings, such as the config.yaml of an earlier run",
+    )
+    add(
+        "--no-experiment",
+        action="store_true",
+        help="leave the model's experiment file for DATASET out: defaults, as on a graph of yours",
     )
     add(
         "--out",
@@ -78,9 +71,12 @@ def add_command(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Trains and prints the result."""
-    from hetgraph.cli.console import pairs, stdout
-    from hetgraph.runs import DEFAULT_DATASET, settings_from
-    from hetgraph.runs import run as train
+    from hetgraph.heartbeat import told
+
+    with told("starting", first=3.0):  # torch is imported, which a slow disk makes long
+        from hetgraph.cli.console import pairs, stdout
+        from hetgraph.runs import DEFAULT_DATASET, settings_from
+        from hetgraph.runs import run as train
 
     assignments = [*args.assignments, *_asked(args.task)]
     settings = settings_from(args.model, args.config, assignments, args.dataset or "")
@@ -90,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         settings=settings,
         metapaths=tuple(args.metapaths),
+        experiment=not args.no_experiment,
         root=args.root,
         out=args.out,
         resume=args.resume,
@@ -97,6 +94,8 @@ def run(args: argparse.Namespace) -> int:
     console = stdout()
     console.print(_metrics(record))
     console.print(pairs(_facts(record)))
+    if record.out is not None:  # Whole and on a line of its own, so that it can be copied.
+        console.print(f"result: {record.out / 'result.json'}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -119,7 +118,9 @@ def _metrics(record: Record) -> Table:
     rows = dict(_rows(record.metrics))
     names = list(dict.fromkeys(name for values in rows.values() for name in values))
     title = f"{record.model} on {record.dataset}, seed {record.seed}"
-    if len(names) > _MOST_COLUMNS:
+    headings = (*names, max(rows, key=len, default=""))
+    width = 1 + sum(max(len(heading), len("0.0000")) + 3 for heading in headings)
+    if width > _WIDEST and len(names) > len(rows):
         shown = table("metric", *rows, title=title, right=tuple(rows))
         for name in names:
             column = (values.get(name) for values in rows.values())
@@ -153,5 +154,4 @@ def _facts(record: Record) -> dict[str, object]:
         "peak memory": format_bytes(record.peak_memory_bytes),
         "parameters": f"{record.parameters:,}",
         "epochs": record.epochs,
-        "result": record.out / "result.json" if record.out else "",
     }

@@ -45,8 +45,8 @@ class HeteroGraph:
         ids: The user's own node ids by type, ``[num_nodes]``.
         text: One string per node by type, ``[num_nodes]``.
         encoders: How features were made from columns, as plain values by node type or, for edge
-            features, ``str(edge_type)``; see :class:`hetgraph.features.columns.TableEncoder`. No
-            part of the content hash.
+            features, ``str(edge_type)``; see :class:`hetgraph.features.columns.TableEncoder`.
+            Computed features may follow those of the columns. No part of the content hash.
         standins: How the features of types that had none were made, by type; see
             :func:`hetgraph.features.apply_standins`.
         name: Name of the graph in tables.
@@ -156,6 +156,12 @@ class HeteroGraph:
             f"HeteroGraph({label}{total:,} nodes of {len(self.num_nodes)} types, "
             f"{self.num_edges:,} edges of {len(self.relations)} types)"
         )
+
+    def _repr_html_(self) -> str:
+        """Returns the types and their counts, for notebooks."""
+        from hetgraph.data.markup import graph_html
+
+        return graph_html(self)
 
     # ------------------------------------------------------------ modified copies
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, get_args
 
 from hetgraph.errors import SchemaError, suggest
+from hetgraph.html import card, table
 
 __all__ = ["EdgeSpec", "EdgeType", "FeatureKind", "FeatureSpec", "Schema"]
 
@@ -50,6 +51,11 @@ class FeatureSpec:
         if self.dim < 0:
             raise SchemaError(f"feature dim is {self.dim}, expected 0 or more.")
 
+    @property
+    def words(self) -> str:
+        """Kind and dim, such as ``dense, 16``."""
+        return f"{self.kind}, {self.dim:,}" if self.dim else self.kind
+
 
 @dataclass(frozen=True)
 class EdgeSpec:
@@ -58,6 +64,16 @@ class EdgeSpec:
     weighted: bool = False
     feature_dim: int = 0
     timed: bool = False
+
+    @property
+    def words(self) -> str:
+        """What edges carry, such as ``weight, 8 features, time``."""
+        parts = {
+            "weight": self.weighted,
+            f"{self.feature_dim} features": self.feature_dim,
+            "time": self.timed,
+        }
+        return ", ".join(part for part, there in parts.items() if there)
 
 
 @dataclass(frozen=True)
@@ -97,6 +113,18 @@ class Schema:
         object.__setattr__(self, "edge_types", MappingProxyType(edges))
         object.__setattr__(self, "reverses", pairs)
         object.__setattr__(self, "_reverse", MappingProxyType(self._check()))
+
+    def _repr_html_(self) -> str:
+        """Returns the types and what they carry, for notebooks."""
+        nodes = [(name, spec.words) for name, spec in self.node_types.items()]
+        edges = [
+            (key, spec.words, self.reverse_of(key) or "") for key, spec in self.edge_types.items()
+        ]
+        return card(
+            f"Schema of {len(nodes)} node types and {len(edges)} edge types",
+            table(["node type", "features"], nodes),
+            table(["edge type", "carries", "reverse"], edges) if edges else "",
+        )
 
     def _check(self) -> dict[EdgeType, EdgeType]:
         for edge_type in self.edge_types:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from shutil import get_terminal_size
 from typing import Any
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from hetgraph.data.content import GraphContent
 from hetgraph.data.csr import CSR
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
+from hetgraph.listing import Listing
 
 __all__ = ["EdgeRow", "NodeRow", "Summary", "summarize"]
 
@@ -24,6 +25,8 @@ Array = np.ndarray[Any, Any]
 Quartiles = tuple[float, float, float, float, float]
 
 _BLOCK = 1 << 22
+_WIDE = 200
+"""Columns of the text where there is no terminal."""
 _NO_QUARTILES: Quartiles = (0.0, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -87,12 +90,17 @@ class Summary:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield Text(self.title, style="bold")
+        yield Text()
         yield _node_table(self.nodes)
-        yield _edge_table(self.edges)
+        if self.edges:
+            yield Text()
+            yield _edge_table(self.edges)
+            yield Text("degrees: min / 25 % / median / 75 % / max of the edges of one node")
 
     def __str__(self) -> str:
         buffer = io.StringIO()
-        console = Console(file=buffer, width=200, no_color=True, force_terminal=False)
+        width = get_terminal_size().columns if sys.stdout.isatty() else _WIDE
+        console = Console(file=buffer, width=width, no_color=True, force_terminal=False)
         console.print(self)
         return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
 
@@ -199,7 +207,7 @@ def _density(features: Any) -> float | None:
 # ------------------------------------------------------------------------------ printing
 
 
-def _node_table(rows: Sequence[NodeRow]) -> Table:
+def _node_table(rows: Sequence[NodeRow]) -> Listing:
     words = (("ids", "has_ids"), ("text", "has_text"))
     columns = {
         "node type": [row.node_type for row in rows],
@@ -213,7 +221,7 @@ def _node_table(rows: Sequence[NodeRow]) -> Table:
     return _table(columns, left={"features", "also"})
 
 
-def _edge_table(rows: Sequence[EdgeRow]) -> Table:
+def _edge_table(rows: Sequence[EdgeRow]) -> Listing:
     columns = {
         "edge type": [str(row.edge_type) for row in rows],
         "edges": [f"{row.count:,}" for row in rows],
@@ -224,21 +232,14 @@ def _edge_table(rows: Sequence[EdgeRow]) -> Table:
         "carry": [", ".join(row.carries) for row in rows],
         "reverse": [_reverse(row) for row in rows],
     }
-    table = _table(columns, left={"carry", "reverse"})
-    if rows:
-        table.caption = "degrees: min / 25 % / median / 75 % / max of the edges of one node"
-        table.caption_justify = "left"
-    return table
+    return _table(columns, left={"carry", "reverse"})
 
 
-def _table(columns: dict[str, list[str]], *, left: set[str]) -> Table:
+def _table(columns: dict[str, list[str]], *, left: set[str]) -> Listing:
     """Returns a table of text columns without those that are empty."""
     first, *others = columns
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column(first, style="bold", overflow="fold")
     shown = [name for name in others if any(columns[name])]
-    for name in shown:
-        table.add_column(name, justify="left" if name in left else "right", overflow="fold")
+    table = Listing(first, *shown, right=[name for name in shown if name not in left], boxed=False)
     for cells in zip(*(columns[name] for name in (first, *shown)), strict=True):
         table.add_row(*(Text(cell) for cell in cells))
     return table

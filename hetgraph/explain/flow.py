@@ -12,7 +12,20 @@ from hetgraph.explain.table import split_classes
 from hetgraph.metapaths.metapath import MetaPath
 from hetgraph.methods import RelevanceRow
 
-__all__ = ["Band", "Block", "Flow", "FlowLayout", "flow_data", "flow_layout", "source_type"]
+__all__ = [
+    "SEVERAL",
+    "Band",
+    "Block",
+    "Flow",
+    "FlowLayout",
+    "flow_data",
+    "flow_layout",
+    "label_ends",
+    "source_type",
+]
+
+SEVERAL = "several types"
+"""Source of mixed messages, see :func:`~hetgraph.methods.mixed_label`."""
 
 THICKNESS = 0.55
 """Fraction of a panel's height that the bands fill; the rest separates their labels."""
@@ -91,8 +104,8 @@ def source_type(row: RelevanceRow, schema: Schema) -> str:
     """Returns the node type at which the messages of a row start.
 
     It is the ``source`` of the row if given, otherwise the other end of the relation or meta-path
-    in its text. If the text is neither, such as ``(self)`` or the name of a meta-path, it is the
-    node type of the row.
+    in its text, or :data:`SEVERAL`. If the text is neither, such as ``(self)`` or the name of a
+    meta-path, it is the node type of the row.
 
     Example:
         >>> from hetgraph.data import EdgeSpec, EdgeType, FeatureSpec
@@ -106,11 +119,39 @@ def source_type(row: RelevanceRow, schema: Schema) -> str:
     """
     if row.source is not None:
         return row.source
-    ends = _ends(row.relation, schema)
+    if row.relation.startswith("{"):
+        return SEVERAL
+    ends = label_ends(row.relation, schema)
     if ends is None:
         return row.node_type
-    start, end = ends
+    start, end = ends  # A bare name, as a method from outside may give, tells no direction.
     return start if end == row.node_type else end
+
+
+def label_ends(text: str, schema: Schema) -> tuple[str, str] | None:
+    """Returns where messages start and arrive by the label of a row, if it is a path.
+
+    A prefix such as ``label: ``, the types of mixed messages and a suffix in brackets are ignored.
+
+    Example:
+        >>> from hetgraph.data import EdgeSpec, EdgeType, FeatureSpec
+        >>> writes = EdgeType("author", "writes", "paper")
+        >>> nodes = {"author": FeatureSpec(), "paper": FeatureSpec()}
+        >>> schema = Schema(nodes, {writes: EdgeSpec()})
+        >>> label_ends("label: paper <writes- author", schema), label_ends("(self)", schema)
+        (('paper', 'author'), None)
+    """
+    bare = re.sub(r"^[\w ]+: |^\{[^{}]*\} (-> \.\.\. )?-> | \([^()]*\)$", "", text)
+    for candidate in (text, bare):
+        for edge_type in schema.edge_types:
+            if candidate in (str(edge_type), edge_type.name):
+                return edge_type.src, edge_type.dst
+        try:
+            path = MetaPath.parse(candidate, schema)
+        except MetaPathError:
+            continue
+        return path.start, path.end
+    return None
 
 
 def flow_layout(flows: Sequence[Flow], types: Sequence[str] = ()) -> FlowLayout:
@@ -154,24 +195,6 @@ def flow_layout(flows: Sequence[Flow], types: Sequence[str] = ()) -> FlowLayout:
         for flow, size, center in zip(flows, sizes, middles, strict=True)
     )
     return FlowLayout(height, sources, relations, targets, tuple(bands))
-
-
-def _ends(text: str, schema: Schema) -> tuple[str, str] | None:
-    """Returns the first and last node type of a relation or meta-path in ``text``, if there is one.
-
-    A prefix such as ``echo: `` and a suffix in brackets are ignored.
-    """
-    bare = re.sub(r"^[\w ]+: | \([^()]*\)$", "", text)
-    for candidate in (text, bare):
-        for edge_type in schema.edge_types:
-            if candidate in (str(edge_type), edge_type.name):
-                return edge_type.src, edge_type.dst
-        try:
-            path = MetaPath.parse(candidate, schema)
-        except MetaPathError:
-            continue
-        return path.start, path.end
-    return None
 
 
 def _blocks(

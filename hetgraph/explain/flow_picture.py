@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hetgraph.explain import style
-from hetgraph.explain.flow import Band, Flow, FlowLayout, flow_layout
+from hetgraph.explain.flow import SEVERAL, Band, Flow, FlowLayout, flow_layout
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,7 @@ def draw_flow(ax: Axes, layout: FlowLayout, colours: Mapping[str, str]) -> Axes:
             ax.add_patch(Rectangle(corner, BLOCK, block.size, color=colours[block.name]))
             shift = -BLOCK if side == "right" else BLOCK
             ax.text(x + shift, block.center, style.label(block.name, 24), ha=side, va="center")
-    names = style.labels([block.name for block in layout.relations], 48)
+    names = style.labels([block.name for block in layout.relations], style.LONGEST)
     largest = max(band.flow.weight for band in layout.bands)
     for name, block, band in zip(names, layout.relations, layout.bands, strict=True):
         ax.text(
@@ -93,12 +93,15 @@ def flow_figure(
     layouts = [flow_layout(bands, types) for bands in shown]
     heights = [layout.height * LINE for layout in layouts]
     names = [
-        name for bands in shown for name in style.labels([flow.relation for flow in bands], 48)
+        name
+        for bands in shown
+        for name in style.labels([flow.relation for flow in bands], style.LONGEST)
     ]
     width = max(8.5, 4.8 + style.text_width(names, 7.5))
     figure = style.new_figure(width, 0.9 + sum(heights) + 0.35 * len(orders), title)
     axes = figure.subplots(len(orders), 1, squeeze=False, height_ratios=heights)[:, 0]
-    colours = style.colours((*types, *(flow.source for flow in flows)))
+    known = dict.fromkeys((*types, *(flow.source for flow in flows)))
+    colours = style.colours(name for name in known if name != SEVERAL) | {SEVERAL: style.GREY}
     colours |= {flow.node_type: colours.get(flow.node_type, style.GREY) for flow in flows}
     for ax, order, bands, kept, layout in zip(axes, orders, own, shown, layouts, strict=True):
         draw_flow(ax, layout, colours)

@@ -159,7 +159,7 @@ def draw_heat(ax: Axes, heat: Heat, *, limits: tuple[float, float] | None = None
                 fontsize=7.5,
                 color="white" if dark else "black",
             )
-    ax.set_yticks(range(num_rows), style.labels(heat.relations), fontsize=8)
+    ax.set_yticks(range(num_rows), style.labels(heat.relations, style.LONGEST), fontsize=8)
     ax.set_xticks(range(num_columns), style.labels(heat.columns, 26), fontsize=8)
     ax.set_ylim(num_rows - 0.5, -0.5)
     ax.tick_params(length=0)
@@ -185,7 +185,7 @@ def heat_figure(panels: Sequence[Heat], title: str, *, axis: str, notes: Sequenc
     panels = [panel.largest(limit) for panel in panels]
     rows = [len(panel.relations) for panel in panels]
     columns = max(len(panel.columns) for panel in panels)
-    names = [name for panel in panels for name in style.labels(panel.relations)]
+    names = [name for panel in panels for name in style.labels(panel.relations, style.LONGEST)]
     heads = [name for panel in panels for name in style.labels(panel.columns, 26)]
     column = max(1.05, style.text_width(heads, 8) + 0.15)
     width = max(6.0, 1.4 + style.text_width(names, 8) + column * columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,13 +21,14 @@ from hetgraph.explain.scatter import Scatter, scatter_data, scatter_figure
 from hetgraph.explain.schema import schema_data
 from hetgraph.explain.table import split_classes, to_csv
 from hetgraph.files import atomic_path
+from hetgraph.metapaths.requests import requested_path
 from hetgraph.methods import RelevanceRow
 from hetgraph.runs.reopen import OpenRun, reopen
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Explanation", "embedding_data", "explain", "relevance_rows"]
+__all__ = ["Explanation", "embedding_data", "explain"]
 
 TABLE = "relevance.csv"
 FIGURES = "explain"
@@ -91,10 +93,10 @@ def explain(
         if kind not in style.FORMATS:
             raise ConfigError(f"unknown figure format {kind!r}.{suggest(kind, style.FORMATS)}")
     run = reopen(run_dir, root)
-    rows = relevance_rows(run, by_class=by_class)
-    notes, files = _remarks(run, rows, by_class), []
+    rows = run.relevance(by_class=by_class)
+    notes, files = [*_remarks(run, rows, by_class), *_named_paths(run, rows)], []
     if rows:
-        files.append(run.folder / TABLE)
+        files.append(Path(run_dir) / TABLE)
         with atomic_path(files[0]) as path:
             path.write_text(to_csv(rows), encoding="utf-8")
     if formats:
@@ -103,7 +105,7 @@ def explain(
         except ConfigError as error:
             notes.append(f"No figures: {error}")
         else:
-            files += _write_figures(run, rows, formats)
+            files += _write_figures(run, rows, Path(run_dir) / FIGURES, formats)
     return Explanation(
         run.record.model,
         run.record.dataset,
@@ -112,27 +114,6 @@ def explain(
         tuple(files),
         tuple(notes),
     )
-
-
-def relevance_rows(run: OpenRun, *, by_class: bool = False) -> list[RelevanceRow]:
-    """Returns the relevance rows of a run's model.
-
-    Args:
-        run: The run.
-        by_class: Whether to add rows by class, if the task shows labels to the model.
-    """
-    model, labels = run.model, run.task.labels
-    with torch.no_grad():
-        if not by_class or not _has_classes(run):
-            return model.relevance(run.inputs)
-        if labels.dim() == 1:
-            return model.relevance(run.inputs, labels)
-        # A node can have several labels: each label is asked for separately.
-        rows = model.relevance(run.inputs)
-        for label in range(labels.shape[1]):
-            classes = torch.where(labels[:, label] > 0, label, -1)
-            rows += split_classes(model.relevance(run.inputs, classes))[1]
-    return rows
 
 
 def embedding_data(run: OpenRun) -> dict[str, Scatter]:
@@ -156,9 +137,10 @@ def embedding_data(run: OpenRun) -> dict[str, Scatter]:
 
 
 def _write_figures(
-    run: OpenRun, rows: Sequence[RelevanceRow], formats: Sequence[str]
+    run: OpenRun, rows: Sequence[RelevanceRow], folder: Path, formats: Sequence[str]
 ) -> list[Path]:
     from hetgraph.explain.flow_picture import flow_figure
+    from hetgraph.explain.reliability_picture import reliability_data, reliability_figure
     from hetgraph.explain.schema_picture import schema_figure
 
     about = f"{run.record.model} on {run.record.dataset}"
@@ -189,10 +171,12 @@ def _write_figures(
     made["schema"] = lambda: schema_figure(
         schema_data(graph), f"Schema of {run.record.dataset}", target=target
     )
+    if told := reliability_data(run.record):
+        made["reliability"] = partial(reliability_figure, told, f"Reliability: {about}")
     paths = []
     with style.look():
         for name, draw in made.items():
-            paths += style.save(draw(), run.folder / FIGURES, name, formats)
+            paths += style.save(draw(), folder, name, formats)
     return paths
 
 
@@ -203,6 +187,19 @@ def _remarks(run: OpenRun, rows: Sequence[RelevanceRow], by_class: bool) -> list
     if by_class and not split_classes(rows)[1]:
         return [f"{name} has the same weights for all nodes, so there are no weights by class."]
     return []
+
+
+def _named_paths(run: OpenRun, rows: Sequence[RelevanceRow]) -> list[str]:
+    """Returns a line for each meta-path that the rows call by its name."""
+    schema = run.task.graph.schema
+    shown = {re.sub(r"^label: |^\(self\) \(beside |\)$", "", row.relation) for row in rows}
+    requests: Sequence[str] = getattr(run.model.config, "metapaths", None) or ()
+    lines = []
+    for request in requests:
+        name, path = request.partition("=")[0].strip(), requested_path(schema, request)
+        if path is not None and name in shown and name != request:
+            lines.append(f"{name} is {path}")
+    return lines
 
 
 def _has_classes(run: OpenRun) -> bool:

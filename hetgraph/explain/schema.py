@@ -11,7 +11,7 @@ from hetgraph.data.schema import EdgeType
 
 __all__ = ["Link", "Place", "SchemaData", "schema_data", "schema_layout"]
 
-MAX_PARALLEL = 3
+MAX_PARALLEL = 6
 """Maximum number of links drawn separately between the same two types."""
 
 Place = tuple[float, float]
@@ -24,7 +24,8 @@ class Link:
     Args:
         src: Source type.
         dst: Destination type.
-        name: Names of the relation and its declared reverse, or the number of relations.
+        name: Names of the relation and its declared reverse, unless that is ``rev_`` and the name
+            of the relation; or the number of relations.
         num_edges: Number of edges in one direction, over all relations of the link.
         directed: Whether the line has an arrow head, because there is no declared reverse.
     """
@@ -73,7 +74,9 @@ def schema_data(graph: HeteroGraph) -> SchemaData:
             continue
         reverse = graph.schema.reverse_of(edge_type)
         seen |= {edge_type} if reverse is None else {edge_type, reverse}
-        names = [edge_type.name] + ([reverse.name] if reverse not in (None, edge_type) else [])
+        names = [edge_type.name]
+        if reverse not in (None, edge_type) and reverse.name != f"rev_{edge_type.name}":
+            names.append(reverse.name)  # "rev_" is what the library calls reverses that it adds.
         src, _, dst = edge_type
         links.append(Link(src, dst, " / ".join(names), relation.nnz, reverse is None))
     return SchemaData(dict(graph.num_nodes), _merge_parallel(links))

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hetgraph.explain import style
-from hetgraph.explain.schema import Link, Place, SchemaData, schema_layout
+from hetgraph.explain.schema import Link, Place, SchemaData
+from hetgraph.explain.schema_arrangement import LABEL_SIZE, Area, Arrangement, Line, arrange
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["draw_schema", "schema_figure"]
-
-MAX_NAMED = 8
-"""Maximum number of links named on their lines; more links get numbers and a key."""
-
-BEND = 0.34
-"""Distance between parallel lines in inches."""
 
 
 def draw_schema(ax: Axes, data: SchemaData, *, target: str = "") -> Axes:
@@ -35,17 +31,17 @@ def draw_schema(ax: Axes, data: SchemaData, *, target: str = "") -> Axes:
         >>> data = SchemaData({"author": 2, "paper": 1}, (link,))
         >>> ax = draw_schema(Figure().subplots(), data, target="author")
     """
-    places = _places(data)
+    return _draw(ax, data, arrange(data), target)
+
+
+def _draw(ax: Axes, data: SchemaData, made: Arrangement, target: str) -> Axes:
     colours = style.colours(data.num_nodes)
-    numbered = len(data.links) > MAX_NAMED
-    for number, link in enumerate(data.links, start=1):
-        text = str(number) if numbered else f"{style.label(link.name, 30)}\n{link.num_edges:,}"
-        _draw_link(ax, link, data, places, text)
-    for name, (x, y) in places.items():
+    for line in made.lines:
+        _draw_line(ax, line, made.boxes)
+    for name, box in made.boxes.items():
         bold = name == target
         ax.text(
-            x,
-            y,
+            *box.center,
             f"{style.label(name, 22)}\n{data.num_nodes[name]:,}",
             ha="center",
             va="center",
@@ -58,7 +54,7 @@ def draw_schema(ax: Axes, data: SchemaData, *, target: str = "") -> Axes:
                 "linewidth": 2.4 if bold else 1.4,
             },
         )
-    (left, right), (low, top) = _frame(data)
+    (left, right), (low, top) = made.frame
     ax.set_xlim(left, right)
     ax.set_ylim(low, top)
     ax.set_aspect("equal")
@@ -79,22 +75,24 @@ def schema_figure(data: SchemaData, title: str, *, target: str = "") -> Figure:
         >>> data = SchemaData({"author": 2, "paper": 1}, (link,))
         >>> figure = schema_figure(data, "Schema", target="author")
     """
-    (left, right), (low, top) = _frame(data)
+    made = arrange(data)
+    (left, right), (low, top) = made.frame
     width, height = right - left, top - low
-    lines = [
-        f"{number}  {style.label(f'{link.src} -{link.name}> {link.dst}', 70)}: {link.num_edges:,}"
-        for number, link in enumerate(data.links, start=1)
-    ]
-    key = lines if len(lines) > MAX_NAMED else []
+    key = [_key_line(number, link) for number, link in enumerate(data.links, start=1)]
+    key = key if made.numbered else []
+    beside = style.text_width(key, LABEL_SIZE) + 0.3 if key else 0.0
+    # The margins of a figure are outside of its axes, where one unit must stay one inch.
     figure = style.new_figure(
-        width + (5.0 if key else 0.0), max(height, 0.155 * len(key)) + 0.8, title
+        max(width + beside + 0.1, 5.0), max(height, 0.155 * len(key)) + 0.9, title
     )
-    ratios = [width, 5.0] if key else [width]
+    ratios = [width, beside] if key else [width]
     axes = figure.subplots(1, len(ratios), squeeze=False, width_ratios=ratios)[0]
-    draw_schema(axes[0], data, target=target)
+    _draw(axes[0], data, made, target)
     if key:
         axes[1].set_axis_off()
-        axes[1].text(0, 1, "\n".join(key), va="top", fontsize=7.5, transform=axes[1].transAxes)
+        axes[1].text(
+            0, 1, "\n".join(key), va="top", fontsize=LABEL_SIZE, transform=axes[1].transAxes
+        )
     style.caption(
         figure,
         "Numbers: nodes per type, edges per relation. A relation and its reverse are one line; "
@@ -104,123 +102,71 @@ def schema_figure(data: SchemaData, title: str, *, target: str = "") -> Figure:
     return figure
 
 
-def _places(data: SchemaData) -> dict[str, Place]:
-    """Returns the positions in inches, on an ellipse with space for every box."""
-    num_types = len(data.num_nodes)
-    high = 0.45 if num_types == 2 else max(1.9, 0.3 * num_types)
-    wide = 1.35 * max(1.9, 0.3 * num_types)
-    return {name: (x * wide, y * high) for name, (x, y) in schema_layout(data).items()}
+def _key_line(number: int, link: Link) -> str:
+    return (
+        f"{number}  {style.label(f'{link.src} -{link.name}> {link.dst}', 70)}: {link.num_edges:,}"
+    )
 
 
-def _frame(data: SchemaData) -> tuple[Place, Place]:
-    """Returns the limits of both axes in inches: boxes, loops and a margin."""
-    places = _places(data)
-    xs, ys = zip(*places.values(), strict=True)
-    for link in data.links:
-        if link.src == link.dst:
-            x, y = _loop_end(link, data, places)
-            xs, ys = (*xs, x), (*ys, y)
-    return (min(xs) - 1.1, max(xs) + 1.1), (min(ys) - 0.5, max(ys) + 0.5)
+def _draw_line(ax: Axes, line: Line, boxes: Mapping[str, Area]) -> None:
+    from matplotlib.patches import Ellipse, FancyArrowPatch
 
-
-def _draw_link(ax: Axes, link: Link, data: SchemaData, places: dict[str, Place], text: str) -> None:
-    parallel = data.between(link)
-    step = parallel.index(link) - (len(parallel) - 1) / 2
+    link, (x, y) = line.link, boxes[line.link.src].center
     if link.src == link.dst:
-        label_at = _draw_loop(ax, link, data, places)
+        dx, dy = line.turn[0] - x, line.turn[1] - y
+        ring = Ellipse(
+            (x + dx / 2, y + dy / 2),
+            math.hypot(dx, dy),
+            0.5 * math.hypot(dx, dy),
+            angle=math.degrees(math.atan2(dy, dx)),
+            fill=False,
+            edgecolor=style.GREY,
+            linewidth=1.3,
+            zorder=1,
+        )
+        ax.add_patch(ring)
     else:
-        # Many lines meet in the middle of the figure, where labels would overlap.
-        label_at = _draw_line(ax, link, places, step, 0.4 if text.isdigit() else 0.5)
+        end = boxes[link.dst]
+        arrow = FancyArrowPatch(
+            (x, y),
+            end.center,
+            connectionstyle=f"arc3,rad={_bend((x, y), end.center, line.turn)}",
+            arrowstyle="-|>" if link.directed else "-",
+            mutation_scale=12,
+            shrinkA=0,
+            shrinkB=_to_border(end, line.turn) if link.directed else 0,
+            color=style.GREY,
+            linewidth=1.3,
+            zorder=1,
+        )
+        ax.add_patch(arrow)
     ax.text(
-        *label_at,
-        text,
+        *line.label.center,
+        line.text,
         ha="center",
         va="center",
-        fontsize=7.5,
+        fontsize=LABEL_SIZE,
         linespacing=1.05,
         zorder=3,
         bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "linewidth": 0, "alpha": 0.9},
     )
 
 
-def _draw_line(ax: Axes, link: Link, places: dict[str, Place], step: float, along: float) -> Place:
-    """Draws a line between two types, ``step`` bends to the side; returns the label's position."""
-    from matplotlib.patches import FancyArrowPatch
-
-    (x0, y0), (x1, y1) = places[link.src], places[link.dst]
-    # The side is defined from the same end in both directions, so that the lines do not overlap.
-    bend = BEND * step * (1 if link.src == link.ends[0] else -1)
-    length = math.hypot(x1 - x0, y1 - y0)
-    # The middle of a quadratic curve is half-way to its control point.
-    control = (
-        (x0 + x1) / 2 + 2 * bend * (y1 - y0) / length,
-        (y0 + y1) / 2 - 2 * bend * (x1 - x0) / length,
-    )
-    line = FancyArrowPatch(
-        (x0, y0),
-        (x1, y1),
-        connectionstyle=f"arc3,rad={2 * bend / length}",
-        arrowstyle="-|>" if link.directed else "-",
-        mutation_scale=12,
-        shrinkA=0,
-        shrinkB=_to_border(link.dst, control[0] - x1, control[1] - y1) if link.directed else 0,
-        color=style.GREY,
-        linewidth=1.3,
-        zorder=1,
-    )
-    ax.add_patch(line)
-    start, turn, end = (1 - along) ** 2, 2 * along * (1 - along), along**2
-    return (
-        start * x0 + turn * control[0] + end * x1,
-        start * y0 + turn * control[1] + end * y1,
-    )
+def _bend(start: Place, end: Place, turn: Place) -> float:
+    """Returns how far a control point is beside a line, as a fraction of the line's length."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    x, y = turn[0] - (start[0] + end[0]) / 2, turn[1] - (start[1] + end[1]) / 2
+    return (x * dy - y * dx) / ((dx * dx + dy * dy) or 1.0)
 
 
-def _to_border(name: str, dx: float, dy: float) -> float:
-    """Returns the distance in points from the centre of a type's box to its border."""
-    half_width, half_height = 0.2 + 0.042 * len(style.label(name, 22)), 0.31
+def _to_border(box: Area, turn: Place) -> float:
+    """Returns the distance in points from the centre of a box to its border, towards a point."""
+    dx, dy = turn[0] - box.center[0], turn[1] - box.center[1]
     length = math.hypot(dx, dy)
     inches = min(
-        half_width * length / max(abs(dx), 1e-9), half_height * length / max(abs(dy), 1e-9)
+        box.width / 2 * length / max(abs(dx), 1e-9), box.height / 2 * length / max(abs(dy), 1e-9)
     )
-    return 72 * inches
-
-
-def _draw_loop(ax: Axes, link: Link, data: SchemaData, places: dict[str, Place]) -> Place:
-    """Draws a relation from a type to itself as a ring beside its box; returns its far end."""
-    from matplotlib.patches import Ellipse
-
-    start, end = places[link.src], _loop_end(link, data, places)
-    dx, dy = end[0] - start[0], end[1] - start[1]
-    ring = Ellipse(
-        (start[0] + dx / 2, start[1] + dy / 2),
-        math.hypot(dx, dy),
-        0.5 * math.hypot(dx, dy),
-        angle=math.degrees(math.atan2(dy, dx)),
-        fill=False,
-        edgecolor=style.GREY,
-        linewidth=1.3,
-        zorder=1,
-    )
-    ax.add_patch(ring)
-    return end
-
-
-def _loop_end(link: Link, data: SchemaData, places: dict[str, Place]) -> Place:
-    """Returns the far end of a loop, in the widest gap between the other lines of its type."""
-    x, y = places[link.src]
-    near = {end for other in data.links if link.src in other.ends for end in other.ends}
-    near -= {link.src}
-    angles = sorted(math.atan2(places[name][1] - y, places[name][0] - x) for name in near)
-    if angles:
-        following = (*angles[1:], angles[0] + 2 * math.pi)
-        gap, first = max((end - start, start) for start, end in zip(angles, following, strict=True))
-        angle = first + gap / 2
-    else:
-        angle = math.pi / 2
-    # Boxes and labels are wider than high, so a loop to the side must reach further.
-    reach = 0.95 + 0.45 * data.between(link).index(link) + 0.5 * abs(math.cos(angle))
-    return x + reach * math.cos(angle), y + reach * math.sin(angle)
+    return 72 * (inches + 0.03)
 
 
 def _tint(colour: str) -> tuple[float, float, float]:

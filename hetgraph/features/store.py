@@ -14,7 +14,7 @@ from hetgraph.errors import UserError
 from hetgraph.files import cache_root
 from hetgraph.tensorfile import load_tensors, save_tensors
 
-__all__ = ["content_digest", "stored"]
+__all__ = ["content_digest", "is_marked", "mark", "stored"]
 
 _LOG = logging.getLogger("hetgraph.features")
 
@@ -57,6 +57,25 @@ def stored(kind: str, key: Iterable[object], make: Callable[[], Tensor]) -> Tens
     except (UserError, OSError) as error:
         _LOG.warning("%s is not cached: %s", path, error)
     return value
+
+
+def mark(kind: str, name: str) -> None:
+    """Remembers that tensors of this name were stored; an unwritable folder is no mistake."""
+    path = _mark(kind, name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    except OSError as error:
+        _LOG.warning("%s is not written: %s", path, error)
+
+
+def is_marked(kind: str, name: str) -> bool:
+    """Whether :func:`mark` was called with this kind and name."""
+    return _mark(kind, name).is_file()
+
+
+def _mark(kind: str, name: str) -> Path:
+    return cache_root() / "features" / kind / f"{content_digest(name)[:32]}.used"
 
 
 def _path(kind: str, digest: str) -> Path:

@@ -11,7 +11,15 @@ from hetgraph.features.store import content_digest, stored
 from hetgraph.ops import spmm
 from hetgraph.seeds import keyed_seed
 
-__all__ = ["align_features", "random_frame", "right_vectors", "truncated_svd", "unit_sums"]
+__all__ = [
+    "align_features",
+    "aligned_by",
+    "alignment_of",
+    "random_frame",
+    "right_vectors",
+    "truncated_svd",
+    "unit_sums",
+]
 
 _VERSION = 1  # to be incremented when aligned features of the same input change
 _EXTRA = 10
@@ -39,13 +47,36 @@ def align_features(
     generator = torch.Generator().manual_seed(keyed_seed("align", seed))
     if features is None:
         return random_frame(num_nodes, dim, generator)
-    matrix = _matrix(features)
-    scaled = F.normalize(matrix, p=1, dim=1) if isinstance(matrix, Tensor) else unit_sums(matrix)
+    scaled = _unit_rows(features)
     tensors = (
         [scaled] if isinstance(scaled, Tensor) else [scaled.indptr, scaled.indices, scaled.weight]
     )
     key = [_VERSION, dim, seed, list(scaled.shape), content_digest(*tensors)]
     return stored("svd", key, lambda: truncated_svd(scaled, dim, generator))
+
+
+def alignment_of(features: Tensor | CSR, dim: int = 128, seed: int = 0) -> Tensor:
+    """Returns ``[num_features, dim]``: what maps rows to the scores of :func:`align_features`."""
+    generator = torch.Generator().manual_seed(keyed_seed("align", seed))
+    rows = _unit_rows(features)
+    vectors = right_vectors(rows, dim, generator)
+    scores = _product(rows, vectors)
+    if not scores.shape[0]:
+        return vectors
+    # The signs are those of the scores, whose largest entries are positive.
+    largest = scores.gather(0, scores.abs().argmax(0, keepdim=True))
+    return torch.where(largest < 0, -vectors, vectors)
+
+
+def aligned_by(features: Tensor | CSR, alignment: Tensor) -> Tensor:
+    """Returns ``[num_nodes, dim]`` scores of rows by the :func:`alignment_of` other rows."""
+    rows = _unit_rows(features)
+    return _product(rows, alignment[: rows.shape[1]])  # the last categories may not occur
+
+
+def _unit_rows(features: Tensor | CSR) -> Tensor | CSR:
+    matrix = _matrix(features)
+    return F.normalize(matrix, p=1, dim=1) if isinstance(matrix, Tensor) else unit_sums(matrix)
 
 
 def random_frame(num_nodes: int, dim: int, generator: torch.Generator) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 from hetgraph.data.numbering import joint_adjacency, node_spans
 from hetgraph.errors import DataError
 from hetgraph.features.encoder import TextEncoder, make_encoder
-from hetgraph.features.store import stored
+from hetgraph.features.store import mark, stored
 from hetgraph.ops import spmm
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def text_features(
     *,
     fill: bool = True,
     standardize: bool = True,
+    scale: tuple[Tensor, Tensor] | None = None,
     progress: bool = True,
 ) -> dict[str, Tensor]:
     """Returns ``[num_nodes, dim]`` float32 vectors by node type.
@@ -46,6 +47,7 @@ def text_features(
         fill: Whether to fill nodes without a text with the mean over their neighbours, for up to
             three hops. Others are zero.
         standardize: Whether to scale columns to mean 0 and std 1 over the nodes that have a vector.
+        scale: Means and stds of another graph, ``[dim]`` each, to scale by; see :func:`text_scale`.
         progress: Whether to show a progress bar on a terminal.
 
     Raises:
@@ -76,9 +78,21 @@ def text_features(
     if fill and graph.num_edges:
         vectors, known = _fill(graph, vectors, known)
     if standardize and bool(known.any()):
-        std, mean = torch.std_mean(vectors[known], dim=0, correction=0)
-        vectors[known] = (vectors[known] - mean) / torch.where(std > 1e-6, std, 1.0)
+        mean, std = scale or _scale(vectors[known])
+        vectors[known] = (vectors[known] - mean) / std
     return {name: vectors[span].clone() for name, span in spans.items()}
+
+
+def text_scale(graph: HeteroGraph, encoder: TextEncoder | str) -> tuple[Tensor, Tensor]:
+    """Returns the ``[dim]`` means and stds that :func:`text_features` scales a graph by."""
+    raw = text_features(graph, encoder, standardize=False, progress=False)
+    vectors = torch.cat(list(raw.values()))
+    return _scale(vectors[(vectors != 0).any(dim=1)])
+
+
+def _scale(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    std, mean = torch.std_mean(vectors, dim=0, correction=0)
+    return mean, torch.where(std > 1e-6, std, 1.0)
 
 
 def _fill(graph: HeteroGraph, vectors: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,6 +143,7 @@ def embed_texts(texts: Any, encoder: TextEncoder, *, progress: bool = True) -> T
             make = partial(encoder.encode, block)
             encoded.append(stored("text", (encoder.identity, block), make))
             advance(len(block))
+    mark("text", encoder.identity)
     vectors = torch.cat(encoded)
     place = pc.fill_null(pc.index_in(column, value_set=known), -1)
     row = torch.tensor(place.to_numpy(), dtype=torch.int64)

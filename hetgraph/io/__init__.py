@@ -7,6 +7,7 @@ from hetgraph.io.declare import EdgeTable, NodeTable, Tables
 from hetgraph.io.dgl import from_dgl, to_dgl
 from hetgraph.io.export import to_tables
 from hetgraph.io.folder import load_tables
+from hetgraph.io.given import as_dataset
 from hetgraph.io.networkx import from_networkx, networkx_nodes
 from hetgraph.io.networkx_out import to_networkx
 from hetgraph.io.pyg import from_pyg, from_pyg_dataset, to_pyg
@@ -18,6 +19,7 @@ __all__ = [
     "EdgeTable",
     "NodeTable",
     "Tables",
+    "as_dataset",
     "database_proposal",
     "from_database",
     "from_dgl",

@@ -104,6 +104,7 @@ def encode_features(
     known: Mapping[str, Any] | None = None,
     *,
     dense: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> tuple[Tensor | CSR, dict[str, Any]]:
     """Returns columns as features, and the state of their encoders.
 
@@ -114,9 +115,12 @@ def encode_features(
         dtype: Floating-point dtype of the features.
         known: State of encoders that were fitted before; ``None``: they are fitted on this table.
         dense: Whether the features must be dense, as those of edges are.
+        tell: Gets a line about each column with categories that ``known`` has not seen; ``None``:
+            it is logged.
 
     Raises:
-        DataError: Naming table, column, row, value and cure.
+        DataError: Naming table, column, row, value and cure; or all columns that ``known`` reads
+            and the table lacks.
         ProblemsError: If several columns cannot be encoded.
         ConfigError: If the declaration does not match ``known``, or an option is unknown.
     """
@@ -141,11 +145,15 @@ def encode_features(
             f"{source.label} declares the features {', '.join(c.name for c in columns)}, but its "
             f"encoder was fitted on {', '.join(names)}; declare these, or fit without encoders."
         )
-    return encoder.encode(read, where=source.label), dict(known)
+    source.check_all(names, "which its encoders read")
+    return encoder.encode(read, where=source.label, tell=tell), dict(known)
 
 
 def node_features(
-    source: Source, table: NodeTable, encoder: Mapping[str, Any] | None
+    source: Source,
+    table: NodeTable,
+    encoder: Mapping[str, Any] | None,
+    tell: Callable[[str], None] | None = None,
 ) -> tuple[Tensor | CSR | None, dict[str, Any] | None]:
     """Returns the features of a node table, and the state of their encoders."""
     declared = {"features": table.features, "sparse": table.sparse, "category": table.category}
@@ -160,7 +168,7 @@ def node_features(
     columns = [_category(source, table.category)] if table.category else table.features
     if not columns and encoder is None:
         return None, None
-    return encode_features(source, columns, table.dtype, encoder)
+    return encode_features(source, columns, table.dtype, encoder, tell=tell)
 
 
 def _category(source: Source, name: str) -> Column:
@@ -238,6 +246,8 @@ def times(source: Table, name: str) -> Tensor:
             f"of {len(column):,} rows; fill it in, drop these rows, or do not declare the column "
             "as the time."
         )
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.int64())  # A column without rows may have no type.
     if pa.types.is_large_string(column.type):
         column = parsed_times(column, where)
     kind = column.type

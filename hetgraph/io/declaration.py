@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -9,13 +10,14 @@ from typing import Annotated, Any, get_type_hints
 import msgspec
 
 from hetgraph.errors import ConfigError, FileFormatError
+from hetgraph.features.columns import as_columns
 from hetgraph.io.declare import EdgeTable, NodeTable
 from hetgraph.io.declared import WHERE
 from hetgraph.io.hyperedges import HyperedgeTable
 from hetgraph.registry import targets
 from hetgraph.yamlfile import checked, read_yaml
 
-__all__ = ["check_declaration", "read_declaration"]
+__all__ = ["check_declaration", "of_columns", "read_declaration", "without_targets"]
 
 _Triple = Annotated[tuple[str, str, str], msgspec.Meta(description="[source, name, destination]")]
 _Pair = Annotated[tuple[_Triple, _Triple], msgspec.Meta(description="a pair of edge types")]
@@ -70,6 +72,34 @@ def check_declaration(content: Any, where: object) -> dict[str, Any]:
     given = msgspec.structs.asdict(checked(content, form, where, ConfigError))
     given = {key: value for key, value in given.items() if value is not None}
     return {"nodes": {}, "edges": [], **given, WHERE: Path(str(where)).name or str(where)}
+
+
+def without_targets(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a checked declaration of a graph alone, without what is to be predicted."""
+    left_out = {*targets.names(), "target", "splits", "task"}
+    return {key: value for key, value in spec.items() if key not in left_out}
+
+
+def of_columns(entry: Any, names: Sequence[str]) -> tuple[Any, list[str]]:
+    """Returns an entry of a table that reads certain columns as features, and no others.
+
+    Args:
+        entry: The checked entry of a table of nodes or edges, or its file alone.
+        names: The columns.
+
+    Returns:
+        The entry, and the declared columns that it no longer reads.
+    """
+    if isinstance(entry, str):
+        return _NODES(file=entry, features=[*names]), []
+    columns = [column.name for column in as_columns(entry.features, "features")]
+    others = [getattr(entry, key, None) for key in ("category", "sparse")]
+    columns += [str(name) for name in others if name]
+    changes = {key: None for key in ("category", "sparse") if hasattr(entry, key)}
+    return (
+        msgspec.structs.replace(entry, features=[*names], **changes),
+        [name for name in columns if name not in names],
+    )
 
 
 def read_declaration(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hetgraph.catalog.targets.base import Rows, Target
+from hetgraph.catalog.targets.base import Target
 from hetgraph.data.relation import Relation
 from hetgraph.data.schema import EdgeType
 from hetgraph.io.drawn_splits import DrawnSplit
@@ -39,14 +39,23 @@ class HeldOut:
 
 
 def hold_out(
-    name: str, kind: type[Target], rows: Rows, drawn: DrawnSplit, *, undirected: bool = False
+    name: str,
+    kind: type[Target],
+    key: EdgeType,
+    edges: Tensor,
+    time: Tensor | None,
+    drawn: DrawnSplit,
+    *,
+    undirected: bool = False,
 ) -> HeldOut:
     """Draws links of a relation; each pair of nodes counts once, where it is first linked.
 
     Args:
         name: Name of the target, for notes.
         kind: Kind of the target.
-        rows: The edges.
+        key: The relation.
+        edges: ``[2, n]`` its edges.
+        time: ``[n]`` their times, if they have some.
         drawn: How the split is drawn.
         undirected: Whether ``(a, b)`` and ``(b, a)`` are the same link.
 
@@ -54,21 +63,18 @@ def hold_out(
         ConfigError: If times are needed and not given.
         DataError: If a split would be empty.
     """
-    assert isinstance(rows.place, EdgeType)
-    edges = rows.edges.sort(dim=0).values if undirected else rows.edges
-    most = int(edges[1].max()) + 1 if edges.numel() else 1
-    codes = (edges[0] * most + edges[1]).numpy()
+    pairs = edges.sort(dim=0).values if undirected else edges
+    most = int(pairs[1].max()) + 1 if pairs.numel() else 1
+    codes = (pairs[0] * most + pairs[1]).numpy()
     order = np.arange(len(codes))
-    if rows.time is not None:
-        order = np.argsort(rows.time.numpy(), kind="stable")
+    if time is not None:
+        order = np.argsort(time.numpy(), kind="stable")
     _, at = np.unique(codes[order], return_index=True)
     first = torch.from_numpy(np.sort(order[at]))
-    time = None if rows.time is None else rows.time[first]
-    split = drawn.of(torch.arange(first.numel()), time=time)
+    moments = None if time is None else time[first]
+    split = drawn.of(torch.arange(first.numel()), time=moments)
     assert split.valid is not None
-    train, valid, test = (
-        rows.edges[:, first[ids]] for ids in (split.train, split.valid, split.test)
-    )
+    train, valid, test = (edges[:, first[ids]] for ids in (split.train, split.valid, split.test))
     notes = []
     if repeats := len(codes) - first.numel():
         notes.append(
@@ -78,15 +84,15 @@ def hold_out(
     if new := int((~torch.isin(test[0], train.reshape(-1) if undirected else train[0])).sum()):
         notes.append(
             f"target {name!r}: {new:,} of {test.shape[1]:,} test links start at a "
-            f"{rows.place.src!r} without a link to train on"
+            f"{key.src!r} without a link to train on"
         )
-    by_time = drawn.how == "time" and time is not None
+    by_time = drawn.how == "time"
     return HeldOut(
-        rows.place,
-        kind.of_pairs(rows.place, valid, test),
+        key,
+        kind.of_pairs(key, valid, test),
         torch.cat([valid, test], dim=1),
         undirected,
-        float(time[split.valid].min()) if by_time and time is not None else None,
+        float(moments[split.valid].min()) if by_time and moments is not None else None,
         tuple(notes),
     )
 

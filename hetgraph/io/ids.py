@@ -106,14 +106,26 @@ class IdMap:
                 f"{where}, {_rows(missing)} (from 0): the {self.node_type!r} id is missing; "
                 "fill it in or drop the edge."
             )
-        if not len(column):
-            return np.zeros(0, dtype=np.int64)
-        wanted = pa.int64() if self._ids is None else self._ids.type
-        rows = self._find(self._cast(column, wanted, where))
+        rows = self.find(column, where)
         unknown = np.flatnonzero(rows < 0)
         if unknown.size:
             raise self._dangling(column, unknown, where)
         return rows
+
+    @property
+    def type(self) -> pa.DataType:
+        """Type of the ids."""
+        return pa.int64() if self._ids is None else self._ids.type
+
+    def find(self, column: pa.Array, where: str) -> Array:
+        """Returns the row number of every id in ``column``, -1 for unknown and missing ones.
+
+        Raises:
+            DataError: If they are of another type, which no id is.
+        """
+        if not len(column):
+            return np.zeros(0, dtype=np.int64)
+        return self._find(self._cast(column, self.type, where))
 
     def _find(self, values: pa.Array) -> Array:
         """Returns the row numbers of values of the type of the ids, -1 for unknown ones."""
@@ -154,7 +166,7 @@ class IdMap:
         """Returns the error of unknown ids."""
         known = f"0..{self.num_nodes - 1}" if self._ids is None else f"its {self.num_nodes:,} ids"
         values = [(show(column, int(row)), int(row)) for row in rows[:_EXAMPLES]]
-        hint = self._near(column[int(rows[0])].as_py())
+        hint = self.near(column[int(rows[0])].as_py())
         if len(rows) == 1:
             text = f"row {values[0][1]} (from 0): {values[0][0]} is not a {self.node_type!r} node"
         else:
@@ -168,7 +180,7 @@ class IdMap:
             "edges."
         )
 
-    def _near(self, value: Any) -> str:
+    def near(self, value: Any) -> str:
         """Returns a sentence about an id that looks like a value but is another one."""
         if not isinstance(value, str):
             return ""
@@ -182,7 +194,7 @@ class IdMap:
         for how, form in forms.items():
             if form != value:
                 given = pa.array([form], pa.large_string())
-                wanted = pa.int64() if self._ids is None else self._ids.type
+                wanted = self.type
                 known = pa.types.is_large_string(wanted) or pa.types.is_integer(wanted)
                 if known and int(self._find(self._cast(given, wanted, ""))[0]) >= 0:
                     return f" There is {form!r}, which differs {how}; ids must be equal."

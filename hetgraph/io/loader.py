@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +14,9 @@ import msgspec
 from hetgraph.catalog.dataset import Dataset
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import EdgeType
+from hetgraph.errors import ConfigError
 from hetgraph.features import apply_standins
+from hetgraph.features.columns.declared import column_packages
 from hetgraph.io.declare import EdgeTable, NodeTable
 from hetgraph.io.declared import declared_targets
 from hetgraph.io.held_out import without_held_out
@@ -23,6 +26,7 @@ from hetgraph.io.store import Store
 from hetgraph.io.tables import Parts, number_of_nodes, read_parts
 from hetgraph.io.target_rows import Tables
 from hetgraph.io.targets import ReadTargets, read_targets
+from hetgraph.optional import Package, demand
 
 __all__ = ["Reading", "declared_task", "read_all", "read_store"]
 
@@ -70,6 +74,7 @@ def read_all(
     *,
     target: str = "",
     encoders: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    tell: Callable[[str], None] | None = None,
 ) -> Reading:
     """Reads everything, and goes on after a mistake, so that all of them are known.
 
@@ -77,6 +82,8 @@ def read_all(
         store: The tables and their declaration.
         target: Name of the declared target that the task is about; empty: the default one.
         encoders: Encoders of columns that were fitted before, by type; others are fitted here.
+        tell: Gets a line about each column with categories that they have not seen; ``None``: it
+            is logged.
     """
     problems = Problems()
     spec: dict[str, Any] = {}
@@ -85,12 +92,18 @@ def read_all(
     if problems:
         return Reading(None, problems, {}, {}, {})
     nodes, edges, hyperedges = _opened(store, spec, problems)
+    try:
+        demand(_encoder_packages(nodes, edges))
+    except ConfigError as error:  # Before a table is read: that may take minutes.
+        problems.add(error)
+        return Reading(None, problems, nodes, edges, spec)
     declared = {*spec["nodes"]}
     closed = [key for key in (EdgeType(*entry.type) for entry in spec["edges"]) if key not in edges]
     for node_type in {end for key in closed for end in (key.src, key.dst)}:
         if nodes.get(node_type, False) is None:
             del nodes[node_type]  # Its ids are in a table that cannot be opened.
-    parts = read_parts(nodes, edges, problems, declared - {*nodes}, encoders=encoders)
+    unreadable = declared - {*nodes}
+    parts = read_parts(nodes, edges, problems, unreadable, encoders=encoders, tell=tell)
     tables = Tables(store, nodes, edges, parts.maps, declared)
     read = read_targets(tables, spec, problems, wanted=target)
     dataset = None
@@ -141,6 +154,17 @@ def _opened(
         with problems.of_part():
             hyperedges[name] = HyperedgeTable(**_table(store, entry, f"hyperedges {name!r}"))
     return nodes, edges, hyperedges
+
+
+def _encoder_packages(
+    nodes: Mapping[str, NodeTable | None], edges: Mapping[EdgeType, EdgeTable]
+) -> Iterator[Package]:
+    """Yields the packages that encoders of columns need."""
+    tables: dict[str, Any] = {f"table {key!r}": table for key, table in nodes.items()}
+    tables |= {f"table ({key})": table for key, table in edges.items()}
+    for where, table in tables.items():
+        with suppress(ConfigError):  # A wrong declaration is told where the table is read.
+            yield from column_packages(() if table is None else table.features, where)
 
 
 def _table(store: Store, entry: Any, label: str) -> dict[str, Any]:

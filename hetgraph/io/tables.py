@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -127,6 +127,7 @@ def read_parts(
     unreadable: Collection[str] = (),
     *,
     encoders: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    tell: Callable[[str], None] | None = None,
 ) -> Parts:
     """Reads all tables, and goes on after a mistake.
 
@@ -136,6 +137,8 @@ def read_parts(
         problems: Gets the mistakes.
         unreadable: Node types whose table cannot be opened, of which ``problems`` knows.
         encoders: Encoders of columns that were fitted before, by type.
+        tell: Gets a line about each column with categories that they have not seen; ``None``: it
+            is logged.
     """
     parts = Parts()
     ends = {node_type for key in edges for node_type in (key.src, key.dst)}
@@ -160,9 +163,9 @@ def read_parts(
                         "columns; give its table."
                     )
         else:
-            _read_nodes(parts, node_type, table, problems, encoders.get(node_type))
+            _read_nodes(parts, node_type, table, problems, encoders.get(node_type), tell)
     for key, edge_table in edges.items():
-        _read_edges(parts, key, edge_table, problems, encoders.get(str(key)))
+        _read_edges(parts, key, edge_table, problems, encoders.get(str(key)), tell)
     return parts
 
 
@@ -212,6 +215,7 @@ def _read_nodes(
     table: NodeTable,
     problems: Problems,
     encoder: Mapping[str, Any] | None,
+    tell: Callable[[str], None] | None,
 ) -> None:
     source: Source = table.table
     with problems.of_part():
@@ -225,7 +229,7 @@ def _read_nodes(
         with problems.of_part():
             parts.text[node_type] = text_column(source, table.text)
     with problems.of_part():
-        features, state = node_features(source, table, encoder)
+        features, state = node_features(source, table, encoder, tell)
         if features is not None:
             parts.features[node_type] = features
         if state is not None:
@@ -292,6 +296,7 @@ def _read_edges(
     table: EdgeTable,
     problems: Problems,
     encoder: Mapping[str, Any] | None,
+    tell: Callable[[str], None] | None,
 ) -> None:
     source: Source = table.table
     if table.missing == "skip":
@@ -309,7 +314,7 @@ def _read_edges(
         values["edge_features"] = None
         if table.features or encoder is not None:
             features, state = encode_features(
-                source, table.features, table.dtype, encoder, dense=True
+                source, table.features, table.dtype, encoder, dense=True, tell=tell
             )
             values["edge_features"] = features
             parts.encoders[str(key)] = state

@@ -112,8 +112,11 @@ def _read_target(
     if rows is None:
         return  # A node type of it has mistakes, which are known.
     if holds_out and drawn is not None:
+        assert isinstance(rows.place, EdgeType)  # of a target that holds edges out
         mirrored = [rows.place, rows.place] in [[*pair] for pair in spec.get("reverses", ())]
-        held = hold_out(declared.name, kind, rows, drawn, undirected=mirrored)
+        held = hold_out(
+            declared.name, kind, rows.place, rows.edges, rows.time, drawn, undirected=mirrored
+        )
         read.targets[declared.name] = held.target
         read.held_out.append(held)
         read.notes += held.notes

@@ -24,6 +24,7 @@ __all__ = [
     "ANY_DATASET",
     "GROUP",
     "MetaPathSource",
+    "known_metapaths",
     "metapath_names",
     "read_metapath_file",
     "register_metapath",
@@ -106,7 +107,7 @@ def read_metapath_file(file: str | os.PathLike[str]) -> Table:
 
 def metapath_names(dataset: str) -> tuple[str, ...]:
     """Returns the names known for a data set, including those for all data sets."""
-    return tuple(sorted(_known(dataset)))
+    return tuple(sorted(known_metapaths(dataset)))
 
 
 def resolve_metapaths(
@@ -166,7 +167,7 @@ def _resolve(
                 f"{request} has no meta-paths for {dataset!r}.{suggest(dataset, table)}"
             )
         return {name: _make(graph, name, source) for name, source in listed.items()}
-    known = _known(dataset, declared)
+    known = known_metapaths(dataset, declared)
     if request in known:
         return {request: _make(graph, request, known[request])}
     name, text = (side.strip() for side in request.partition("=")[::2])
@@ -190,7 +191,15 @@ def _is_path(graph: HeteroGraph, text: str) -> bool:
     return True
 
 
-def _known(dataset: str, declared: Mapping[str, str] | None = None) -> dict[str, MetaPathSource]:
+def known_metapaths(
+    dataset: str, declared: Mapping[str, str] | None = None
+) -> dict[str, MetaPathSource]:
+    """Returns what every known name of a data set stands for.
+
+    Args:
+        dataset: Name of the data set.
+        declared: Meta-paths that the data set declares, by name.
+    """
     plugins = _plugins()
     return {
         **plugins.get(ANY_DATASET, {}),

@@ -14,8 +14,14 @@ from hetgraph.methods.encoder import Batch, Encoded, Encoder
 from hetgraph.methods.encoder_method import EncoderMethod, MethodInputs
 from hetgraph.methods.matrix import Offer, offers
 from hetgraph.methods.method import Loss, Method, Stage
-from hetgraph.methods.registered import Registered
-from hetgraph.methods.relevance import RelevanceRow
+from hetgraph.methods.registered import OPTIMIZER_SPACE, Registered
+from hetgraph.methods.relevance import (
+    SELF,
+    RelevanceRow,
+    arriving_label,
+    mixed_label,
+    path_label,
+)
 from hetgraph.methods.whole_graph import (
     GraphInputs,
     JointEncoder,
@@ -27,6 +33,8 @@ from hetgraph.methods.whole_graph import (
 from hetgraph.tasks import NodePredictions, PairPredictions, Predictions
 
 __all__ = [
+    "OPTIMIZER_SPACE",
+    "SELF",
     "Baseline",
     "BaselineInputs",
     "Batch",
@@ -49,9 +57,12 @@ __all__ = [
     "Stage",
     "Untrained",
     "WholeGraphEncoder",
+    "arriving_label",
     "default_hypergraph",
     "graph_inputs",
     "importance_edges",
+    "mixed_label",
     "offers",
+    "path_label",
     "seed_rows",
 ]

@@ -11,15 +11,14 @@ import torch
 from torch import Tensor
 
 from hetgraph.data.schema import Schema
-from hetgraph.errors import MetaPathError
-from hetgraph.metapaths import MetaPath
+from hetgraph.metapaths.requests import requested_path
 from hetgraph.methods.encoder import Batch, Encoded, Encoder
 from hetgraph.methods.method import Loss, Method, Stage
 from hetgraph.methods.relevance import RelevanceRow
 from hetgraph.nn import TypeDict
 from hetgraph.sampling import row_batches
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import Head, Predictions, Samples, Task, TaskSpec, task_class
+from hetgraph.tasks import Head, Predictions, Question, Samples, Task, TaskSpec, task_class
 
 __all__ = ["EncoderMethod", "EncoderPerType", "MethodInputs"]
 
@@ -43,7 +42,7 @@ class MethodInputs:
 
 
 class EncoderMethod(Method):
-    """Encoder x head.
+    """An encoder joined with the head of a task: a method that the trainer can train.
 
     Args:
         encoder: Class of the encoder.
@@ -56,7 +55,7 @@ class EncoderMethod(Method):
 
     def __init__(self, encoder: type[Encoder], schema: Schema, spec: TaskSpec, config: Any) -> None:
         super().__init__(schema, spec, config)
-        for fact in ("name", "Config", "citation", "search_space", "no_decay"):
+        for fact in ("name", "Config", "citation", "search_space", "train_defaults", "no_decay"):
             setattr(self, fact, getattr(encoder, fact))  # the method goes by the encoder's name
         per_type = encoder.one_type and len(spec.ends) > 1
         self.encoder: Encoder = (
@@ -74,7 +73,8 @@ class EncoderMethod(Method):
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> MethodInputs:
         """Prepares encoder and head."""
         self.check(task)
-        known = self.head.prepare(task, self.device)  # first: it refuses losses that do not fit
+        bring = self.head.asked if isinstance(task, Question) else self.head.prepare
+        known = bring(task, self.device)  # first: it refuses losses that do not fit
         made = self.encoder.prepare(task, seeds=seeds, workdir=workdir)
         return MethodInputs(made, known, dict(task.graph.num_nodes))
 
@@ -223,15 +223,9 @@ def _config_of(config: Any, schema: Schema, node_type: str) -> Any:
     names = [field.name for field in fields(config)]
     if "metapaths" not in names or not config.metapaths:
         return config
-    own = tuple(path for path in config.metapaths if _start(schema, path) in (None, node_type))
-    return replace(config, metapaths=own)
-
-
-def _start(schema: Schema, request: str) -> str | None:
-    """Returns where a meta-path begins; ``None`` for a registered name."""
-    for text in (request, request.partition("=")[2]):
-        try:
-            return MetaPath.parse(text, schema).start
-        except MetaPathError:
-            continue
-    return None
+    own = []
+    for request in config.metapaths:
+        path = requested_path(schema, request)
+        if path is None or path.start == node_type:
+            own.append(request)
+    return replace(config, metapaths=tuple(own))

@@ -9,7 +9,7 @@ from hetgraph.methods.registered import USES
 from hetgraph.registry import models
 from hetgraph.tasks.factory import families
 
-__all__ = ["Offer", "matrix_lines", "offers"]
+__all__ = ["Matrix", "Offer", "matrix_lines", "matrix_table", "offers"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,21 @@ class Offer:
     model: str
     family: str
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Which model is offered for which family, as a table.
+
+    Args:
+        families: Headings of the marks.
+        rows: Model, what it reads, and a mark per family: ``"yes"`` or the number of a reason.
+        notes: How many pairs there are, then the reasons.
+    """
+
+    families: tuple[str, ...]
+    rows: tuple[tuple[str, str, tuple[str, ...]], ...]
+    notes: tuple[str, ...]
 
 
 def offers() -> tuple[Offer, ...]:
@@ -50,21 +65,38 @@ def matrix_lines(pairs: Sequence[Offer]) -> tuple[str, ...]:
     Args:
         pairs: What :func:`offers` returned.
     """
+    made = matrix_table(pairs)
+    return (
+        f"| model | reads | {' | '.join(made.families)} |",
+        f"|---|---|{'---|' * len(made.families)}",
+        *(f"| {model} | {reads} | {' | '.join(marks)} |" for model, reads, marks in made.rows),
+        "",
+        made.notes[0],
+        "",
+        *made.notes[1:],
+    )
+
+
+def matrix_table(pairs: Sequence[Offer]) -> Matrix:
+    """Returns the table of models and families, and the reasons of missing pairs.
+
+    Args:
+        pairs: What :func:`offers` returned.
+    """
     names = tuple(dict.fromkeys(offer.family for offer in pairs))
     reasons = tuple(dict.fromkeys(offer.reason for offer in pairs if offer.reason))
     cells: dict[str, list[str]] = {}
     for offer in pairs:
         mark = f"({reasons.index(offer.reason) + 1})" if offer.reason else "yes"
-        cells.setdefault(offer.model, [_reads(offer.model)]).append(mark)
+        cells.setdefault(offer.model, []).append(mark)
     offered = sum(not offer.reason for offer in pairs)
-    return (
-        f"| model | reads | {' | '.join(names)} |",
-        f"|---|---|{'---|' * len(names)}",
-        *(f"| {model} | {' | '.join(marks)} |" for model, marks in cells.items()),
-        "",
-        f"{offered} of {len(pairs)} pairs are offered. Not offered:",
-        "",
-        *(f"{number}. {reason}" for number, reason in enumerate(reasons, start=1)),
+    return Matrix(
+        families=names,
+        rows=tuple((model, _reads(model), tuple(marks)) for model, marks in cells.items()),
+        notes=(
+            f"{offered} of {len(pairs)} pairs are offered. Not offered:",
+            *(f"{number}. {reason}" for number, reason in enumerate(reasons, start=1)),
+        ),
     )
 
 

@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
+from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import Schema
 from hetgraph.errors import ConfigError, DataError, FileFormatError
+from hetgraph.features.standins import extend_ids
 from hetgraph.files import atomic_dir
 from hetgraph.methods.registered import Registered
 from hetgraph.methods.relevance import RelevanceRow
+from hetgraph.nn.node_tables import node_tables
 from hetgraph.registry import models
 from hetgraph.renamed import current_settings
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict
-from hetgraph.tasks import Predictions, Task, TaskSpec
+from hetgraph.tasks import Origin, Predictions, Task, TaskSpec
 from hetgraph.tensorfile import load_tensors, save_tensors
 
 __all__ = ["Loss", "Method", "Stage"]
@@ -86,8 +89,8 @@ class Method(nn.Module, Registered):
         self.schema = schema
         self.spec = spec
         self.config = config
-        # How the features were made of columns, by type; new rows are made into features alike.
-        self.column_encoders: Mapping[str, Mapping[str, Any]] = {}
+        # What is kept of the graph that was trained on; a model without it knows no other graph.
+        self.origin: Origin | None = None
 
     @classmethod
     def refuses(cls, family: str) -> str:
@@ -215,6 +218,35 @@ class Method(nn.Module, Registered):
                     f"{expected}; build a model for this task."
                 )
 
+    def moved_to(self, graph: HeteroGraph) -> Method:
+        """Returns the model for another graph of its schema; learned vectors follow their nodes.
+
+        A new node gets the mean over its neighbours, see :func:`hetgraph.features.extend_ids`.
+        O(num_parameters), and O(num_edges * dim) for learned vectors where nodes are new.
+
+        Args:
+            graph: The graph, on the CPU.
+
+        Raises:
+            DataError: If the model keeps nothing of the graph that it was trained on, or nodes
+                have ids in one graph and none in the other.
+        """
+        if self.origin is None:
+            raise DataError(
+                f"this {self.name} keeps nothing of the graph that it was trained on, so it knows "
+                "no other; train again with this version of hetgraph."
+            )
+        sizes = {name: graph.num_nodes[name] for name in self.spec.num_nodes}
+        spec = replace(self.spec, num_nodes=sizes)
+        with torch.random.fork_rng(devices=()):  # what is drawn here is overwritten
+            moved = models.get(self.name).build(self.schema, spec, self.config)
+        state = self.state_dict()
+        for name, types in node_tables(self).items():
+            state[name] = _moved_rows(state[name], self.spec, types, graph, self.origin)
+        moved.load_state_dict(state)
+        moved.origin = self.origin
+        return moved.to(self.device).eval()  # type: ignore[no-any-return]
+
     def num_parameters(self) -> int:
         """Returns the number of trainable parameters."""
         return sum(weight.numel() for weight in self.parameters() if weight.requires_grad)
@@ -227,10 +259,12 @@ class Method(nn.Module, Registered):
             "config": asdict(self.config),
             "spec": self.spec.to_dict(),
             "schema": self.schema.to_dict(),
-            "column_encoders": {key: dict(state) for key, state in self.column_encoders.items()},
+            "origin": None if self.origin is None else self.origin.to_dict(),
         }
         with atomic_dir(Path(folder), marker="model.json") as temporary:
             save_tensors(self.state_dict(), temporary / "parameters.safetensors")
+            if self.origin is not None:
+                save_tensors(self.origin.tensors(), temporary / "origin.safetensors")
             (temporary / "model.json").write_text(json.dumps(meta, indent=2), encoding="utf-8")
 
     @staticmethod
@@ -252,10 +286,29 @@ class Method(nn.Module, Registered):
             config = config_from_dict(cls.Config, settings["model"])
             schema, spec = Schema.from_dict(meta["schema"]), TaskSpec.from_dict(meta["spec"])
             model: Method = cls.build(schema, spec, config)
-            model.column_encoders = meta.get("column_encoders", {})
+            if meta.get("origin") is not None:
+                tensors = load_tensors(folder / "origin.safetensors")
+                model.origin = Origin.from_parts(meta["origin"], tensors)
             model.load_state_dict(load_tensors(folder / "parameters.safetensors"))
         except FileFormatError:
             raise
+        except FileNotFoundError as error:
+            missing = Path(str(error.filename)).name
+            raise FileFormatError(
+                f"{folder} holds no complete model: {missing} is missing; train again."
+            ) from error
         except (OSError, KeyError, json.JSONDecodeError, RuntimeError) as error:
             raise FileFormatError(f"{folder} holds no complete model: {error}") from error
         return model.eval()
+
+
+def _moved_rows(
+    table: Tensor, spec: TaskSpec, types: tuple[str, ...], graph: HeteroGraph, origin: Origin
+) -> Tensor:
+    """Returns the learned rows of the nodes of another graph, type after type."""
+    parts = torch.split(table, [spec.num_nodes[name] for name in types])
+    moved = (
+        extend_ids(part, graph, name, origin.nodes[name])
+        for name, part in zip(types, parts, strict=True)
+    )
+    return torch.cat(list(moved))

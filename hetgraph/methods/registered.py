@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hetgraph.catalog import Dataset
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import Schema
 from hetgraph.errors import ConfigError
+from hetgraph.optional import Package
 from hetgraph.tasks import Task, TaskSpec
 from hetgraph.tasks.factory import DEFAULT_FAMILY, related_families, task_class
 
 if TYPE_CHECKING:
     from hetgraph.methods.method import Method
 
-__all__ = ["USES", "Registered"]
+__all__ = ["OPTIMIZER_SPACE", "USES", "Registered"]
+
+OPTIMIZER_SPACE: Mapping[str, Any] = {
+    "train.lr": {"low": 5e-4, "high": 2e-2, "log": True},
+    "train.weight_decay": [0.0, 1e-6, 1e-5, 1e-4, 1e-3],
+}
+"""What the search spaces of trained models have in common."""
 
 USES: Mapping[str, str] = {
     "features": "node features",
@@ -41,7 +48,16 @@ class Registered(ABC):
         left_out: Words of ``uses`` that it does not read in a family of tasks, by family.
         without_features: What a node of a type without features has in the method.
         citation: What to cite.
-        search_space: What :func:`hetgraph.runs.tune` searches by default.
+        search_space: What :func:`hetgraph.tune` searches by default: names of its settings (or
+            ``"train.lr"``) with a list of choices or ``{"low", "high"}``, plus ``"log": True``.
+        train_defaults: Settings of the trainer that belong to the method, such as its ``lr`` and
+            ``weight_decay``. They hold on every data set unless an experiment file or the user
+            says otherwise.
+        standins: Stand-in for the features of types without any, where neither an experiment file
+            nor the user names one: ``"auto"``, a kind, or empty for the model's own. It was chosen
+            in node classification and holds there alone.
+        model_defaults: Settings of ``Config`` where there is no experiment file, as the defaults of
+            the class are those of published runs.
     """
 
     name: ClassVar[str]
@@ -51,6 +67,9 @@ class Registered(ABC):
     without_features: ClassVar[str] = "one learned vector per node"
     citation: ClassVar[str] = ""
     search_space: ClassVar[Mapping[str, Any]] = {}
+    train_defaults: ClassVar[Mapping[str, Any]] = {}
+    standins: ClassVar[str] = ""
+    model_defaults: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
     @abstractmethod
@@ -64,6 +83,11 @@ class Registered(ABC):
         What a family of tasks leaves out, see :attr:`left_out`, is not taken off.
         """
         return cls.uses or frozenset()
+
+    @classmethod
+    def packages(cls, config: Any) -> Iterable[Package]:
+        """Returns the optional packages that these settings need; checked before a run."""
+        return ()
 
     @classmethod
     @abstractmethod
@@ -108,6 +132,39 @@ class Registered(ABC):
         family = of_dataset or DEFAULT_FAMILY
         related = related_families(family)
         return next((name for name in related if not cls.refuses(name)), family)
+
+    @classmethod
+    def train_defaults_in(cls, family: str) -> Mapping[str, Any]:
+        """Returns the method's own settings of the trainer in a family of tasks.
+
+        They are :attr:`train_defaults`; a method with other ones in some family overrides this.
+        The monitor is not among them: it belongs to the task.
+
+        Args:
+            family: Name of the family, such as ``"link-prediction"``.
+
+        Example:
+            >>> from hetgraph.methods import Encoder
+            >>> class Careful(Encoder):
+            ...     train_defaults = {"lr": 5e-4, "patience": 50}
+            >>> Careful.train_defaults_in("node-classification")
+            {'lr': 0.0005, 'patience': 50}
+        """
+        return cls.train_defaults
+
+    @classmethod
+    def standins_in(cls, family: str) -> str:
+        """Returns the stand-in for missing features in a family of tasks; empty: the model's own.
+
+        Args:
+            family: Name of the family, such as ``"link-prediction"``.
+
+        Example:
+            >>> from hetgraph.registry import models
+            >>> models.get("rgcn").standins_in("link-prediction")
+            ''
+        """
+        return cls.standins if family == DEFAULT_FAMILY else ""
 
     @classmethod
     def check_family(cls, family: str, dataset: str) -> None:

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from hetgraph.metrics.calibration import (
+    Reliability,
+    brier_score,
+    class_probabilities,
+    expected_calibration_error,
+    fit_temperature,
+    negative_log_likelihood,
+    reliability,
+)
 from hetgraph.metrics.classification import (
     accuracy,
     multi_label_f1,
@@ -24,10 +33,15 @@ from hetgraph.metrics.regression import (
 
 __all__ = [
     "TIES",
+    "Reliability",
     "Ties",
     "accuracy",
     "average_ranks",
+    "brier_score",
     "candidate_ranks",
+    "class_probabilities",
+    "expected_calibration_error",
+    "fit_temperature",
     "grouped_mrr",
     "held_out_ranks",
     "link_ranking_metrics",
@@ -36,8 +50,10 @@ __all__ = [
     "mrr",
     "multi_label_f1",
     "ndcg",
+    "negative_log_likelihood",
     "r2_score",
     "ranking_metrics",
+    "reliability",
     "roc_auc",
     "roc_auc_ovr",
     "root_mean_squared_error",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hetgraph.nn.aligned import AlignedInput
 from hetgraph.nn.bipartite import bipartite_propagator, pair_table
 from hetgraph.nn.contrast import info_nce
 from hetgraph.nn.decoders import (
@@ -35,10 +36,12 @@ from hetgraph.nn.losses import choose_loss, multi_hot_kl
 from hetgraph.nn.means import mean_matrix
 from hetgraph.nn.merge import Merge, average_attention, merge_attention
 from hetgraph.nn.metapaths import metapath_labels, metapath_relations, metapath_requests
+from hetgraph.nn.node_tables import HasNodeRows, node_tables
 from hetgraph.nn.propagator import Propagator, make_propagator
 from hetgraph.nn.type_dict import TypeDict, type_key
 
 __all__ = [
+    "AlignedInput",
     "ComplEx",
     "DistMult",
     "Dot",
@@ -48,6 +51,7 @@ __all__ = [
     "EdgeMaps",
     "EdgeReader",
     "FeatureEncoder",
+    "HasNodeRows",
     "InputKind",
     "JointGraph",
     "LayerPlan",
@@ -77,6 +81,7 @@ __all__ = [
     "metapath_relations",
     "metapath_requests",
     "multi_hot_kl",
+    "node_tables",
     "pair_scores",
     "pair_table",
     "type_key",

@@ -42,6 +42,11 @@ def bipartite_propagator(behaviour: CSR, *, edge_weights: bool = False) -> CSR:
 def pair_table(num_users: int, num_items: int, dim: int) -> nn.Parameter:
     """Returns ``[num_users + num_items, dim]``, each of the two tables Xavier-uniform by itself.
 
+    Args:
+        num_users: Rows of the first table.
+        num_items: Rows of the second table.
+        dim: Dimension of the vectors.
+
     Example:
         >>> pair_table(3, 5, 4).shape
         torch.Size([8, 4])

@@ -35,7 +35,16 @@ _BLOCK = 1 << 16
 class SimilarityDecoder(nn.Module, ABC):
     """A score that is the inner product of a query, made from one end, with the other end.
 
-    All candidates of a query are therefore ranked by one matrix product.
+    All candidates of a query are therefore ranked by one matrix product. A subclass implements
+    :meth:`query`, and :meth:`cubes` if its vectors are not made of real numbers.
+
+    Example:
+        >>> class Nearer(SimilarityDecoder):
+        ...     def query(self, x, relation=0, side="dst"):
+        ...         return 2 * x
+        >>> x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> Nearer()(x, x, torch.tensor([[0], [1]])).tolist()
+        [22.0]
     """
 
     @abstractmethod
@@ -129,7 +138,16 @@ class DistMult(RelationDecoder):
     Args:
         dim: Dimension of the vectors.
         num_relations: Number of relations.
-        reciprocal: See :class:`RelationDecoder`.
+        reciprocal: Whether a relation has a second vector, for queries about sources.
+
+    Example:
+        >>> decoder = DistMult(4, num_relations=2)
+        >>> authors, papers = torch.rand(3, 4), torch.rand(5, 4)
+        >>> pairs, relation = torch.tensor([[0, 2], [4, 1]]), torch.tensor([0, 1])
+        >>> decoder(authors, papers, pairs, relation).shape
+        torch.Size([2])
+        >>> (decoder.query(authors, relation=1) @ papers.t()).shape  # all papers of each author
+        torch.Size([3, 5])
 
     Source: Yang et al., Embedding Entities and Relations, ICLR 2015.
     """
@@ -153,10 +171,16 @@ class ComplEx(RelationDecoder):
     Args:
         dim: Dimension of the vectors, even.
         num_relations: Number of relations.
-        reciprocal: See :class:`RelationDecoder`.
+        reciprocal: Whether a relation has a second vector, for queries about sources.
 
     Raises:
         ConfigError: If ``dim`` is odd.
+
+    Example:
+        >>> decoder, x = ComplEx(4), torch.rand(2, 4)
+        >>> there, back = decoder(x, x, torch.tensor([[0, 1], [1, 0]])).tolist()
+        >>> there == back
+        False
 
     Source: Trouillon et al., Complex Embeddings for Simple Link Prediction, ICML 2016, eq. 11.
     """
@@ -221,6 +245,11 @@ class PairMLP(nn.Module):
         dim: Dimension of the vectors.
         num_outputs: Outputs per pair.
         dropout: Fraction of the hidden values that are dropped.
+
+    Example:
+        >>> users, films = torch.rand(3, 4), torch.rand(5, 4)
+        >>> PairMLP(4, num_outputs=2)(users, films, torch.tensor([[0, 2], [4, 1]])).shape
+        torch.Size([2, 2])
     """
 
     def __init__(self, dim: int, num_outputs: int, dropout: float = 0.0) -> None:

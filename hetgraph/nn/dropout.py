@@ -13,7 +13,12 @@ class Dropout(nn.Module):
     """As ``torch.nn.Dropout``, by the faster :func:`hetgraph.ops.dropout`.
 
     Args:
-        p: Probability to clear a value.
+        p: Probability to clear a value, in [0, 1).
+
+    Example:
+        >>> import torch
+        >>> Dropout(0.5).eval()(torch.ones(3))
+        tensor([1., 1., 1.])
     """
 
     def __init__(self, p: float = 0.5) -> None:

@@ -61,6 +61,12 @@ class EdgeInputs:
         values: ``[num_edges, dim]`` features, then :func:`age_columns`; ``None`` without either.
         entries: ``[num_dst, num_edges]``: row i has an entry for each edge into i, so that its
             product with values of edges sums them by destination.
+
+    Example:
+        >>> rated = CSR.from_coo(torch.tensor([0, 0]), torch.tensor([0, 1]), (1, 2))
+        >>> edges = EdgeInputs.of(rated, None, torch.tensor([[1.0], [2.0]]))
+        >>> (edges.entries.to_dense() @ edges.values).tolist()
+        [[3.0]]
     """
 
     relation: CSR
@@ -114,6 +120,9 @@ def age_columns(age: Tensor, unit: float) -> Tensor:
 def edges_read(settings: EdgeSettings) -> frozenset[str]:
     """Returns what of the edges is read with some settings, in the words of ``uses``.
 
+    Args:
+        settings: A configuration with the four fields of :class:`EdgeSettings`.
+
     Example:
         >>> from types import SimpleNamespace
         >>> off = {"edge_features": False, "edge_times": False, "time_unit": None}
@@ -130,6 +139,9 @@ def edges_read(settings: EdgeSettings) -> frozenset[str]:
 
 def check_time_unit(unit: float | None) -> None:
     """Checks the setting ``time_unit``.
+
+    Args:
+        unit: The age that counts as one, in the unit of the edge times; ``None`` is always valid.
 
     Raises:
         ConfigError: If it is not a positive number.
@@ -158,6 +170,25 @@ class EdgeReader(nn.Module):
         schema: What the edges carry.
         edge_types: Relations to read.
         settings: What of it is read.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Settings:
+        ...     edge_weights: bool = True
+        ...     edge_features: bool = True
+        ...     edge_times: bool = True
+        ...     time_unit: float | None = None
+        >>> ids, weight = torch.tensor([0, 1]), torch.tensor([1.0, 3.0])
+        >>> rates = Relation.from_edges(ids, ids, 2, 2, weight=weight, edge_time=10 * ids)
+        >>> key = EdgeType("user", "rates", "film")
+        >>> graph = HeteroGraph(num_nodes={"user": 2, "film": 2}, relations={key: rates})
+        >>> reader = EdgeReader(graph.schema, graph.edge_types, Settings())
+        >>> edges = reader.read(graph)[key]
+        >>> edges.log_weight.exp().tolist(), edges.values[:, 0].tolist()  # over the mean; ages
+        ([0.5, 1.5], [1.0, 0.0])
+        >>> reader.dims_of([key])[key]
+        9
     """
 
     mean_weight: Tensor

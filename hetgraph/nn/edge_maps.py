@@ -28,6 +28,16 @@ class EdgeMap(nn.Module):
         dim: Dimension of the inputs of an edge.
         num_heads: Heads.
         head_dim: Dimension of the message of a head.
+
+    Example:
+        >>> from hetgraph.data import CSR
+        >>> rated = CSR.from_coo(torch.tensor([0, 0]), torch.tensor([0, 1]), (1, 2))
+        >>> edges = EdgeInputs.of(rated, None, torch.tensor([[1.0], [2.0]]))
+        >>> learned = EdgeMap(1, num_heads=2, head_dim=4)
+        >>> learned.scores(edges).shape
+        torch.Size([2, 2])
+        >>> learned.messages(edges, torch.full((2, 2), 0.5)).shape
+        torch.Size([1, 2, 4])
     """
 
     def __init__(self, dim: int, num_heads: int, head_dim: int) -> None:
@@ -65,6 +75,12 @@ class EdgeMaps(TypeDict[EdgeMap]):
         dims: Dimension of the inputs by relation, see :meth:`EdgeReader.dims_of`.
         num_heads: Heads.
         head_dim: Dimension of the message of a head.
+
+    Example:
+        >>> rates = EdgeType("user", "rates", "film")
+        >>> maps = EdgeMaps({rates: 3}, num_heads=2, head_dim=4)
+        >>> rates in maps, maps[rates].message.shape
+        (True, torch.Size([2, 3, 4]))
     """
 
     def __init__(self, dims: Mapping[EdgeType, int], num_heads: int, head_dim: int) -> None:

@@ -13,7 +13,7 @@ from hetgraph.data.csr import CSR
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.schema import Schema
 from hetgraph.errors import DataError, SchemaError
-from hetgraph.nn.type_dict import TypeDict
+from hetgraph.nn.type_dict import TypeDict, type_key
 from hetgraph.ops import spmm
 
 __all__ = ["FeatureEncoder", "InputKind", "TypeEncoder", "feature_matrix", "id_types"]
@@ -35,10 +35,17 @@ two threads the two meet between 20 and 30 %, too.
 def feature_matrix(graph: HeteroGraph, node_type: str) -> Features | None:
     """Returns the features of a type as encoders read them.
 
+    Args:
+        graph: The graph.
+        node_type: One of its node types.
+
     Returns:
         ``[num_nodes, dim]`` float32, dense or sparse, whichever is faster to multiply;
         ``[num_nodes]`` int64 codes of a categorical type; ``None`` without features, or with
         features of dim 0.
+
+    Raises:
+        SchemaError: If the type is unknown.
 
     Example:
         >>> graph = HeteroGraph(
@@ -47,7 +54,7 @@ def feature_matrix(graph: HeteroGraph, node_type: str) -> Features | None:
         >>> feature_matrix(graph, "paper").shape
         torch.Size([2, 3])
     """
-    given = graph.features.get(node_type)
+    given = graph.features.get(graph.schema.node_type(node_type))
     if given is None or (len(given.shape) == 2 and not given.shape[1]):
         return None
     if isinstance(given, CSR):
@@ -140,7 +147,18 @@ class FeatureEncoder(TypeDict[TypeEncoder]):
         ids: Types whose features are not read: they get one learned vector per node.
 
     Raises:
-        SchemaError: If a type has no features and its number of nodes is not known.
+        SchemaError: If a type is unknown, or has no features and its number of nodes is not known.
+
+    Example:
+        >>> graph = HeteroGraph(
+        ...     num_nodes={"paper": 2, "author": 3},
+        ...     relations={},
+        ...     features={"paper": torch.ones(2, 5)},
+        ... )
+        >>> encoder = FeatureEncoder(graph.schema, graph.num_nodes, graph.node_types, dim=8)
+        >>> x = encoder({name: feature_matrix(graph, name) for name in graph.node_types})
+        >>> x["paper"].shape, x["author"].shape  # of authors, who have no features, learned rows
+        (torch.Size([2, 8]), torch.Size([3, 8]))
     """
 
     def __init__(
@@ -157,7 +175,7 @@ class FeatureEncoder(TypeDict[TypeEncoder]):
         made: dict[str, TypeEncoder] = {}
         learned: set[str] = set()
         for name in node_types:
-            feature = schema.node_types[name]
+            feature = schema.node_types[schema.node_type(name)]
             if name in ids or not feature.dim:
                 learned.add(name)
             size = num_nodes.get(name) if name in learned else feature.dim
@@ -172,12 +190,25 @@ class FeatureEncoder(TypeDict[TypeEncoder]):
         super().__init__(made)
         self._learned = frozenset(learned)
 
+    def node_rows(self) -> dict[str, tuple[str, ...]]:
+        """Returns the types with one learned vector per node, by name of the parameter."""
+        return {f"{type_key(name)}.weight": (name,) for name in self._learned}
+
     def forward(self, features: Mapping[str, Features | None]) -> dict[str, Tensor]:
         """Returns ``[num_nodes, dim]`` by type.
 
+        Args:
+            features: What :func:`feature_matrix` returns, by type.
+
         Raises:
-            DataError: If the features of a type do not fit its parameters.
+            DataError: If the features of a type are missing or do not fit its parameters.
         """
+        missing = [k for k in self if k not in self._learned and features.get(str(k)) is None]
+        if missing:
+            raise DataError(
+                f"features of {', '.join(map(repr, missing))} are missing; give feature_matrix("
+                "graph, node_type) of every type."
+            )
         out: dict[str, Tensor] = {}
         for name in self:
             assert isinstance(name, str)  # node types

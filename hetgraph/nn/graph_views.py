@@ -22,6 +22,9 @@ WHOLE = "(graph)"
 def is_homogeneous(schema: Schema) -> bool:
     """Whether there is one type of nodes.
 
+    Args:
+        schema: What the graph is made of.
+
     Example:
         >>> is_homogeneous(HeteroGraph(num_nodes={"page": 3}, relations={}).schema)
         True
@@ -31,6 +34,11 @@ def is_homogeneous(schema: Schema) -> bool:
 
 def view_names(schema: Schema, target: str, requests: Sequence[str]) -> tuple[str, ...]:
     """Returns the names of the views of :func:`graph_views` without dropped edges.
+
+    Args:
+        schema: What the graph is made of.
+        target: The node type of the views.
+        requests: Names, texts, or ``name=text``; empty takes the default meta-paths.
 
     Example:
         >>> from hetgraph import load_dataset

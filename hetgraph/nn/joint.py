@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hetgraph.data.csr import CSR
 from hetgraph.data.schema import EdgeType
+from hetgraph.errors import DataError
 from hetgraph.nn.edge_inputs import EdgeInputs
 from hetgraph.nn.joint_edges import JointEdges
 from hetgraph.nn.layers import LayerPlan
@@ -29,6 +30,21 @@ class JointGraph:
             Scores by type times it are scores by entry, and its transpose sums their gradient.
         spans: Rows of each node type.
         edges: What the entries carry beside their type, if they carry something.
+
+    Example:
+        >>> from hetgraph.data import HeteroGraph, Relation
+        >>> from hetgraph.nn import layer_plans
+        >>> writes = Relation.from_edges(torch.tensor([0, 1]), torch.tensor([0, 0]), 2, 1)
+        >>> graph = HeteroGraph(
+        ...     num_nodes={"author": 2, "paper": 1},
+        ...     relations={("author", "writes", "paper"): writes},
+        ... )
+        >>> (plan,) = layer_plans(graph.schema, "paper", 1)
+        >>> joint = JointGraph.join(plan, graph.num_nodes, graph.relations)
+        >>> joint.csr, joint.spans["paper"]  # two edges and three self-loops
+        (CSR(3 x 3, 5), slice(2, 3, None))
+        >>> joint.edge_type.tolist()  # 1 is the self-loop
+        [1, 1, 0, 0, 1]
     """
 
     csr: CSR
@@ -51,7 +67,13 @@ class JointGraph:
             plan: Node types are its inputs, relations its edge types.
             num_nodes: Number of nodes by type.
             relations: Edges by type.
+
+        Raises:
+            DataError: If one of them is missing.
         """
+        missing = [str(key) for key in plan.edge_types if key not in relations]
+        if missing:
+            raise DataError(f"no edges are given of {', '.join(missing)}; pass graph.relations.")
         bounds = list(accumulate((num_nodes[name] for name in plan.inputs), initial=0))
         spans = {
             name: slice(*ends) for name, ends in zip(plan.inputs, pairwise(bounds), strict=True)

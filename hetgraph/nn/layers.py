@@ -19,6 +19,11 @@ class LayerPlan:
         inputs: Node types whose representations it reads, in schema order.
         outputs: Node types whose representations it writes.
         edge_types: Relations into ``outputs``.
+
+    Example:
+        >>> writes = EdgeType("author", "writes", "paper")
+        >>> LayerPlan(("author", "paper"), ("paper",), (writes,)).into("paper")[0].name
+        'writes'
     """
 
     inputs: tuple[str, ...]

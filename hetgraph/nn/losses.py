@@ -21,6 +21,10 @@ def multi_hot_kl(logits: Tensor, target: Tensor) -> Tensor:
 
     A node with m classes weighs m times; up to a constant this is KL(y || softmax).
 
+    Args:
+        logits: ``[num_nodes, num_classes]``.
+        target: ``[num_nodes, num_classes]`` of 0 and 1.
+
     Example:
         >>> import torch
         >>> round(multi_hot_kl(torch.zeros(1, 2), torch.tensor([[1, 1]])).item(), 4)  # 2 log 2

@@ -56,6 +56,9 @@ def metapath_requests(schema: Schema, target: str, configured: Sequence[str]) ->
 def metapath_labels(requests: Sequence[str]) -> tuple[str, ...]:
     """Returns what the requests are called: ``name`` of ``name=text``, else the request.
 
+    Args:
+        requests: Names, texts, or ``name=text``.
+
     Example:
         >>> metapath_labels(["apa=author-paper-author", "author-paper-author"])
         ('apa', 'author-paper-author')

@@ -28,6 +28,11 @@ class Propagator:
 
     Args:
         factors: Sparse or dense matrices whose product is ``P``, often ``P`` alone.
+
+    Example:
+        >>> swap = Propagator((torch.tensor([[0.0, 1.0], [1.0, 0.0]]),))
+        >>> swap(torch.tensor([[1.0], [3.0]])).flatten().tolist(), swap.num_cols
+        ([3.0, 1.0], 2)
     """
 
     factors: tuple[CSR | Tensor, ...]

@@ -18,6 +18,9 @@ M = TypeVar("M", bound=nn.Module)
 def type_key(name: str | EdgeType) -> str:
     """Returns a name that torch accepts for a sub-module: no dot, no attribute of a module.
 
+    Args:
+        name: A node type or an edge type.
+
     Example:
         >>> type_key("a.b"), type_key(EdgeType("user", "likes", "item"))
         ('@a%2Eb', '@user@likes@item')
@@ -34,6 +37,12 @@ class TypeDict(nn.Module, Generic[M]):
 
     Args:
         modules: Module by type; their order is kept.
+
+    Example:
+        >>> likes = EdgeType("user", "likes", "web.page")
+        >>> linear = TypeDict({likes: nn.Linear(4, 2)})
+        >>> linear[likes].out_features, sum(p.numel() for p in linear.parameters())
+        (2, 10)
     """
 
     def __init__(self, modules: Mapping[str, M] | Mapping[EdgeType, M]) -> None:

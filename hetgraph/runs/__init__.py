@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hetgraph.runs.execute import DEFAULT_DATASET, run, settings_from
+from hetgraph.runs.fit import DEFAULT_DATASET, fit, run, settings_from
+from hetgraph.runs.fitted import Fitted, load
 from hetgraph.runs.record import Record
 
-__all__ = ["DEFAULT_DATASET", "Record", "run", "settings_from"]
+__all__ = ["DEFAULT_DATASET", "Fitted", "Record", "fit", "load", "run", "settings_from"]

@@ -1,27 +1,33 @@
-"""One run, from names to a record: load, make the task, audit, prepare, train, score, write."""
+"""One run of a plan: load, make the task, audit, prepare, train, score, write."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from torch import Tensor
 
+from hetgraph.catalog.attach import add_features
 from hetgraph.catalog.dataset import Dataset
 from hetgraph.catalog.fetch import using_root
-from hetgraph.catalog.loading import load_dataset
+from hetgraph.catalog.loading import COMPUTED, load_dataset
+from hetgraph.catalog.parsed_cache import write_dataset
+from hetgraph.errors import ConfigError, suggest
+from hetgraph.heartbeat import told
 from hetgraph.methods import Method
-from hetgraph.registry import models
+from hetgraph.nn.node_tables import node_tables
 from hetgraph.runs.environment import describe_environment
-from hetgraph.runs.experiment import user_settings
-from hetgraph.runs.functions import Functions, LossFunction, MetricFunction
+from hetgraph.runs.fitted import Fitted, load
+from hetgraph.runs.functions import Functions
 from hetgraph.runs.outdir import (
     CHECKPOINT,
     CONFIG,
+    DATA,
     MODEL,
     PREDICTIONS,
     RESULT,
@@ -31,14 +37,17 @@ from hetgraph.runs.outdir import (
     claim,
     write_settings,
 )
-from hetgraph.runs.plan import Plan, bind_metapaths, make_plan
+from hetgraph.runs.packages import check_packages
+from hetgraph.runs.panel import show_start
+from hetgraph.runs.plan import Plan, bind_metapaths
 from hetgraph.runs.record import Record
-from hetgraph.runs.told import told_lines
+from hetgraph.runs.reopen import OpenRun
+from hetgraph.runs.told import run_title, told_rows
 from hetgraph.settings import config_to_dict
-from hetgraph.tasks import Predictions, Task, audit, make_task
+from hetgraph.tasks import Calibration, Origin, Predictions, Task, audit, make_task
 from hetgraph.tasks.base import SPLITS
 from hetgraph.tensorfile import save_tensors
-from hetgraph.train import Callback, rng
+from hetgraph.train import rng
 from hetgraph.train.engine import Engine, launched_rank
 from hetgraph.train.interrupt import term_as_interrupt
 from hetgraph.train.memory import PeakMemory
@@ -46,137 +55,66 @@ from hetgraph.train.result import FitResult
 from hetgraph.train.timing import Clock
 from hetgraph.train.trainer import Trainer
 
-__all__ = ["DEFAULT_DATASET", "Record", "run", "settings_from"]
-
-DEFAULT_DATASET = "synthetic/academic"
+__all__ = ["execute", "load_task"]
 
 
-def settings_from(
-    model: str,
-    config: Path | None = None,
-    assignments: Sequence[str] = (),
-    dataset: str = "",
-) -> dict[str, Any]:
-    """Returns the settings of a ``--config`` file with ``--set`` words laid over them.
-
-    Args:
-        model: Name of the model.
-        config: YAML file with the sections ``model``, ``train``, ``task``, ``seeds``, ``data``.
-        assignments: ``["train.lr=0.01", "dropout=0.5"]``.
-        dataset: Name of the data set, if it is known; it tells which options the task has.
-
-    Raises:
-        ConfigError: If a name or a value is wrong.
-
-    Example:
-        >>> settings_from("rgcn", assignments=["train.lr=0.01", "dropout=0.5"])
-        {'train': {'lr': '0.01'}, 'model': {'dropout': '0.5'}}
-    """
-    return user_settings(models.get(model), config, assignments, dataset)
-
-
-def run(
-    model: str,
-    dataset: str = DEFAULT_DATASET,
+def execute(
+    plan: Plan,
+    functions: Functions,
     *,
-    seed: int = 0,
-    settings: Mapping[str, Any] | None = None,
-    metapaths: Sequence[str] = (),
+    given: Dataset | None = None,
     root: str | os.PathLike[str] | None = None,
-    out: str | os.PathLike[str] | None = None,
+    out: Path | None = None,
     resume: bool = False,
     progress: bool = True,
-    callbacks: Sequence[Callback] = (),
-    loss: LossFunction | None = None,
-    metrics: Mapping[str, MetricFunction] | None = None,
-) -> Record:
-    """Trains a model on a data set and writes the outcome to a folder.
-
-    The folder gets ``config.yaml`` at once, ``metrics.jsonl`` (and ``tensorboard/``) while it
-    trains, then ``predictions.safetensors``, ``model/`` and, last, ``result.json``.
+) -> Fitted:
+    """Carries out a plan and writes its outcome to a folder.
 
     Args:
-        model: Name of the model.
-        dataset: ``"collection/name"`` or ``"format:path"``.
-        seed: Seed of all four sources of chance; ``settings["seeds"]`` sets single ones.
-        settings: Values by section and name; they win over the experiment file of the pair, which
-            wins over the defaults of the classes. The key ``functions``, as :func:`settings_from`
-            reads it from the ``config.yaml`` of a run, demands the same functions.
-        metapaths: Meta-paths for a model that takes some: names, texts or YAML files.
+        plan: What to do.
+        functions: What comes from Python beside names and settings.
+        given: The data set, where no name leads to it.
         root: Folder of the data sets.
         out: Folder of the run, new or empty; ``None`` takes a new one below ``runs``.
         resume: Whether to continue the run in ``out``. A finished one is returned as it is.
         progress: Whether to show progress on stderr.
-        callbacks: Functions that are called with a :class:`~hetgraph.train.Epoch` after each
-            epoch; one may raise :class:`~hetgraph.train.StopTraining`.
-        loss: ``loss(logits, target)`` in place of the task's, a scalar mean over the samples.
-        metrics: Further metrics ``metric(predictions, target)`` by name. The record holds the
-            names of all functions; a run with functions can only be repeated from Python.
-
-    Returns:
-        The record of the run.
-
-    Raises:
-        UserError: If a name, a value, a file or the folder is wrong, before training starts.
-
-    Example:
-        >>> import tempfile
-        >>> settings = {"data": {"num_nodes": 200}, "train": {"max_epochs": 2, "device": "cpu"}}
-        >>> seen = []
-        >>> record = run(
-        ...     "mlp",
-        ...     settings=settings,
-        ...     out=tempfile.mkdtemp(),
-        ...     progress=False,
-        ...     callbacks=[lambda epoch: seen.append(epoch.epoch)],
-        ... )
-        >>> seen, record.epochs, sorted(record.metrics)
-        ([1, 2], 2, ['test', 'train', 'valid'])
     """
-    functions = Functions(loss, dict(metrics or {}), tuple(callbacks))
-    chosen = dict(settings or {})
-    functions.check(chosen.pop("functions", None) or functions.names)
-    plan = make_plan(models.get(model), dataset, seed=seed, settings=chosen, metapaths=metapaths)
+    check_packages(plan)
     with term_as_interrupt():
-        return _run(
-            plan,
-            functions,
-            root=root,
-            out=Path(out) if out is not None else None,
-            resume=resume,
-            progress=progress,
-        )
+        return _execute(plan, functions, given, root, out, resume=resume, progress=progress)
 
 
-def _run(
+def _execute(
     plan: Plan,
     functions: Functions,
-    *,
+    given: Dataset | None,
     root: str | os.PathLike[str] | None,
-    out: Path | None,
+    folder: Path | None,
+    *,
     resume: bool,
     progress: bool,
-) -> Record:
-    folder = out
+) -> Fitted:
     main = launched_rank() == 0  # Told before the processes of a distributed run are started.
     if main:
         name = f"{plan.model.name}-{plan.dataset}-seed{plan.seed}"
         folder = claim(folder, name, resume=resume)
         _open(folder, plan, functions, resume=resume)
     if resume and folder is not None and (folder / RESULT).is_file():
-        return Record.load(folder / RESULT)
+        return load(folder, root)
     try:
         engine = Engine(plan.train)
         folder = Path(engine.from_main(str(folder)))
         clock = Clock(engine.device)
         with using_root(root), PeakMemory(engine.device) as memory:
-            with clock.phase("load"):
-                data, task, notes = _load(plan, root)
+            waiting = told(f"loading {plan.dataset}", wanted=progress and engine.is_main)
+            with clock.phase("load"), waiting:
+                data, task, notes = load_task(plan, given, root)
             task = functions.apply(task)
             plan = bind_metapaths(plan, data)
-            if progress and engine.is_main:
-                _tell(plan, data, task, notes)
             made = _build(plan, task, engine)
+            if progress and engine.is_main:
+                rows = told_rows(plan, data, task, made, engine.device, notes)
+                show_start(Console(stderr=True), run_title(plan), rows)
             trainer = Trainer(
                 plan.train,
                 seeds=plan.seeds,
@@ -187,6 +125,10 @@ def _run(
                 callbacks=functions.callbacks,
             )
             result = trainer.fit(made, task, resume=resume, names=_names(plan, functions))
+            learned = task.refit_view() if plan.train.refit else task
+            calibration = _calibration(task, result)
+            temperature = 1.0 if calibration is None else calibration.temperature
+            made.origin = Origin.of(learned, chain(*node_tables(made).values()), temperature)
             if engine.is_main:  # Before anything is scored by relation or written that may fail.
                 made.save(folder / MODEL)
     except BaseException:
@@ -206,14 +148,15 @@ def _run(
         parameters=made.num_parameters(),
         epochs=result.epochs,
         extra={
-            **_extra(result, task, functions, engine, memory),
+            **_extra(result, task, calibration, functions, engine, memory),
             **({"notes": notes} if notes else {}),
         },
         out=folder,
     )
     if engine.is_main:
-        _write(folder, record, task, result)
-    return record
+        _write(folder, record, task, result, given)
+    run = OpenRun(folder, record, made.eval(), data, learned, plan.seeds, given is not None)
+    return Fitted(record, run.model, run, folder=folder, root=root)
 
 
 def _names(plan: Plan, functions: Functions) -> dict[str, Any]:
@@ -233,7 +176,7 @@ def _open(folder: Path, plan: Plan, functions: Functions, *, resume: bool) -> No
     }
     command = (
         f"hetgraph train {plan.model.name} {plan.dataset} --seed {plan.seed} "
-        f"--config {folder / CONFIG}"
+        f"--config {folder / CONFIG}{'' if plan.experiment else ' --no-experiment'}"
     )
     if resume:
         check_settings(folder, settings)
@@ -241,9 +184,14 @@ def _open(folder: Path, plan: Plan, functions: Functions, *, resume: bool) -> No
         write_settings(folder, settings, command)
 
 
-def _load(plan: Plan, root: str | os.PathLike[str] | None) -> tuple[Dataset, Task, tuple[str, ...]]:
+def load_task(
+    plan: Plan, given: Dataset | None, root: str | os.PathLike[str] | None
+) -> tuple[Dataset, Task, tuple[str, ...]]:
     """Returns data set, task and what the audit notes, which is no mistake."""
-    data = load_dataset(plan.dataset, root, **plan.data)
+    if given is None:
+        data = load_dataset(plan.dataset, root, **plan.data)
+    else:
+        data = _with_options(given, plan.data)
     task = make_task(
         data,
         seeds=plan.seeds,
@@ -253,23 +201,29 @@ def _load(plan: Plan, root: str | os.PathLike[str] | None) -> tuple[Dataset, Tas
     return data, task, audit(task).notes
 
 
-def _tell(plan: Plan, data: Dataset, task: Task, notes: Sequence[str]) -> None:
-    """Tells on stderr what is asked, of whom, and what of the graph the method does not read."""
-    console = Console(stderr=True)
-    for line in (*told_lines(plan, data, task), *(f"note: {note}" for note in notes)):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+def _with_options(given: Dataset, options: Mapping[str, Any]) -> Dataset:
+    """Adds the computed features that the settings ask for to data that were given in Python."""
+    for name in options:
+        if name not in COMPUTED:
+            hint = suggest(name, COMPUTED)
+            raise ConfigError(f"data that are given in Python have no option {name!r}.{hint}")
+    asked = {name: value for name, value in options.items() if value is not None}
+    return add_features(given, **asked) if asked else given
 
 
 def _build(plan: Plan, task: Task, engine: Engine) -> Method:
     """Makes the model; its initial weights depend on ``seeds.init`` alone."""
     with rng.isolated(engine.device, plan.seeds.key("init", "parameters")):
-        method = plan.model.for_task(task, plan.config)
-    method.column_encoders = task.graph.encoders
-    return method
+        return plan.model.for_task(task, plan.config)
 
 
 def _extra(
-    result: FitResult, task: Task, functions: Functions, engine: Engine, memory: PeakMemory
+    result: FitResult,
+    task: Task,
+    calibration: Calibration | None,
+    functions: Functions,
+    engine: Engine,
+    memory: PeakMemory,
 ) -> dict[str, Any]:
     facts: dict[str, Any] = {"best_epoch": result.best_epoch, "protocol": dict(task.protocol)}
     if result.refit_epochs is not None:
@@ -278,6 +232,8 @@ def _extra(
     test = result.predictions.get("test")
     if test is not None and "test" not in result.not_scored:
         facts |= _per_relation(task, test)
+    if calibration is not None:
+        facts["calibration"] = calibration.to_dict()
     if result.not_scored:
         facts["not_scored"] = result.not_scored
     if functions.names:
@@ -294,9 +250,18 @@ def _per_relation(task: Task, test: Predictions) -> dict[str, Any]:
     return {"per_relation": by_relation} if by_relation else {}
 
 
-def _write(folder: Path, record: Record, task: Task, result: FitResult) -> None:
+def _calibration(task: Task, result: FitResult) -> Calibration | None:
+    scored = {s: x for s, x in result.predictions.items() if s not in result.not_scored}
+    return task.calibration(scored)
+
+
+def _write(
+    folder: Path, record: Record, task: Task, result: FitResult, given: Dataset | None
+) -> None:
     """Writes predictions and, as the sign that all is there, the record."""
     _write_predictions(folder / PREDICTIONS, result, task)
+    if given is not None:  # No name leads to it: `hetgraph predict` and `explain` read it here.
+        write_dataset(given, folder / DATA)
     record.save(folder / RESULT)
     (folder / CHECKPOINT).unlink(missing_ok=True)
     shutil.rmtree(folder / WORK, ignore_errors=True)

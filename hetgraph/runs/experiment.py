@@ -13,6 +13,7 @@ import msgspec
 from hetgraph.catalog.loading import dataset_task
 from hetgraph.errors import ConfigError
 from hetgraph.renamed import current_settings
+from hetgraph.runs.spelling import one_spelling, one_spelling_in_words
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict, merge, parse_assignments
 from hetgraph.tasks.factory import task_class
@@ -108,7 +109,7 @@ def section_classes(
         kind: Family of the task that is asked for, if one is.
         target: Name of the target that is asked for, if one is.
     """
-    family = model.family_on(dataset_task(dataset, target=target), kind)
+    family = _family(model, dataset, kind, target)
     return {
         "model": model.Config,
         "train": TrainConfig,
@@ -116,6 +117,10 @@ def section_classes(
         "seeds": Seeds,
         "data": None,
     }
+
+
+def _family(model: type[Registered], dataset: str, kind: str, target: str) -> str:
+    return model.family_on(dataset_task(dataset, target=target), kind)
 
 
 def experiment_files(model: type[Registered]) -> tuple[Path, ...]:
@@ -159,11 +164,16 @@ def read_experiment(path: Path, model: type[Registered]) -> Experiment:
     file = checked(content, _File, path, ConfigError)
     settings = {section: getattr(file, section) or {} for section in SECTIONS}
     dataset = file.dataset or ""
-    classes = section_classes(model, dataset, task_kind(settings), target_name(settings))
+    kind, target = task_kind(settings), target_name(settings)
+    classes = section_classes(model, dataset, kind, target)
+    try:
+        settings = one_spelling(settings, _family(model, dataset, kind, target))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
     for section, cls in classes.items():
         if cls is not None:
             try:
-                config_from_dict(cls, settings[section], section)
+                config_from_dict(cls, settings.get(section) or {}, section)
             except ConfigError as error:
                 raise ConfigError(f"{path}: {error}") from error
     method = file.method or ""
@@ -207,7 +217,8 @@ def user_settings(
     kind = _asked(assignments, _KIND) or task_kind(merged)
     target = _asked(assignments, _TARGET) or target_name(merged)
     classes = section_classes(model, named, kind, target)
-    return merge(*layers, parse_assignments(assignments, classes))
+    words = one_spelling_in_words(assignments, _family(model, named, kind, target))
+    return merge(*layers, parse_assignments(words, classes))
 
 
 def _asked(assignments: Sequence[str], keys: tuple[str, ...]) -> str:

@@ -74,10 +74,16 @@ class Functions:
         """Returns the task with the user's loss and metrics.
 
         Raises:
-            ConfigError: If the task takes none, since it ranks candidates.
+            ConfigError: If the task takes none, since it ranks candidates, or settings of its own
+                loss are given beside another loss.
         """
         if self.loss is None and not self.metrics:
             return task
+        if self.loss is not None and (chosen := task.loss_settings()):
+            raise ConfigError(
+                f"loss= takes the place of the task's loss, so {' and '.join(chosen)} would have "
+                "no effect; leave one of them out."
+            )
         return task.with_functions(loss=self.loss, metrics=self.metrics)
 
 

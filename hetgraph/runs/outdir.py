@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 CONFIG = "config.yaml"
+DATA = "data"
 MODEL = "model"
 PREDICTIONS = "predictions.safetensors"
 RESULT = "result.json"

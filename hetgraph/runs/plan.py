@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from hetgraph.catalog.dataset import Dataset
-from hetgraph.catalog.loading import dataset_task
+from hetgraph.catalog.loading import COMPUTED, dataset_task
 from hetgraph.errors import ConfigError, suggest
-from hetgraph.metapaths.registry import metapath_names, read_metapath_file, resolve_metapaths
+from hetgraph.metapaths.requests import bind_requests
 from hetgraph.runs.experiment import (
     SECTIONS,
     find_experiment,
@@ -19,6 +19,7 @@ from hetgraph.runs.experiment import (
     target_name,
     task_kind,
 )
+from hetgraph.runs.spelling import one_spelling
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_from_dict, config_to_dict, field_names, merge
 from hetgraph.tasks.factory import task_class
@@ -44,6 +45,8 @@ class Plan:
         task: Options of the task.
         seeds: Seeds by source.
         data: Options of the data set's loader.
+        notes: Sentences about what was asked for and is done otherwise.
+        experiment: Whether the experiment file of the pair was asked for.
     """
 
     model: type[Registered]
@@ -55,6 +58,8 @@ class Plan:
     task: Any
     seeds: Seeds
     data: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+    experiment: bool = True
 
     @property
     def own_seeds(self) -> dict[str, int]:
@@ -80,10 +85,24 @@ def make_plan(
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
     metapaths: Sequence[str] = (),
+    given: Dataset | None = None,
+    experiment: bool = True,
 ) -> Plan:
-    """Lays the settings over each other: defaults, experiment file, the user's.
+    """Lays the settings over each other: defaults, the method's own, experiment file, the user's.
 
-    Defaults are those of the classes; the monitor is the one that is usual for the task.
+    Defaults are those of the classes; the monitor is the one that is usual for the task. The
+    method's own are :attr:`~hetgraph.methods.Registered.train_defaults` and, on a data set that it
+    has no experiment file for, :attr:`~hetgraph.methods.Registered.standins`.
+
+    Args:
+        model: The method.
+        dataset: Name of the data set.
+        seed: The seed of the run.
+        settings: The user's settings by section.
+        metapaths: Meta-paths of the user's.
+        given: The data set itself, where it is no file that the name leads to.
+        experiment: Whether the experiment file of the pair is read, if there is one; without it
+            the run has the defaults that a graph has which nobody tuned.
 
     Raises:
         ConfigError: If a name or a value is wrong, the model takes no meta-paths, or it is for
@@ -100,17 +119,27 @@ def make_plan(
         if section not in SECTIONS:
             hint = suggest(str(section), SECTIONS)
             raise ConfigError(f"unknown section of settings {section!r}.{hint}")
-    of_dataset = dataset_task(dataset, target=target_name(chosen))
+    asked = target_name(chosen)
+    of_dataset = given.family if given is not None else dataset_task(dataset, target=asked)
     family = model.family_on(of_dataset, task_kind(chosen))
     if of_dataset:
         model.check_family(family, dataset)
-    usual = {"train": {"monitor": task_class(family).default_monitor}}
-    merged = merge(usual, _of_experiment(model, dataset, family), chosen)
+    chosen = one_spelling(chosen, family)
+    usual = {"train": {"monitor": task_class(family).default_monitor}, "task": {}}
+    if given is not None:
+        known = field_names(task_class(family).Options)
+        suited = given.info.get("task_defaults", {})
+        usual["task"] = {name: value for name, value in suited.items() if name in known}
+    read = experiment and given is None
+    published = _of_experiment(model, dataset, family) if read else None
+    own = _of_method(model, family, tuned=published is not None)
+    skipped = {} if experiment else _without_file(model, dataset)
+    merged = merge(usual, own, skipped, published or {}, chosen)
     if metapaths:
         if "metapaths" not in field_names(model.Config):
             raise ConfigError(f"the model {model.name!r} takes no meta-paths; leave them out.")
         merged = merge(merged, {"model": {"metapaths": list(metapaths)}})
-    classes = section_classes(model, dataset, family, target_name(chosen))
+    classes = section_classes(model, dataset, family, asked)
     built = {
         name: config_from_dict(cls, merged.get(name, {}), name)
         for name, cls in classes.items()
@@ -129,18 +158,40 @@ def make_plan(
         task=built["task"],
         seeds=seeds,
         data=data,
+        experiment=experiment,
     )
 
 
-def _of_experiment(model: type[Registered], dataset: str, family: str) -> Mapping[str, Any]:
-    """Returns the settings of the experiment file of a pair.
+def _of_method(model: type[Registered], family: str, *, tuned: bool) -> dict[str, Any]:
+    """Returns the method's own defaults.
+
+    An experiment file was tuned with the stand-ins that it names, or with none.
+    """
+    standins = "" if tuned else model.standins_in(family)
+    data = {"standins": standins} if standins else {}
+    own = {} if tuned else model.model_defaults
+    return {"model": own, "train": model.train_defaults_in(family), "data": data}
+
+
+def _without_file(model: type[Registered], dataset: str) -> dict[str, Any]:
+    """Returns a null for each computed feature of a file that is left out.
+
+    So the record of the run says it, and opening the run again does not bring them back.
+    """
+    experiment = find_experiment(model, dataset)
+    asked = experiment.settings.get("data", {}) if experiment else {}
+    return {"data": {name: None for name in COMPUTED if name in asked and name != "standins"}}
+
+
+def _of_experiment(model: type[Registered], dataset: str, family: str) -> Mapping[str, Any] | None:
+    """Returns the settings of the experiment file of a pair; ``None`` without a file.
 
     Its protocol and its monitor are left out where another family of tasks is asked for than it is
     about: they would be of another task.
     """
     experiment = find_experiment(model, dataset)
     if experiment is None:
-        return {}
+        return None
     about = model.family_on(dataset_task(dataset), task_kind(experiment.settings))
     if about == family:
         return experiment.settings
@@ -153,32 +204,22 @@ def bind_metapaths(plan: Plan, dataset: Dataset) -> Plan:
     """Puts the meta-paths into the configuration of a model that takes some.
 
     Without a request the default meta-paths of the data set are taken, unless the field's metadata
-    say ``use_defaults=False``: such a model then finds its own. Names that only the data set knows,
-    and files, are replaced by texts; names that are registered stay, as their meaning may be a
-    function.
+    say ``use_defaults=False``: such a model then finds its own. Names and files are replaced by
+    texts, which the record of the run then holds; only names of functions stay. Equal paths are
+    merged, with a note.
 
     Raises:
-        MetaPathError: If a request is neither known nor a path of the graph.
+        MetaPathError: If a request is neither known nor a path of the graph, or a name is given to
+            two paths.
     """
     if "metapaths" not in field_names(plan.model.Config):
         return plan
     requested: tuple[str, ...] = tuple(plan.config.metapaths or ())
-    declared = dataset.metapaths
     if not requested and not _takes_defaults(plan.model.Config):
         return plan
-    resolve_metapaths(dataset.graph, dataset.name, requested, declared=declared)
-    registered = metapath_names(dataset.name)
-    bound: list[str] = []
-    for request in requested or tuple(declared):
-        if request.endswith((".yaml", ".yml")):
-            table = read_metapath_file(request)
-            listed = {**table.get("*", {}), **table.get(dataset.name, {})}
-            bound += [f"{name}={path}" for name, path in listed.items()]
-        elif request in declared and request not in registered:
-            bound.append(f"{request}={declared[request]}")
-        else:
-            bound.append(request)
-    return replace(plan, config=replace(plan.config, metapaths=tuple(bound)))
+    bound = bind_requests(dataset.graph, dataset.name, requested, declared=dataset.metapaths)
+    config = replace(plan.config, metapaths=bound.requests)
+    return replace(plan, config=config, notes=(*plan.notes, *bound.notes))
 
 
 def _takes_defaults(config: type[Any]) -> bool:

@@ -6,14 +6,19 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from hetgraph.errors import FileFormatError
 from hetgraph.files import atomic_path
+from hetgraph.html import card, facts, table
 from hetgraph.renamed import current_settings
 
 __all__ = ["Record"]
+
+_MOST_METRICS = 4
+"""Metrics that a line of text names."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,30 @@ class Record:
     epochs: int
     extra: Mapping[str, Any] = field(default_factory=dict)
     out: Path | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        scored = self.metrics.get("test") or self.metrics.get("valid") or {}
+        numbers = (f"{k} {value:.4f}" for k, value in scored.items() if value is not None)
+        shown = ", ".join(islice(numbers, _MOST_METRICS))
+        return f"Record({self.model} on {self.dataset}, seed {self.seed}: {shown})"
+
+    def _repr_html_(self) -> str:
+        """Returns metrics by split, and what the run cost, for notebooks."""
+        names = dict.fromkeys(name for values in self.metrics.values() for name in values)
+        rows = [
+            (name, *(_number(values.get(name)) for values in self.metrics.values()))
+            for name in names
+        ]
+        costs = {
+            "epochs": f"{self.epochs:,}",
+            "seconds": f"{sum(self.seconds.values()):.1f}",
+            "parameters": f"{self.parameters:,}",
+            "folder": self.out,
+        }
+        title = f"{self.model} on {self.dataset}, seed {self.seed}"
+        splits = [*self.metrics]
+        scores = table(["metric", *splits], rows, right=splits)
+        return card(title, scores, facts(costs))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values for JSON; numbers that are not finite become ``None``."""
@@ -87,6 +116,10 @@ class Record:
             return cls.from_dict(values, out=path.parent)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise FileFormatError(f"{path} holds no record ({error}); run it again.") from error
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
 
 
 def _finite(value: Any) -> Any:

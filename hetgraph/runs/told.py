@@ -1,42 +1,82 @@
-"""What a run tells before it trains: its task, its splits, what is not read."""
+"""What a run tells before it trains: task, classes, splits, device, what is not read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import torch
 
 from hetgraph.catalog.dataset import Dataset
+from hetgraph.methods import EncoderMethod, Method
 from hetgraph.runs.plan import Plan
 from hetgraph.runs.standin_note import standin_note
 from hetgraph.runs.unread import unread_note
 from hetgraph.tasks import Task, task_class
 
-__all__ = ["told_lines"]
+__all__ = ["run_title", "told_rows"]
 
 _MOST = 6
 """Classes that a line lists at most."""
 
 
-def told_lines(plan: Plan, data: Dataset, task: Task) -> Iterator[str]:
-    """Yields one line each about the task, its splits, what was left out and what is not read.
+def run_title(plan: Plan) -> str:
+    """Returns which run it is."""
+    return f"{plan.model.name} on {plan.dataset}, seed {plan.seed}"
+
+
+def told_rows(
+    plan: Plan,
+    data: Dataset,
+    task: Task,
+    method: Method,
+    device: torch.device,
+    notes: Sequence[str] = (),
+) -> Iterator[tuple[str, str]]:
+    """Yields label and text of what is worth knowing before the first epoch.
 
     Args:
         plan: The run.
         data: The data set.
         task: Its task.
+        method: The method, built.
+        device: Where it is trained.
+        notes: Further notes, such as those of the audit.
     """
-    yield f"task: {task.name} of {_asked(task)}{_classes(data, task)}"
+    yield "task", f"{task.name} of {_asked(task)}"
+    if classes := _classes(data, task):
+        yield "classes", classes
     sizes = {name: ids.shape[-1] for name, ids in task.open_splits().items()}
     listed = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
     split = str(task.protocol.get("split") or "")
-    yield f"split: {listed}{f' ({split})' if split else ''}"
-    for note in data.info.get("notes", ()):
-        yield f"note: {note}"
+    yield "split", f"{listed}{f' ({split})' if split else ''}"
+    if view := _view(plan, method):
+        yield "view", view
+    yield "device", _device(device)
+    for note in (*data.info.get("notes", ()), *plan.notes):
+        yield "note", note
     encoded = bool(plan.data.get("text"))
-    asked = plan.data.get("standins") is not None
+    asked = plan.data.get("standins") not in (None, "auto")
     if note := standin_note(plan.model, data.graph, asked=asked):
-        yield f"note: {note}"
+        yield "note", note
     if note := unread_note(plan.model, plan.config, data, family=plan.family, encoded_text=encoded):
-        yield f"note: {note}"
+        yield "note", note
+    yield from (("note", note) for note in notes)
+
+
+def _view(plan: Plan, method: Method) -> str:
+    """Returns how much of the graph a step of the method reads; empty if it does not say."""
+    if not isinstance(method, EncoderMethod):
+        return ""
+    if method.encoder.row_wise:
+        return f"row by row, {plan.train.batch_size:,} samples per batch"
+    return "whole graph"
+
+
+def _device(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    threads = torch.get_num_threads()
+    return f"{device}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _asked(task: Task) -> str:
@@ -55,6 +95,7 @@ def _classes(data: Dataset, task: Task) -> str:
     if "class_counts" not in counts:
         return ""
     names = list(getattr(target, "class_names", ())) or list(range(len(counts["class_counts"])))
-    listed = [f"{name} {n:,}" for name, n in zip(names, counts["class_counts"], strict=True)]
+    listed = [f"{name} ({n:,})" for name, n in zip(names, counts["class_counts"], strict=True)]
     more = f" and {len(listed) - _MOST} more" if len(listed) > _MOST else ""
-    return f"; {len(listed)} classes: {', '.join(listed[:_MOST])}{more}"
+    between = "; " if any("," in str(name) for name in names) else ", "
+    return f"{len(listed)}; {between.join(listed[:_MOST])}{more}"

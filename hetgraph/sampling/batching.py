@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from hetgraph.errors import ConfigError
+
 __all__ = ["row_batches"]
 
 
@@ -32,12 +34,17 @@ def row_batches(
     Yields:
         ``[num_rows of the slice]`` int64 row numbers, or ids.
 
+    Raises:
+        ConfigError: At the first batch, if ``batch_size`` is below 1.
+
     Example:
         >>> [rows.tolist() for rows in row_batches(5, 2)]
         [[0, 1], [2, 3], [4]]
         >>> [rows.tolist() for rows in row_batches(5, 2, shard=(1, 2))]
         [[1], [3], []]
     """
+    if batch_size < 1:
+        raise ConfigError(f"batch_size is {batch_size}, expected 1 or more.")
     count = rows if isinstance(rows, int) else rows.numel()
     if generator is None:
         order = torch.arange(count) if isinstance(rows, int) else rows

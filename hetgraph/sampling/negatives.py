@@ -7,6 +7,7 @@ from torch import Tensor
 
 from hetgraph.data.csr import CSR
 from hetgraph.errors import DataError
+from hetgraph.sampling._checks import check_ids
 
 __all__ = ["UnseenSampler"]
 
@@ -30,7 +31,7 @@ class UnseenSampler:
     """
 
     def __init__(self, seen: CSR) -> None:
-        self.num_cols = seen.num_cols
+        self.num_rows, self.num_cols = seen.shape
         self._keys = torch.unique(seen.row_ids * seen.num_cols + seen.indices.long())
         full = torch.bincount(self._keys // max(self.num_cols, 1)) >= self.num_cols
         if bool(full.any()):
@@ -48,7 +49,11 @@ class UnseenSampler:
         Args:
             rows: ``[n]`` int64 rows.
             generator: Random generator.
+
+        Raises:
+            DataError: If a row is out of range.
         """
+        check_ids("rows", rows, self.num_rows)
         drawn = torch.randint(self.num_cols, rows.shape, generator=generator)
         rejected = self._seen(rows, drawn).nonzero().squeeze(1)
         for _ in range(_ROUNDS):

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from hetgraph.data.csr import CSR
 from hetgraph.data.schema import EdgeType
-from hetgraph.errors import ConfigError
+from hetgraph.errors import ConfigError, DataError, suggest
+from hetgraph.sampling._checks import check_ids
 
 __all__ = ["Neighbourhood", "sample_neighbourhood"]
 
@@ -23,6 +24,19 @@ class Neighbourhood:
     Args:
         nodes: ``[n]`` int64 ids in the whole graph by type, seeds first; includes every type.
         relations: ``[num_dst, num_src]`` edges between these nodes; includes every relation.
+
+    Example:
+        >>> writes = EdgeType("author", "writes", "paper")
+        >>> relation = CSR.from_coo(torch.tensor([0, 1]), torch.tensor([2, 0]), (2, 3))
+        >>> drawn = sample_neighbourhood(
+        ...     {writes: relation},
+        ...     {"author": 3, "paper": 2},
+        ...     {"paper": torch.tensor([0])},
+        ...     [10],
+        ...     torch.Generator(),
+        ... )
+        >>> drawn.nodes["author"], drawn.relations[writes].to_dense()
+        (tensor([2]), tensor([[1.]]))
     """
 
     nodes: Mapping[str, Tensor]
@@ -55,6 +69,7 @@ def sample_neighbourhood(
 
     Raises:
         ConfigError: If a fan-out or ``max_nodes`` is below 1.
+        DataError: If seeds are of an unknown type, out of range, or repeated.
 
     Example:
         >>> writes = EdgeType("author", "writes", "paper")
@@ -73,6 +88,7 @@ def sample_neighbourhood(
         raise ConfigError(
             f"fanouts are {list(fanouts)} and max_nodes is {max_nodes}, expected 1 or more each."
         )
+    _check_seeds(seeds, num_nodes)
     empty = torch.zeros(0, dtype=torch.int64)
     nodes = {name: seeds.get(name, empty).long() for name in num_nodes}
     frontier = dict(nodes)
@@ -101,6 +117,17 @@ def sample_neighbourhood(
             for key, hops in drawn.items()
         }
     return Neighbourhood(nodes, {key: _local(*pairs[key], key, nodes) for key in relations})
+
+
+def _check_seeds(seeds: Mapping[str, Tensor], num_nodes: Mapping[str, int]) -> None:
+    for name, ids in seeds.items():
+        if name not in num_nodes:
+            raise DataError(f"seeds of the unknown node type {name!r}.{suggest(name, num_nodes)}")
+        check_ids(f"seeds of {name!r}", ids, num_nodes[name])
+        if torch.unique(ids).numel() < ids.numel():
+            raise DataError(
+                f"seeds of {name!r} repeat a node; pass each once, torch.unique(seeds)."
+            )
 
 
 def _draw(

@@ -19,6 +19,14 @@ _BLOCK = 4096
 def linked_pairs(graph: HeteroGraph, src: str, dst: str) -> CSR:
     """Returns the ``[num_src, num_dst]`` pattern of all edges between two types, in any direction.
 
+    Args:
+        graph: The graph.
+        src: Node type of the rows.
+        dst: Node type of the columns.
+
+    Raises:
+        SchemaError: If a type is unknown.
+
     Example:
         >>> from hetgraph.data import Relation
         >>> writes = Relation.from_edges(torch.tensor([0, 1]), torch.tensor([0, 0]), 2, 1)
@@ -29,6 +37,7 @@ def linked_pairs(graph: HeteroGraph, src: str, dst: str) -> CSR:
         >>> linked_pairs(graph, "paper", "author").to_dense()
         tensor([[1., 1.]])
     """
+    src, dst = graph.schema.node_type(src), graph.schema.node_type(dst)
     rows, cols = [_NONE], [_NONE]
     for key, relation in graph.relations.items():
         tail, head = relation.edges()

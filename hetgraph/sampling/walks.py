@@ -12,6 +12,7 @@ from hetgraph.data.numbering import node_spans
 from hetgraph.errors import ConfigError, DataError, MetaPathError
 from hetgraph.metapaths.chain import bind_path, step_relation
 from hetgraph.metapaths.metapath import MetaPath
+from hetgraph.sampling._checks import check_ids
 
 if TYPE_CHECKING:
     from hetgraph.data.graph import HeteroGraph
@@ -50,7 +51,7 @@ def random_walks(
 
     Raises:
         ConfigError: If ``length``, ``p`` or ``q`` is out of range.
-        DataError: If the matrix is not square.
+        DataError: If the matrix is not square, or a start is out of range.
 
     Example:
         >>> cycle = CSR.from_coo(torch.tensor([0, 1, 2]), torch.tensor([1, 2, 0]), (3, 3))
@@ -65,6 +66,7 @@ def random_walks(
     if edges.num_rows != edges.num_cols:
         shape = f"{edges.num_rows} x {edges.num_cols}"
         raise DataError(f"the matrix is {shape}, expected a square one.")
+    check_ids("starts", starts, edges.num_rows)
     walks = torch.full((starts.numel(), length + 1), -1, dtype=torch.int64)
     walks[:, 0] = starts
     biased = p != 1.0 or q != 1.0
@@ -102,6 +104,7 @@ def metapath_walks(
 
     Raises:
         MetaPathError: If the path does not match, or has different start and end types.
+        DataError: If a start is out of range.
 
     Example:
         >>> from hetgraph.data import HeteroGraph, Relation
@@ -121,6 +124,7 @@ def metapath_walks(
             f"a walk cannot repeat {bound}, which starts at {bound.start!r} and ends at "
             f"{bound.end!r}; use the path and its reverse, .symmetric."
         )
+    check_ids("starts", starts, graph.num_nodes[bound.start])
     spans = node_spans(graph.num_nodes)
     edges = [step_relation(graph, bound, step).transpose for step in bound.steps]
     walks = torch.full((starts.numel(), length + 1), -1, dtype=torch.int64)

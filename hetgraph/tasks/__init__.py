@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hetgraph.tasks.audit import AuditReport
-from hetgraph.tasks.base import SPLITS, SplitName, Task, TaskOptions
+from hetgraph.tasks.base import SPLITS, SplitName, Task, TaskOptions, TrainedNodes
+from hetgraph.tasks.calibration import Calibration
 from hetgraph.tasks.edge_classification import EdgeClassification
 from hetgraph.tasks.edge_regression import EdgeRegression
 from hetgraph.tasks.factory import audit, families, make_task, task_class
@@ -13,8 +14,11 @@ from hetgraph.tasks.link_prediction import LinkPrediction
 from hetgraph.tasks.node_classification import NodeClassification
 from hetgraph.tasks.node_importance import NodeImportance
 from hetgraph.tasks.node_regression import NodeRegression
+from hetgraph.tasks.origin import KnownLabels, Origin
+from hetgraph.tasks.outputs import Outputs
 from hetgraph.tasks.pair_heads import EdgeHead, PairHead, PairSamples, RankingHead
 from hetgraph.tasks.predictions import NodePredictions, PairPredictions, Predictions
+from hetgraph.tasks.question import Question
 from hetgraph.tasks.recommendation import Recommendation
 from hetgraph.tasks.self_supervised import SelfSupervised
 from hetgraph.tasks.spec import TaskSpec
@@ -22,12 +26,14 @@ from hetgraph.tasks.spec import TaskSpec
 __all__ = [
     "SPLITS",
     "AuditReport",
+    "Calibration",
     "EdgeClassification",
     "EdgeHead",
     "EdgeRegression",
     "EncoderFacts",
     "FewShot",
     "Head",
+    "KnownLabels",
     "LinkPrediction",
     "NodeClassification",
     "NodeHead",
@@ -35,10 +41,13 @@ __all__ = [
     "NodePredictions",
     "NodeRegression",
     "NodeSamples",
+    "Origin",
+    "Outputs",
     "PairHead",
     "PairPredictions",
     "PairSamples",
     "Predictions",
+    "Question",
     "RankingHead",
     "Recommendation",
     "Samples",
@@ -47,6 +56,7 @@ __all__ = [
     "Task",
     "TaskOptions",
     "TaskSpec",
+    "TrainedNodes",
     "audit",
     "families",
     "make_task",

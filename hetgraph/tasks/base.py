@@ -16,14 +16,20 @@ from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.hypergraph import Hypergraph
 from hetgraph.errors import ConfigError, suggest
 from hetgraph.features.standins import refreshed_standins
+from hetgraph.html import card, facts, table
 from hetgraph.nn.losses import LossFunction
 from hetgraph.settings import later
 from hetgraph.tasks.audit import AuditReport
+from hetgraph.tasks.calibration import Calibration
 from hetgraph.tasks.heads import Head
+from hetgraph.tasks.outputs import Outputs
 from hetgraph.tasks.predictions import Predictions
 from hetgraph.tasks.spec import TaskSpec
 
-__all__ = ["SPLITS", "MetricFunction", "SplitName", "Task", "TaskOptions"]
+__all__ = ["SPLITS", "MetricFunction", "SplitName", "Task", "TaskOptions", "TrainedNodes"]
+
+_MOST_RELATIONS = 6
+"""Relations that a line of text names."""
 
 SplitName = Literal["train", "valid", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
@@ -75,6 +81,19 @@ class _Functions:
                     self.failed[name],
                 )
             return math.nan
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNodes:
+    """Where the nodes of a type stood in the graph that was trained on.
+
+    Args:
+        rows: ``[num_nodes]`` int64 rows in that graph; -1 for new nodes.
+        count: Number of nodes in that graph.
+    """
+
+    rows: Tensor
+    count: int
 
 
 class Task(ABC):
@@ -132,6 +151,28 @@ class Task(ABC):
     def index(self, split: SplitName) -> Tensor:
         """Returns the int64 ids of a split, or ``[2, n]`` pairs, in the order of predictions."""
 
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name} {ids.shape[-1]:,}" for name, ids in self.open_splits().items())
+        return f"{type(self).__name__}({self.dataset_name}: {self._asked}; {sizes})"
+
+    def _repr_html_(self) -> str:
+        """Returns what is asked and the sizes of the splits, for notebooks."""
+        values = {
+            "asks about": self._asked,
+            "outputs": f"{self.spec.num_outputs:,}",
+            "monitor": self.default_monitor,
+        }
+        sizes = [(name, f"{ids.shape[-1]:,}") for name, ids in self.open_splits().items()]
+        splits = table(["split", "samples"], sizes, right=["samples"])
+        return card(f"{self.name} on {self.dataset_name}", facts(values), splits)
+
+    @property
+    def _asked(self) -> str:
+        keys = self.spec.edge_types
+        if len(keys) > _MOST_RELATIONS:
+            return f"{len(keys)} relations"
+        return ", ".join(map(str, keys)) or self.spec.target
+
     def open_splits(self) -> dict[str, Tensor]:
         """Returns :meth:`index` of each split that this view has."""
         return {split: self.index(split) for split in SPLITS if split != "test" or self._test_open}
@@ -172,9 +213,42 @@ class Task(ABC):
     def protocol(self) -> dict[str, Any]:
         """The choices that make two scores comparable, for records."""
 
+    @property
+    def outputs(self) -> Outputs:
+        """What the outputs of a model of this task mean to the user.
+
+        By default logits of classes where there are several, a score of pairs, or else a number.
+        """
+        if self.spec.num_outputs > 1:
+            return Outputs("classes" if self.spec.multi_label else "class")
+        return Outputs("score" if self.spec.edge_types else "number")
+
+    def trained_nodes(self, node_type: str) -> TrainedNodes | None:
+        """Returns where the nodes of a type stood in training; ``None``: they are those.
+
+        Methods that draw something for each node need it, so that a known node keeps it.
+        """
+        return None
+
     def per_relation(self, predictions: Predictions, split: SplitName) -> dict[str, Any]:
         """Returns metrics by relation where a family has several; empty otherwise."""
         return {}
+
+    def calibration(self, predictions: Mapping[str, Predictions]) -> Calibration | None:
+        """Returns how well probabilities can be believed; ``None`` where no classes are predicted.
+
+        The temperature is fitted on validation; test labels are used to score, as in :meth:`score`.
+
+        Args:
+            predictions: What a method says of each split, as for :meth:`score`. Splits that are
+                missing here or in this view are not measured.
+        """
+        return None
+
+    def _open_among(self, predictions: Mapping[str, Predictions]) -> list[SplitName]:
+        """Returns the splits with predictions that this view has."""
+        splits = self.open_splits()
+        return [split for split in SPLITS if split in predictions and split in splits]
 
     @property
     def monitors(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -12,6 +13,7 @@ from hetgraph.errors import DataError
 from hetgraph.nn.losses import LossFunction
 from hetgraph.seeds import Seeds
 from hetgraph.tasks.base import SplitName
+from hetgraph.tasks.calibration import Calibration, calibrate
 from hetgraph.tasks.classes import (
     check_label_smoothing,
     chosen_settings,
@@ -19,6 +21,7 @@ from hetgraph.tasks.classes import (
     class_metrics,
 )
 from hetgraph.tasks.edges import EdgeOptions, EdgeTask
+from hetgraph.tasks.outputs import Outputs
 from hetgraph.tasks.predictions import Predictions
 
 __all__ = ["EdgeClassification", "EdgeClassificationOptions"]
@@ -81,6 +84,11 @@ class EdgeClassification(EdgeTask):
     def _strata(self, target: EdgeLabels | EdgeValues, ids: Tensor) -> Tensor | None:
         return target.target[ids]
 
+    @property
+    def outputs(self) -> Outputs:
+        """Logits of one class per edge."""
+        return Outputs("class", tuple(self.class_names))
+
     def criterion(self, name: str = "auto") -> LossFunction:
         """Returns the cross-entropy of ``[n, num_classes]`` logits and ``[n]`` classes."""
         if self._functions.loss is not None:
@@ -110,3 +118,11 @@ class EdgeClassification(EdgeTask):
         target, logits = self._target(split), self.to_tensor(predictions, split)
         metrics = {"loss": float(self.criterion()(logits, target)), **class_metrics(logits, target)}
         return metrics | self._own_metrics(logits, target)
+
+    def calibration(self, predictions: Mapping[str, Predictions]) -> Calibration | None:
+        """Returns calibration error, Brier score and the temperature fitted on validation."""
+        splits = self._open_among(predictions)
+        return calibrate(
+            {split: self.to_tensor(predictions[split], split) for split in splits},
+            {split: self._target(split) for split in splits},
+        )

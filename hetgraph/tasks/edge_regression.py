@@ -13,6 +13,7 @@ from hetgraph.nn.losses import LossFunction
 from hetgraph.seeds import Seeds
 from hetgraph.tasks.base import SplitName
 from hetgraph.tasks.edges import EdgeOptions, EdgeTask
+from hetgraph.tasks.outputs import Outputs
 from hetgraph.tasks.predictions import Predictions
 from hetgraph.tasks.values import Scale, not_finite, number_criterion
 
@@ -51,6 +52,11 @@ class EdgeRegression(EdgeTask):
     def _readable(self, target: EdgeLabels | EdgeValues) -> Tensor:
         self.scale = Scale.of(target.target[self._splits["train"]])
         return self.scale.learned(target.target)
+
+    @property
+    def outputs(self) -> Outputs:
+        """A number of mean 0 and std 1 over the training split."""
+        return Outputs("number", shift=self.scale.shift, std=self.scale.std)
 
     def criterion(self, name: str = "auto") -> LossFunction:
         """Returns the mean squared error of ``[n, 1]`` predictions for ``[n]`` labels."""

@@ -97,6 +97,10 @@ class Head(nn.Module, ABC, Generic[Known, S]):
     def prepare(self, task: Task, device: torch.device) -> Known:
         """Brings what the head may know of the task to a device: labels, ids, samplers."""
 
+    def asked(self, question: Task, device: torch.device) -> Known:
+        """Brings what is needed to answer to a device; what is learned from is not there."""
+        return self.prepare(question, device)
+
     @abstractmethod
     def batches(
         self,

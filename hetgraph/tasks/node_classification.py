@@ -16,6 +16,7 @@ from hetgraph.seeds import Seeds
 from hetgraph.settings import config_to_dict, later
 from hetgraph.tasks.audit import AuditReport, check_disjoint, check_label_columns
 from hetgraph.tasks.base import SplitName, Task, TaskOptions
+from hetgraph.tasks.calibration import Calibration, calibrate
 from hetgraph.tasks.classes import (
     check_label_smoothing,
     chosen_settings,
@@ -24,6 +25,7 @@ from hetgraph.tasks.classes import (
 )
 from hetgraph.tasks.heads import Head, NodeHead
 from hetgraph.tasks.nodes import node_rows, with_train_and_valid
+from hetgraph.tasks.outputs import Outputs
 from hetgraph.tasks.predictions import Predictions
 from hetgraph.tasks.spec import TaskSpec
 from hetgraph.tasks.splits import draw_split, given_splits, hold_out
@@ -219,6 +221,12 @@ class NodeClassification(Task):
         return self._labels
 
     @property
+    def outputs(self) -> Outputs:
+        """Logits of one class per node, or of independent classes."""
+        kind: Literal["class", "classes"] = "classes" if self.spec.multi_label else "class"
+        return Outputs(kind, tuple(self.class_names), self.options.threshold)
+
+    @property
     def protocol(self) -> dict[str, Any]:
         """Split, sizes of the splits and the options."""
         sizes = {name: ids.numel() for name, ids in self._splits.items()}
@@ -259,14 +267,26 @@ class NodeClassification(Task):
         Raises:
             DataError: If the number of rows or columns does not fit.
         """
-        self._check_split(split)
-        target = self._test_labels if split == "test" else self._labels[self._splits[split]]
+        target = self._target(split)
         logits = self.to_tensor(predictions, split)
         metrics = self._metrics(logits, target)
         if split == "test" and self._half is not None:
             half = self._metrics(logits[self._half], target[self._half])
             metrics |= {f"{name}_half": value for name, value in half.items()}
         return metrics
+
+    def calibration(self, predictions: Mapping[str, Predictions]) -> Calibration | None:
+        """Returns calibration error, Brier score and the temperature fitted on validation."""
+        splits = self._open_among(predictions)
+        return calibrate(
+            {split: self.to_tensor(predictions[split], split) for split in splits},
+            {split: self._target(split) for split in splits},
+        )
+
+    def _target(self, split: SplitName) -> Tensor:
+        """Labels of the nodes of a split, test nodes included: to score only."""
+        self._check_split(split)
+        return self._test_labels if split == "test" else self._labels[self._splits[split]]
 
     def _metrics(self, logits: Tensor, target: Tensor) -> dict[str, float]:
         metrics = class_metrics(logits, target, self.options.threshold)

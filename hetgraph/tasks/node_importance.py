@@ -15,6 +15,7 @@ from hetgraph.seeds import Seeds
 from hetgraph.settings import config_to_dict
 from hetgraph.tasks.audit import AuditReport
 from hetgraph.tasks.base import SplitName, TaskOptions
+from hetgraph.tasks.outputs import Outputs
 from hetgraph.tasks.predictions import Predictions
 from hetgraph.tasks.splits import NUM_FOLDS, fold_split, hold_out
 from hetgraph.tasks.values import ValueTask, not_finite, value_metrics
@@ -114,6 +115,11 @@ class NodeImportance(ValueTask):
         """``"loss"``, ``"spearman"``, NDCG and precision at every depth, and errors."""
         depths = [name for k in self.options.depths for name in self._at_depth(k)]
         return ("loss", "spearman", *depths, *self.errors[1:])
+
+    @property
+    def outputs(self) -> Outputs:
+        """The value, or its logarithm."""
+        return Outputs("number", log1p=self.options.transform == "log1p")
 
     @property
     def protocol(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from hetgraph.errors import ConfigError, DataError, suggest
 from hetgraph.seeds import Seeds
 from hetgraph.settings import config_to_dict
 from hetgraph.tasks.base import SplitName, TaskOptions
+from hetgraph.tasks.outputs import Outputs
 from hetgraph.tasks.predictions import Predictions
 from hetgraph.tasks.splits import draw_split, given_splits, hold_out
 from hetgraph.tasks.values import Scale, ValueTask, not_finite
@@ -108,6 +109,11 @@ class NodeRegression(ValueTask):
             if bool((unknown := ~torch.isin(ids, values.index)).any()):
                 raise DataError(f"{dataset.name}: {part} node {int(ids[unknown][0])} has no value.")
         return name, split
+
+    @property
+    def outputs(self) -> Outputs:
+        """A number of mean 0 and std 1 over the training split."""
+        return Outputs("number", shift=self.scale.shift, std=self.scale.std)
 
     @property
     def protocol(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -58,6 +58,10 @@ class PairHead(Head[Known, S], Generic[Known, S]):
     def __init__(self, spec: TaskSpec, encoder: EncoderFacts) -> None:
         super().__init__(spec, encoder)
         self.src, self.dst = spec.edge_types[0].src, spec.edge_types[0].dst
+
+    def asked(self, question: Task, device: torch.device) -> Any:
+        """Returns nothing: an answer about pairs is the vectors of both ends and the decoder."""
+        return None
 
     def everything(self) -> Seeds:
         """Returns all nodes of both ends as seeds."""

@@ -18,6 +18,7 @@ from hetgraph.tasks.base import SplitName, Task
 from hetgraph.tasks.heads import Head, NodeHead
 from hetgraph.tasks.nodes import node_rows, with_train_and_valid
 from hetgraph.tasks.predictions import Predictions
+from hetgraph.tasks.question import Question
 from hetgraph.tasks.spec import TaskSpec
 
 __all__ = ["Scale", "ValueHead", "ValueTask", "number_criterion", "value_metrics"]
@@ -28,7 +29,11 @@ class ValueHead(NodeHead):
 
     def offset(self, task: Task) -> float:
         """Returns the mean of the training labels."""
-        return float(task.labels[task.index("train")].double().mean())
+        labels = task.labels[task.index("train")]
+        if isinstance(task, Question) and task.origin.labels is not None:
+            # Of those that were trained on, some or all may not be in the graph.
+            labels = task.origin.labels.values[task.origin.labels.train]
+        return float(labels.double().mean())
 
 
 class ValueTask(Task):

@@ -26,11 +26,12 @@ class Epoch:
         stage: Name of the stage.
         epoch: Number of the epoch within the stage, from 1.
         epochs: Epochs that are over, in all stages.
-        lr: Learning rate.
+        lr: Learning rate of the first step.
         train: Mean of the loss over the epoch, and of each term if there are several.
         valid: Metrics on the validation split; ``None`` if the epoch was not validated.
         is_best: Whether the weights are the best of the stage so far.
-        model: The model; to change it is to change the training.
+        model: The model; to change it is to change the training. With ``train.ema`` it has the
+            trained weights, not the averaged ones that were validated.
         seconds: Wall-clock seconds of the epoch, validation included.
         refit: Whether this is the second training, on training and validation targets.
     """

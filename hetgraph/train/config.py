@@ -17,10 +17,28 @@ class TrainConfig:
 
     Args:
         optimizer: Update rule.
-        lr: Learning rate at the first epoch of a stage.
+        lr: Learning rate; with a scheduler or a warm-up the highest one.
         weight_decay: L2 penalty of the optimiser (decoupled for ``"adamw"``).
         momentum: Momentum of ``"sgd"``.
-        lr_decay: Factor of the learning rate after each epoch.
+        lr_decay: Factor of the learning rate after each epoch; a scheduler comes on top.
+        scheduler: What becomes of the learning rate in a stage. ``"one-cycle"`` rises from
+            ``lr / 25`` to ``lr`` in the first 0.3 of the epochs, or in ``warmup``, and then falls
+            to almost 0; the momentum stays. ``"cosine"`` falls from ``lr`` to 0 along half a
+            cosine. Both are relative to the epochs that the stage may have, ``max_epochs`` or the
+            number that the method sets; early stopping ends them wherever they are, so raise
+            ``patience`` or set it to null. ``"plateau"`` multiplies the rate by
+            ``plateau_factor`` whenever the monitor has not improved for more than
+            ``plateau_patience`` epochs; stages without validation keep their rate. A refit
+            repeats the rates of the first training. ``None``: ``lr_decay`` alone.
+        warmup: Epochs in which the rate rises linearly from near 0 to ``lr``; below 1 a fraction
+            of the epochs that the stage may have.
+        plateau_factor: Factor of the rate on a plateau.
+        plateau_patience: Epochs without a strict improvement that ``"plateau"`` tolerates;
+            ``None``: a third of ``patience``, or 10 without one.
+        ema: Decay of an exponential moving average of the weights over optimiser steps, such as
+            0.99. Averaged weights are validated, kept, scored and saved; the loss and callbacks
+            see the trained ones. Early on the decay is smaller: ``(1 + n) / (10 + n)`` after
+            ``n`` steps. ``None``: no average.
         max_epochs: Epochs of a stage that sets none of its own.
         patience: Epochs without a strict improvement of the monitor that are tolerated; training
             stops at the first evaluation past them (so 0 stops at the first that does not
@@ -54,6 +72,11 @@ class TrainConfig:
     weight_decay: float = 0.0
     momentum: float = 0.9
     lr_decay: float = 1.0
+    scheduler: Literal["one-cycle", "cosine", "plateau"] | None = later(None)
+    warmup: float = later(0.0)
+    plateau_factor: float = later(0.5)
+    plateau_patience: int | None = later(None)
+    ema: float | None = later(None)
     max_epochs: int = 200
     patience: int | None = 30
     eval_every: int = 1
@@ -79,6 +102,10 @@ class TrainConfig:
         self._check("weight_decay", self.weight_decay >= 0, "0 or more")
         self._check("momentum", 0 <= self.momentum < 1, "at least 0 and below 1")
         self._check("patience", self.patience is None or self.patience >= 0, "0 or more, or null")
+        self._check("warmup", 0 <= self.warmup < float("inf"), "0 or more")
+        self._check("plateau_factor", 0 < self.plateau_factor < 1, "above 0 and below 1")
+        self._check("ema", self.ema is None or 0 < self.ema < 1, "above 0 and below 1, or null")
+        self._check_plateau()
         for name in ("clip_norm", "checkpoint_seconds", "checkpoint_batches"):
             value = getattr(self, name)
             self._check(name, value is None or value > 0, "positive, or null")
@@ -86,6 +113,28 @@ class TrainConfig:
             raise ConfigError(
                 "train.refit scores the test split once, train.best_on_test after every epoch; "
                 "set one of them to false."
+            )
+
+    @property
+    def tolerated(self) -> int:
+        """Returns the epochs without an improvement after which ``"plateau"`` lowers the rate."""
+        if self.plateau_patience is not None:
+            return self.plateau_patience
+        return 10 if self.patience is None else self.patience // 3
+
+    def _check_plateau(self) -> None:
+        given = self.plateau_patience
+        self._check("plateau_patience", given is None or given >= 0, "0 or more, or null")
+        if self.scheduler != "plateau" and (given is not None or self.plateau_factor != 0.5):
+            name = "plateau_factor" if given is None else "plateau_patience"
+            raise ConfigError(
+                f"train.{name} needs train.scheduler=plateau; set it or leave it out."
+            )
+        if given is not None and self.patience is not None and given >= self.patience:
+            raise ConfigError(
+                f"train.plateau_patience is {given}, but training stops after "
+                f"train.patience={self.patience} epochs without an improvement; lower the first "
+                "or raise the other."
             )
 
     def _check(self, name: str, fits: bool, expected: str) -> None:

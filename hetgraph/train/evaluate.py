@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from hetgraph.tasks import Predictions, Task
 from hetgraph.tasks.base import SplitName
 from hetgraph.train.engine import Engine
 
-__all__ = ["evaluate", "evaluate_or_tell", "predict"]
+__all__ = ["best_over_epochs", "evaluate", "evaluate_or_tell", "predict"]
 
 _LOG = logging.getLogger("hetgraph.train")
 
@@ -62,3 +63,9 @@ def evaluate_or_tell(
             _LOG.warning("the %s split could not be scored (%s)", split, problem)
     metrics, problem = engine.from_main((metrics, problem))
     return metrics, predictions, problem
+
+
+def best_over_epochs(task: Task, history: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Returns the best test score of each metric over the evaluations, as ``*_best_epoch``."""
+    best = task.best_over_epochs(history)
+    return {f"{name}_best_epoch": value for name, value in best.items()}

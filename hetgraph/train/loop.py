@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -17,16 +19,20 @@ from hetgraph.seeds import Seeds
 from hetgraph.tasks import Predictions
 from hetgraph.tasks.base import SplitName, Task
 from hetgraph.train import rng
+from hetgraph.train.averaging import WeightAverage
+from hetgraph.train.batches import estimated_batches, grouped
 from hetgraph.train.callbacks import Callback, Epoch, call_all
 from hetgraph.train.config import TrainConfig
 from hetgraph.train.early_stopping import EarlyStopping, copy_weights
 from hetgraph.train.engine import Engine
-from hetgraph.train.evaluate import evaluate, evaluate_or_tell
+from hetgraph.train.evaluate import best_over_epochs, evaluate, evaluate_or_tell
 from hetgraph.train.interrupt import DeferredInterrupt
 from hetgraph.train.loggers import Logger
 from hetgraph.train.optimizer import make_optimizer, set_learning_rate, trained_parameters
+from hetgraph.train.plateau import Plateau
 from hetgraph.train.progress import Progress
 from hetgraph.train.saver import CheckpointSaver
+from hetgraph.train.schedule import rate_at
 from hetgraph.train.state import FitState, Position, Selection
 from hetgraph.train.sums import DivergenceError, LossSums
 from hetgraph.train.timing import Clock
@@ -64,6 +70,7 @@ class TrainingLoop:
     optimizer: Optimizer = field(init=False)
     parameters: list[Tensor] = field(init=False)
     best: Mapping[str, Tensor] | None = field(init=False, default=None)
+    average: WeightAverage | None = field(init=False, default=None)
     sums: LossSums = field(init=False, default_factory=LossSums)
     rest: Iterator[Any] | None = field(init=False, default=None)
     """Batches of the running epoch that are not done yet, when it is resumed in its middle."""
@@ -100,11 +107,13 @@ class TrainingLoop:
         predictions: dict[str, Predictions] = {}
         with self.clock.phase("evaluate"):
             for split in splits:
+                self.progress.begin(f"score {split}")
                 metrics[split], outputs = self._score(split)
                 if split == "test" and self.selection.test_history:
-                    metrics[split] |= self._best_over_epochs()
+                    metrics[split] |= best_over_epochs(self.task, self.selection.test_history)
                 if outputs is not None:
                     predictions[split] = outputs
+        self.progress.close()
         return metrics, predictions
 
     def state(self) -> FitState:
@@ -127,6 +136,8 @@ class TrainingLoop:
             sums=self.sums.over_processes(self.engine),
             generators=self.engine.gather(rng.capture(self.engine.device)),
             seconds=self.clock.read(),
+            average=self.average.values if self.average else None,
+            averaged_steps=self.average.steps if self.average else 0,
         )
 
     def _put_back(self, state: FitState, stage: Stage) -> None:
@@ -139,6 +150,8 @@ class TrainingLoop:
         engine.load_precision_state(dict(state.precision))
         if state.best is not None:
             self.best = {k: v.to(engine.device).clone() for k, v in state.best.items()}
+        if self.average is not None:
+            self.average.restore(state.average or {}, state.averaged_steps)
         self.sums = state.sums.of_process(engine)
         self.clock.restore(state.seconds)
         if self.position.batch:
@@ -150,8 +163,9 @@ class TrainingLoop:
         rng.restore(own, engine.device)
 
     def _begin_stage(self) -> None:
-        self.selection = replace(self.selection, stopping=EarlyStopping())
+        self.selection = replace(self.selection, stopping=EarlyStopping(), plateau=Plateau())
         self.best = None
+        self.average = WeightAverage(self.model, self.config.ema) if self.config.ema else None
         self.parameters = trained_parameters(self.model)
         self.optimizer = make_optimizer(self.model, self.config)
 
@@ -159,17 +173,19 @@ class TrainingLoop:
         config, epochs = self.config, self._num_epochs(stage)
         validated = stage.validate and not self.refitting
         name = f"refit/{stage.name}" if self.refitting else stage.name
-        self.progress.begin(name, epochs, self.position.epoch)
+        self.progress.begin(name, epochs, self.position.epoch, self._first_batches)
         while self.position.epoch < epochs and not self._is_stopped():
             start = time.perf_counter()
             row: dict[str, Any] = {"stage": name, "epoch": self.position.epoch + 1}
-            row["lr"] = set_learning_rate(self.optimizer, config, self.position.epoch)
+            # Of the first step, also of an epoch that is resumed in its middle.
+            row["lr"] = self._learning_rate(stage, replace(self.position, batch=0))
             row["train"] = self._run_epoch(stage)
             done = self.position.epoch
             if validated and (done % config.eval_every == 0 or done == epochs):
-                row["valid"] = self._validate(stage)
-                if config.best_on_test:
-                    self._add_test_scores()
+                with self.average.applied(self.model) if self.average else nullcontext():
+                    row["valid"] = self._validate(stage)
+                    if config.best_on_test:
+                        self._add_test_scores()
             row["seconds"] = time.perf_counter() - start
             self._report(row)
             self._call_back(stage, row)
@@ -179,7 +195,20 @@ class TrainingLoop:
     def _num_epochs(self, stage: Stage) -> int:
         if self.refitting:
             return self.selection.planned[self.position.stage]
+        return self._longest(stage)
+
+    def _longest(self, stage: Stage) -> int:
+        """The epochs of a stage that nothing stops early; also in a refit."""
         return self.config.max_epochs if stage.epochs is None else stage.epochs
+
+    @cached_property
+    def _first_batches(self) -> int:
+        return estimated_batches(self.task, self.config.batch_size)
+
+    def _learning_rate(self, stage: Stage, position: Position) -> float:
+        """Returns the rate of the optimiser step that begins at a position."""
+        cuts, longest = self.selection.cuts_at(position), self._longest(stage)
+        return rate_at(position, self.config, longest, first=self._first_batches, cuts=cuts)
 
     def _is_stopped(self) -> bool:
         return self.position.stopped or self.selection.stopping.is_exhausted(self.config.patience)
@@ -188,9 +217,13 @@ class TrainingLoop:
         """Puts the best weights in place and moves on to the next stage."""
         if self.best is not None:
             self.model.load_state_dict(dict(self.best))
+        elif self.average is not None:
+            self.average.put_into(self.model)
         best_epoch = self.selection.stopping.best_epoch
         if validated:
             self.selection = replace(self.selection, best_epoch=best_epoch)
+        if not self.refitting:
+            self.selection = self.selection.with_cuts()
         kept = self.position.epoch if best_epoch is None else best_epoch
         self.position = self.position.after_stage(kept)
 
@@ -210,7 +243,8 @@ class TrainingLoop:
         batches = self._open_epoch(stage) if self.rest is None else self.rest
         self.rest = None
         self.model.train()
-        for group in _grouped(batches, self.config.accumulate):
+        for group in grouped(batches, self.config.accumulate):
+            set_learning_rate(self.optimizer, self._learning_rate(stage, self.position))
             self._step(stage, group)
             self.position = self.position.after_batches(len(group))
             self.progress.batch(self.position.batch)
@@ -242,6 +276,8 @@ class TrainingLoop:
         if config.clip_norm is not None:
             engine.clip(self.model, self.optimizer, config.clip_norm)
         engine.step(self.optimizer)
+        if self.average is not None:
+            self.average.update(self.model)
 
     def _validate(self, stage: Stage) -> dict[str, float]:
         """Scores the validation split and keeps the weights if they are the best so far."""
@@ -254,7 +290,8 @@ class TrainingLoop:
                 "lower train.lr or set train.clip_norm."
             )
         stopping = self.selection.stopping.update(value, epoch)
-        self.selection = replace(self.selection, stopping=stopping)
+        plateau = self.selection.plateau.update(value, epoch, self.config.tolerated)
+        self.selection = replace(self.selection, stopping=stopping, plateau=plateau)
         if stopping.best_epoch == epoch:
             self.best = copy_weights(self.model, into=self.best)
         return metrics
@@ -275,10 +312,6 @@ class TrainingLoop:
     def _add_test_scores(self) -> None:
         history = (*self.selection.test_history, self._evaluate("test")[0])
         self.selection = replace(self.selection, test_history=history)
-
-    def _best_over_epochs(self) -> dict[str, float]:
-        best = self.task.best_over_epochs(self.selection.test_history)
-        return {f"{name}_best_epoch": value for name, value in best.items()}
 
     def _report(self, row: dict[str, Any]) -> None:
         monitor = self.config.monitor
@@ -309,13 +342,6 @@ class TrainingLoop:
         )
         (stop,) = self.engine.any(call_all(self.callbacks, event, self.engine.device))
         self.position = replace(self.position, stopped=stop)
-
-
-def _grouped(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Yields lists of ``size`` consecutive items; the last can be shorter."""
-    iterator = iter(items)
-    while group := list(islice(iterator, size)):
-        yield group
 
 
 def _place(stage: Stage, epoch: int) -> str:

@@ -1,4 +1,4 @@
-"""Optimisers and the learning rate's schedule."""
+"""Optimisers."""
 
 from __future__ import annotations
 
@@ -53,9 +53,7 @@ def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     return [{"params": given, "weight_decay": decay} for decay, given in groups.items() if given]
 
 
-def set_learning_rate(optimizer: Optimizer, config: TrainConfig, epoch: int) -> float:
-    """Sets and returns the rate of an epoch: ``lr * lr_decay ** epoch``, a function of it alone."""
-    rate = config.lr * config.lr_decay**epoch
+def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
+    """Sets the rate of all groups of parameters."""
     for group in optimizer.param_groups:
         group["lr"] = rate
-    return rate

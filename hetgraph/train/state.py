@@ -14,6 +14,7 @@ from torch import Tensor
 from hetgraph.errors import FileFormatError
 from hetgraph.train.checkpoint import load_checkpoint, pack, save_checkpoint
 from hetgraph.train.early_stopping import EarlyStopping
+from hetgraph.train.plateau import Plateau
 from hetgraph.train.sums import LossSums
 
 __all__ = ["FitState", "Phase", "Position", "Selection"]
@@ -34,6 +35,8 @@ class Position:
         epochs: Epochs that are over, in all stages of all phases.
         kept: For each stage of the phase that is over, the epochs behind the weights it kept.
         stopped: Whether a callback has ended the running stage.
+        batches: Batches of the epoch before in this stage, which a schedule counts
+            on; 0 in its first epoch.
     """
 
     phase: Phase = "select"
@@ -43,6 +46,7 @@ class Position:
     epochs: int = 0
     kept: tuple[int, ...] = ()
     stopped: bool = False
+    batches: int = 0
 
     def after_batches(self, count: int) -> Position:
         """Returns the position ``count`` batches later."""
@@ -50,7 +54,9 @@ class Position:
 
     def after_epoch(self) -> Position:
         """Returns the position at the start of the next epoch."""
-        return replace(self, epoch=self.epoch + 1, batch=0, epochs=self.epochs + 1)
+        return replace(
+            self, epoch=self.epoch + 1, batch=0, epochs=self.epochs + 1, batches=self.batch
+        )
 
     def after_stage(self, kept: int) -> Position:
         """Returns the position at the start of the next stage.
@@ -77,6 +83,9 @@ class Selection:
         test_history: Scores of the test split at every evaluation, with ``train.best_on_test``.
         planned: Epochs of each stage of the refit, once they are known.
         metrics: Scores of the first phase by split, once a refit has begun.
+        plateau: Cuts of the learning rate in the running stage.
+        cuts: For each stage of the first phase that is over, the epochs after which its learning
+            rate was cut, for the refit.
     """
 
     stopping: EarlyStopping = field(default_factory=EarlyStopping)
@@ -84,6 +93,18 @@ class Selection:
     test_history: tuple[Mapping[str, float], ...] = ()
     planned: tuple[int, ...] = ()
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    plateau: Plateau = field(default_factory=Plateau)
+    cuts: tuple[tuple[int, ...], ...] = ()
+
+    def cuts_at(self, position: Position) -> tuple[int, ...]:
+        """Returns the cuts of the rate in a stage: those of the first phase, or those so far."""
+        if position.phase == "select":
+            return self.plateau.cuts
+        return self.cuts[position.stage] if position.stage < len(self.cuts) else ()
+
+    def with_cuts(self) -> Selection:
+        """Returns the selection with the cuts of the running stage, which is over."""
+        return replace(self, cuts=(*self.cuts, self.plateau.cuts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +126,8 @@ class FitState:
         sums: Sums of the loss in the running epoch, over all processes.
         generators: ``[world, ...]`` states of the random generators of every process.
         seconds: Wall-clock seconds by phase of the clock; not compared.
+        average: Moving averages of the weights, if there are any.
+        averaged_steps: Optimiser steps behind them.
     """
 
     made_from: Mapping[str, Any]
@@ -118,6 +141,8 @@ class FitState:
     sums: LossSums
     generators: Mapping[str, Tensor]
     seconds: Mapping[str, float] = field(compare=False)
+    average: Mapping[str, Tensor] | None = None
+    averaged_steps: int = 0
 
     def __eq__(self, other: object) -> bool:
         """Whether two fits would go on with the same bits."""
@@ -150,6 +175,7 @@ class FitState:
         try:
             selection = dict(values["selection"])
             selection["stopping"] = EarlyStopping(**selection["stopping"])
+            selection["plateau"] = Plateau(**selection.get("plateau", {}))
             nested = {
                 "position": Position(**values["position"]),
                 "selection": Selection(**selection),
@@ -165,7 +191,7 @@ class FitState:
 
 def _plain(value: Any) -> dict[str, Any]:
     """Returns the fields of a state as nested dicts, without copying a tensor."""
-    nested = (Position, Selection, EarlyStopping, LossSums)
+    nested = (Position, Selection, EarlyStopping, Plateau, LossSums)
     values = {setting.name: getattr(value, setting.name) for setting in fields(value)}
     return {
         name: _plain(item) if isinstance(item, nested) else item for name, item in values.items()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hetgraph.data import CSR, Schema
-from hetgraph.methods import Batch, Encoded, Encoder, RelevanceRow
+from hetgraph.methods import Batch, Encoded, Encoder, RelevanceRow, arriving_label
 from hetgraph.models.diffgraph.config import DiffGraphConfig
 from hetgraph.models.diffgraph.cross_view import CrossViews, fraction_rows, view_fractions
 from hetgraph.models.diffgraph.encoder import encode_view
@@ -46,6 +46,10 @@ class Behaviours(Encoder):
         self.table = pair_table(self.num_users, self.num_items, config.hidden_dim)
         self.cross_views = CrossViews(config, 2) if len(self.behaviours) > 1 else None
         self.dim, self.all_nodes = config.hidden_dim, False
+
+    def node_rows(self) -> dict[str, tuple[str, ...]]:
+        """Returns whose nodes the rows of the table are: sources, then destinations."""
+        return {"table": (self.key.src, self.key.dst)}
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> list[CSR]:
         """Normalises the bipartite graph of every behaviour."""
@@ -102,11 +106,16 @@ class Behaviours(Encoder):
             made = self.cross_views.generate(torch.stack(encoded[1:]).sum(0), sizes)
         fractions = view_fractions(encoded, made)
         users, items = self.key.src, self.key.dst
-        names = [key.name for key in self.behaviours]
+        by_type = {users: fractions[: self.num_users], items: fractions[self.num_users :]}
         return [
-            *fraction_rows(users, names, fractions[: self.num_users], source=items),
-            *fraction_rows(items, names, fractions[self.num_users :], source=users),
+            row
+            for name, own in by_type.items()
+            for row in fraction_rows(name, self._labels(name), own)
         ]
+
+    def _labels(self, node_type: str) -> list[str]:
+        """Returns what the views are called at one end: a behaviour is walked both ways."""
+        return [arriving_label(key, node_type, self.schema) for key in self.behaviours]
 
     def _ids(self, batch: Batch, name: str, count: int) -> Tensor:
         """Returns the ids of the seeds of a type; none if the type is not requested."""

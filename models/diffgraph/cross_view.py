@@ -144,7 +144,7 @@ def fraction_rows(
     views: Sequence[str],
     fractions: Tensor,
     *,
-    source: str,
+    source: str | None = None,
     label: int | None = None,
 ) -> list[RelevanceRow]:
     """Returns mean and std over nodes of the fraction of each view.
@@ -153,7 +153,7 @@ def fraction_rows(
         node_type: Type of the nodes.
         views: Names of the views.
         fractions: ``[num_nodes, num_views]``, of at least one node.
-        source: Node type that the views lead to.
+        source: Node type that the views start from; ``None``: the left ends of their names.
         label: Class of the nodes; ``None`` for nodes of all classes.
     """
     means, stds = fractions.mean(0).tolist(), fractions.std(0, correction=0).tolist()

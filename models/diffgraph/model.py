@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from hetgraph.data import Schema
-from hetgraph.methods import Batch, Encoded, Encoder, RelevanceRow
+from hetgraph.methods import OPTIMIZER_SPACE, Batch, Encoded, Encoder, RelevanceRow
 from hetgraph.models.diffgraph.behaviours import Behaviours
 from hetgraph.models.diffgraph.config import DiffGraphConfig
 from hetgraph.models.diffgraph.node_views import NodeViews
@@ -41,9 +41,11 @@ class DiffGraph(Encoder):
         "WSDM 2025. arXiv:2501.02313"
     )
     search_space: ClassVar[Mapping[str, Any]] = {
+        **OPTIMIZER_SPACE,
         "hidden_dim": [32, 64, 128],
         "num_layers": [1, 2, 3],
         "num_steps": [50, 100, 200],
+        "denoiser_dropout": {"low": 0.0, "high": 0.8},
         "diffusion_weight": {"low": 0.01, "high": 100.0, "log": True},
     }
 

@@ -13,7 +13,16 @@ from torch import Tensor
 from hetgraph.data import CSR, EdgeType, Schema
 from hetgraph.errors import ConfigError
 from hetgraph.metapaths.registry import resolve_metapaths
-from hetgraph.methods import Batch, Encoded, Encoder, RelevanceRow, seed_rows
+from hetgraph.metapaths.requests import requested_path
+from hetgraph.methods import (
+    SELF,
+    Batch,
+    Encoded,
+    Encoder,
+    RelevanceRow,
+    arriving_label,
+    seed_rows,
+)
 from hetgraph.models.diffgraph.config import DiffGraphConfig
 from hetgraph.models.diffgraph.cross_view import CrossViews, fraction_rows, view_fractions
 from hetgraph.models.diffgraph.encoder import encode_view
@@ -143,12 +152,29 @@ class PairViews(Encoder):
         if self.cross_views is not None:
             made = self.cross_views.generate(torch.stack(encoded[1:]).sum(0), inputs.sizes)
         fractions = self._by_type(view_fractions(encoded, made), inputs.sizes)
-        other = dict(zip(self.spec.ends, reversed(self.spec.ends), strict=True))
         return [
             row
             for name, own in fractions.items()
-            for row in fraction_rows(name, self.labels, own, source=other[name])
+            for row in fraction_rows(name, self._labels(name), own)
         ]
+
+    def _labels(self, node_type: str) -> list[str]:
+        """Returns what the views are called at one end: relations are walked both ways.
+
+        A view of the other end alone passes on what a node of this end knows of itself.
+        """
+        labels = []
+        for number, label in enumerate(self.labels):
+            if number < len(self.relations):
+                relation = self.relations[number]
+                touches = node_type in (relation.src, relation.dst)
+                label = arriving_label(relation, node_type, self.schema) if touches else label
+            else:
+                request = self.config.metapaths[number - len(self.relations)]
+                path = requested_path(self.schema, request)
+                touches = path is None or path.start == node_type
+            labels.append(label if touches else f"{SELF} (beside {label})")
+        return labels
 
     def _encoded(self, inputs: PairViewsInputs) -> list[Tensor]:
         """Returns the vectors of all nodes of both ends by each view."""

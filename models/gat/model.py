@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hetgraph.data import EdgeType, HeteroGraph, Schema
 from hetgraph.errors import ConfigError
-from hetgraph.methods import JointEncoder, JointInputs
+from hetgraph.methods import OPTIMIZER_SPACE, JointEncoder, JointInputs
 from hetgraph.nn import (
     Dropout,
     EdgeInputs,
@@ -161,7 +161,14 @@ class GAT(JointEncoder):
         "Velickovic, Cucurull, Casanova, Romero, Lio, Bengio. Graph Attention Networks. "
         "ICLR 2018. arXiv:1710.10903"
     )
+    train_defaults: ClassVar[Mapping[str, Any]] = {
+        "optimizer": "adamw",
+        "lr": 0.005,
+        "weight_decay": 0.01,
+    }
+    standins: ClassVar[str] = "auto"
     search_space: ClassVar[Mapping[str, Any]] = {
+        **OPTIMIZER_SPACE,
         "hidden_dim": [8, 16, 32],
         "num_heads": [4, 8],
         "num_layers": [1, 2, 3],

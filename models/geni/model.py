@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hetgraph.data import Schema
 from hetgraph.errors import ConfigError
-from hetgraph.methods import Batch, JointEncoder, JointInputs, seed_rows
+from hetgraph.methods import OPTIMIZER_SPACE, Batch, JointEncoder, JointInputs, seed_rows
 from hetgraph.nn import Dropout, FeatureEncoder, JointGraph, layer_plans
 from hetgraph.ops import edge_attention, spmm
 from hetgraph.tasks import TaskSpec
@@ -124,6 +124,7 @@ class GENI(JointEncoder):
         "it passes one score per node along the edges, not vectors.",
     )
     search_space: ClassVar[Mapping[str, Any]] = {
+        **OPTIMIZER_SPACE,
         "hidden_dim": [16, 32, 48, 64],
         "num_heads": [1, 2, 4],
         "num_layers": [1, 2, 3],

@@ -13,17 +13,17 @@ from torch import Tensor, nn
 from hetgraph.catalog import Dataset
 from hetgraph.data import HeteroGraph, Schema
 from hetgraph.errors import ConfigError
-from hetgraph.methods import Loss, Method, NodePredictions, RelevanceRow, Stage
+from hetgraph.methods import OPTIMIZER_SPACE, Loss, Method, NodePredictions, RelevanceRow, Stage
 from hetgraph.models.gph2.bank import get_expert
 from hetgraph.models.gph2.config import GPH2Config
-from hetgraph.models.gph2.encoder import Encoder, aligned_features, view_propagators
+from hetgraph.models.gph2.encoder import Encoder, view_propagators
 from hetgraph.models.gph2.fusion import ClassFusion
 from hetgraph.models.gph2.sources import choose_sources
-from hetgraph.nn import is_homogeneous
+from hetgraph.nn import AlignedInput, is_homogeneous
 from hetgraph.nn.losses import LossFunction
 from hetgraph.sampling import row_batches
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import Task, TaskSpec
+from hetgraph.tasks import Question, Task, TaskSpec
 
 __all__ = ["GPH2", "GPH2Batch", "GPH2Inputs"]
 
@@ -82,6 +82,7 @@ class GPH2(Method):
         "Domain-Specific Expert Encoding. KDD 2026. arXiv:2602.13075"
     )
     search_space: ClassVar[Mapping[str, Any]] = {
+        **OPTIMIZER_SPACE,
         "hops": [1, 2, 3, 5, 8],
         "dropout": [0.1, 0.2, 0.3, 0.5],
     }
@@ -104,6 +105,8 @@ class GPH2(Method):
         self.fusion = ClassFusion(
             len(self.experts), spec.num_outputs, config.expert.dim, config.dropout
         )
+        num_nodes = spec.num_nodes[spec.target]
+        self.aligned = AlignedInput(schema, spec.target, num_nodes, config.expert.dim)
         self.frozen = not scratch
         self.encoders.requires_grad_(scratch)
         self.train()
@@ -154,7 +157,10 @@ class GPH2(Method):
             memory_budget=config.memory_budget,
             generator=seeds.generator("sampling", "views"),
         )
-        features = aligned_features(task, config.expert.dim, seeds.projection)
+        if isinstance(task, Question):
+            features = self.aligned(task.graph).cpu()
+        else:
+            features = self.aligned.fit(task.graph, seeds.projection)
         default = _HOPS[is_homogeneous(task.graph.schema)]
         hops = default if config.hops is None else config.hops
         propagated = []

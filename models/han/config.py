@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hetgraph.errors import ConfigError
+from hetgraph.settings import later
 
 __all__ = ["Activation", "HANConfig"]
 
@@ -33,6 +34,9 @@ class HANConfig:
             one for each.
         max_neighbors: Neighbours of a node along one meta-path; where there are more, so many are
             drawn once. ``null`` keeps all.
+        draw: Which neighbours are drawn: by the ``"order"`` in which they are stored, as in the
+            published runs, or by the ``"ids"`` of both nodes, so that other graphs and other
+            orders of rows draw the same ones. Without an experiment file it is ``"ids"``.
         memory_budget: Most memory the composition of the meta-paths may take.
 
     Raises:
@@ -50,7 +54,8 @@ class HANConfig:
     activation: Activation = "elu"
     self_loops: bool = True
     share_projection: bool = True
-    max_neighbors: int | None = None
+    max_neighbors: int | None = 32
+    draw: Literal["order", "ids"] = later("order")
     memory_budget: str = "2GiB"
 
     def __post_init__(self) -> None:

@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from hetgraph.data import CSR, Schema
+from hetgraph.data import CSR, Relation, Schema
 from hetgraph.errors import MetaPathError
-from hetgraph.methods import GraphInputs, RelevanceRow, WholeGraphEncoder
+from hetgraph.features.standins import node_keys
+from hetgraph.methods import OPTIMIZER_SPACE, GraphInputs, RelevanceRow, WholeGraphEncoder
 from hetgraph.models.han.config import HANConfig
 from hetgraph.models.han.layers import HANLayer
-from hetgraph.models.han.neighbors import add_self_loops, sample_neighbors
+from hetgraph.models.han.neighbors import add_self_loops, sample_by_ids, sample_neighbors
 from hetgraph.nn import FeatureEncoder, metapath_labels, metapath_relations, metapath_requests
 from hetgraph.nn.features import TypeEncoder
 from hetgraph.seeds import Seeds
@@ -40,7 +41,14 @@ class HAN(WholeGraphEncoder):
         "Wang, Ji, Shi, Wang, Cui, Yu, Ye. Heterogeneous Graph Attention Network. WWW 2019. "
         "arXiv:1903.07293"
     )
+    train_defaults: ClassVar[Mapping[str, Any]] = {
+        "lr": 0.005,
+        "weight_decay": 1e-4,
+        "patience": 50,
+    }
+    model_defaults: ClassVar[Mapping[str, Any]] = {"draw": "ids"}
     search_space: ClassVar[Mapping[str, Any]] = {
+        **OPTIMIZER_SPACE,
         "hidden_dim": [8, 16, 32],
         "num_layers": [1, 2],
         "dropout": {"low": 0.0, "high": 0.8},
@@ -106,11 +114,19 @@ class HAN(WholeGraphEncoder):
         patterns: dict[str, CSR] = {}
         for label, relation in zip(self.labels, composed.values(), strict=True):
             if self.config.max_neighbors is not None:
-                draw = seeds.generator("sampling", "han", label)
-                relation = sample_neighbors(relation, self.config.max_neighbors, draw)
+                relation = self._drawn(task, seeds, label, relation, self.config.max_neighbors)
             loops = self.config.self_loops
             patterns[label] = add_self_loops(relation) if loops else relation.with_weight(None)
         return patterns
+
+    def _drawn(
+        self, task: Task, seeds: Seeds, label: str, relation: Relation, limit: int
+    ) -> Relation:
+        if self.config.draw == "order":
+            draw = seeds.generator("sampling", "han", label)
+            return sample_neighbors(relation, limit, draw)
+        keys = node_keys(task.graph, self.spec.target)
+        return sample_by_ids(relation, limit, keys, seeds.key("sampling", "han", label))
 
     def vectors(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Returns ``[num_target_nodes, num_heads * hidden_dim]`` vectors of the target."""

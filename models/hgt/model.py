@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hetgraph.data import EdgeType, HeteroGraph, Schema
 from hetgraph.errors import ConfigError
-from hetgraph.methods import GraphInputs, RelevanceRow, WholeGraphEncoder
+from hetgraph.methods import OPTIMIZER_SPACE, GraphInputs, RelevanceRow, WholeGraphEncoder
 from hetgraph.models.hgt.layer import HGTLayer
 from hetgraph.models.hgt.relevance import relevance_rows
 from hetgraph.nn import (
@@ -39,7 +39,8 @@ class HGTConfig:
         num_layers: Transformer layers.
         num_heads: Attention heads, a divisor of ``hidden_dim``.
         dropout: Fraction of the output of each layer that is dropped.
-        norm: Whether the output of each layer is layer-normalised; worth it with several layers.
+        norm: Whether the output of each layer is layer-normalised. ``None``: where nodes are asked
+            about, but not for pairs, whose scores it costs.
         merge: ``"softmax"``: one over the edges of all relations, as in the paper; ``"mean"``: the
             mean of one softmax for each relation, as in the official implementation of HGB.
         inputs: ``"features"`` takes what the types have; ``"target"`` the features of the target
@@ -57,8 +58,8 @@ class HGTConfig:
     hidden_dim: int = 64
     num_layers: int = 2
     num_heads: int = 8
-    dropout: float = 0.2
-    norm: bool = False
+    dropout: float = 0.5
+    norm: bool | None = None
     merge: Merge = "softmax"
     inputs: InputKind = "features"
     edge_weights: bool = later(True)
@@ -96,7 +97,14 @@ class HGT(WholeGraphEncoder):
     citation: ClassVar[str] = (
         "Hu, Dong, Wang, Sun. Heterogeneous Graph Transformer. WWW 2020. arXiv:2003.01332"
     )
+    train_defaults: ClassVar[Mapping[str, Any]] = {
+        "optimizer": "adamw",
+        "lr": 0.002,
+        "weight_decay": 0.01,
+    }
+    standins: ClassVar[str] = "auto"
     search_space: ClassVar[Mapping[str, Any]] = {
+        **OPTIMIZER_SPACE,
         "hidden_dim": [64, 128, 256],
         "num_layers": [1, 2, 3],
         "num_heads": [1, 4, 8],
@@ -123,13 +131,14 @@ class HGT(WholeGraphEncoder):
         ids = id_types(config.inputs, types, spec.ends)
         self.features = FeatureEncoder(schema, spec.num_nodes, types, dim, ids=ids)
         self.edges = EdgeReader(schema, self.plans[0].edge_types, config)
+        norm = not spec.edge_types if config.norm is None else config.norm
         self.layers = nn.ModuleList(
             HGTLayer(
                 plan,
                 dim,
                 config.num_heads,
                 dropout=config.dropout,
-                norm=config.norm,
+                norm=norm,
                 merge=config.merge,
                 edge_dims=self.edges.dims_of(plan.edge_types),
             )
@@ -158,7 +167,9 @@ class HGT(WholeGraphEncoder):
             row
             for order, plan in enumerate(self.plans)
             for node_type in plan.outputs
-            for row in relevance_rows(order, node_type, fractions[order], labels.get(node_type))
+            for row in relevance_rows(
+                order, node_type, fractions[order], self.schema, labels.get(node_type)
+            )
         ]
 
     def _run(

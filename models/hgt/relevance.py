@@ -7,14 +7,18 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from hetgraph.data import EdgeType
-from hetgraph.methods import RelevanceRow
+from hetgraph.data import EdgeType, Schema
+from hetgraph.methods import RelevanceRow, arriving_label
 
 __all__ = ["relevance_rows"]
 
 
 def relevance_rows(
-    order: int, node_type: str, fractions: Mapping[EdgeType, Tensor], classes: Tensor | None = None
+    order: int,
+    node_type: str,
+    fractions: Mapping[EdgeType, Tensor],
+    schema: Schema,
+    classes: Tensor | None = None,
 ) -> list[RelevanceRow]:
     """Returns a row for each relation into a type, and one for each of its classes.
 
@@ -22,6 +26,7 @@ def relevance_rows(
         order: Number of the layer.
         node_type: Type that attends.
         fractions: ``[num_dst, heads]`` of each relation of the layer, as the layer collects them.
+        schema: The schema of the relations.
         classes: ``[num_nodes]`` class of the nodes of the type, -1 for nodes to leave out.
     """
     arriving = {key: heads.mean(dim=1) for key, heads in fractions.items() if key.dst == node_type}
@@ -34,7 +39,12 @@ def relevance_rows(
             groups[label] = attends & (classes == label)
     return [
         RelevanceRow(
-            node_type, str(key), order, float(mean[nodes].mean()), _std(mean[nodes]), label
+            node_type,
+            arriving_label(key, node_type, schema),
+            order,
+            float(mean[nodes].mean()),
+            _std(mean[nodes]),
+            label,
         )
         for label, nodes in groups.items()
         if bool(nodes.any())

@@ -220,10 +220,12 @@ def instructions(args: argparse.Namespace) -> int:
     from hetgraph.cli.console import stdout
     from hetgraph.models.higpt.export import export_instructions
     from hetgraph.models.higpt.rationales import OpenAIProvider, TemplateProvider
+    from hetgraph.optional import Package, demand
     from hetgraph.runs.reopen import reopen
 
-    run = reopen(args.folder, args.root)
+    demand([Package("torch_geometric", "hetgraph[pyg]")])  # writes the graphs of the prompts
     provider = OpenAIProvider(args.url, args.teacher) if args.url else TemplateProvider()
+    run = reopen(args.folder, args.root)
     count = export_instructions(run, args.split, args.out, style=args.style, provider=provider)
     stdout().print(f"{count} instructions written to {args.out}", markup=False, soft_wrap=True)
     return 0

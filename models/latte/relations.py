@@ -8,8 +8,8 @@ from typing import Literal
 
 from hetgraph.data.schema import EdgeType, Schema
 from hetgraph.errors import ConfigError, SchemaError
-from hetgraph.metapaths.metapath import MetaPath
 from hetgraph.metapaths.step import Step
+from hetgraph.methods import path_label
 
 __all__ = ["Context", "MetaRelation", "OrderPlan", "Scope", "join_relations", "plan_orders"]
 
@@ -44,8 +44,8 @@ class MetaRelation:
         return MetaRelation(self.steps[:-1])
 
     def text(self, schema: Schema) -> str:
-        """Returns the meta-path of the messages, from the tail to the head."""
-        return str(MetaPath(tuple(Step(step) for step in reversed(self.steps)), schema))
+        """Returns the label of the messages, from the tail to the head."""
+        return path_label([Step(step) for step in reversed(self.steps)], schema)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
-from hetgraph.methods import RelevanceRow
+from hetgraph.methods import SELF, RelevanceRow
 
-__all__ = ["SELF", "choice_rows"]
-
-SELF = "(self)"
+__all__ = ["choice_rows"]
 
 
 def choice_rows(

@@ -13,7 +13,7 @@ from torch import Tensor
 from hetgraph.data import CSR, HeteroGraph, Schema
 from hetgraph.data.entries import is_weighted
 from hetgraph.errors import ConfigError
-from hetgraph.methods import Batch, Encoded, WholeGraphEncoder
+from hetgraph.methods import OPTIMIZER_SPACE, Batch, Encoded, WholeGraphEncoder
 from hetgraph.nn import bipartite_propagator, pair_table
 from hetgraph.ops import spmm
 from hetgraph.seeds import Seeds
@@ -72,6 +72,7 @@ class LightGCN(WholeGraphEncoder):
         "Network for Recommendation. SIGIR 2020. arXiv:2002.02126"
     )
     search_space: ClassVar[Mapping[str, Any]] = {
+        "train.lr": OPTIMIZER_SPACE["train.lr"],  # its l2 takes the place of weight decay
         "hidden_dim": [32, 64, 128],
         "num_layers": [1, 2, 3, 4],
         "l2": {"low": 1e-6, "high": 1e-2, "log": True},
@@ -102,6 +103,10 @@ class LightGCN(WholeGraphEncoder):
         self.key, self.dim = keys[0], config.hidden_dim
         self.num_users = spec.num_nodes[self.key.src]
         self.table = pair_table(self.num_users, spec.num_nodes[self.key.dst], config.hidden_dim)
+
+    def node_rows(self) -> dict[str, tuple[str, ...]]:
+        """Returns whose nodes the rows of the table are: sources, then destinations."""
+        return {"table": (self.key.src, self.key.dst)}
 
     def prepare(self, task: Task, *, seeds: Seeds, workdir: Path | None = None) -> CSR:
         """Normalises the graph of users and items."""

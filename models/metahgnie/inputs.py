@@ -7,7 +7,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from hetgraph.data import CSR, Hypergraph
+from hetgraph.data import CSR, HeteroGraph, Hypergraph
 from hetgraph.data.hypergraph_relations import (
     relation_hypergraph,
     signature_hypergraph,
@@ -21,6 +21,7 @@ from hetgraph.features import (
     text_features,
     walk_features,
 )
+from hetgraph.features.text import text_scale
 from hetgraph.metapaths.hypergraph import metapath_hypergraph
 from hetgraph.methods import default_hypergraph
 from hetgraph.models.metahgnie.config import MetaHGNIEConfig
@@ -69,19 +70,45 @@ def structural_input(task: Task, hypergraph: Hypergraph, config: MetaHGNIEConfig
     return _standard(joined) if config.standardize else joined
 
 
-def semantic_input(task: Task, structure: Tensor, config: MetaHGNIEConfig) -> Tensor:
-    """Returns ``[num_nodes, semantic_dim]`` float32 of all types."""
+def semantic_input(
+    task: Task, structure: Tensor, config: MetaHGNIEConfig, scale: Tensor | None = None
+) -> Tensor:
+    """Returns ``[num_nodes, semantic_dim]`` float32 of all types.
+
+    Args:
+        task: Its graph is read.
+        structure: What stands for the semantics of a graph without texts and features.
+        config: ``text`` and ``standardize`` are read.
+        scale: ``[2, semantic_dim]`` means and stds of training; ``None``: those of this graph.
+    """
     graph = task.graph
     if graph.text:
-        vectors = text_features(graph, config.text, standardize=config.standardize)
+        given = None if scale is None else (scale[0], scale[1])
+        vectors = text_features(graph, config.text, standardize=config.standardize, scale=given)
         return torch.cat([vectors[name] for name in graph.num_nodes])
+    joined = _joined_features(graph)
+    if joined is None:
+        return structure
+    return _standard(joined, scale) if config.standardize else joined
+
+
+def semantic_scale(task: Task, config: MetaHGNIEConfig) -> Tensor | None:
+    """Returns ``[2, semantic_dim]`` means and stds; ``None`` for a graph without either input."""
+    if task.graph.text:
+        return torch.stack(text_scale(task.graph, config.text))
+    joined = _joined_features(task.graph)
+    return None if joined is None else _scale(joined)
+
+
+def _joined_features(graph: HeteroGraph) -> Tensor | None:
+    """The features of all types side by side; ``None`` without a column."""
     by_type = {name: _dense(x) for name, x in graph.features.items() if len(x.shape) == 2}
     if not any(x.shape[1] for x in by_type.values()):
-        return structure
+        return None
     # Columns of different types mean different things, so each type has its own.
     blocks = [by_type.get(name, torch.zeros(n, 0)) for name, n in graph.num_nodes.items()]
     joined: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
-    return _standard(joined) if config.standardize else joined
+    return joined
 
 
 def input_dims(task: Task, hypergraph: Hypergraph, config: MetaHGNIEConfig) -> tuple[int, int]:
@@ -98,7 +125,12 @@ def _dense(x: Tensor | CSR) -> Tensor:
     return x.to_dense(torch.float32) if isinstance(x, CSR) else x.float()
 
 
-def _standard(x: Tensor) -> Tensor:
+def _standard(x: Tensor, scale: Tensor | None = None) -> Tensor:
     """Returns columns of mean 0 and std 1; a column of equal values becomes zeros."""
+    scale = _scale(x) if scale is None else scale
+    return (x - scale[0]) / scale[1]
+
+
+def _scale(x: Tensor) -> Tensor:
     std, mean = torch.std_mean(x, dim=0, correction=0)
-    return (x - mean) / torch.where(std > 1e-6, std, 1.0)
+    return torch.stack([mean, torch.where(std > 1e-6, std, 1.0)])

@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hetgraph.data import HeteroGraph, Schema
+from hetgraph.data import HeteroGraph, Hypergraph, Schema
 from hetgraph.errors import ConfigError
-from hetgraph.methods import Loss, Method, NodePredictions, RelevanceRow, Stage
+from hetgraph.features.encoder import encoder_packages
+from hetgraph.methods import OPTIMIZER_SPACE, Loss, Method, NodePredictions, RelevanceRow, Stage
 from hetgraph.models.metahgnie.block import Block, make_blocks
 from hetgraph.models.metahgnie.config import MetaHGNIEConfig
 from hetgraph.models.metahgnie.fusion import ScoreFusion
@@ -21,15 +22,17 @@ from hetgraph.models.metahgnie.inputs import (
     input_dims,
     make_hypergraph,
     semantic_input,
+    semantic_scale,
     structural_input,
     warn_of_partition,
 )
 from hetgraph.models.metahgnie.semantic import SemanticLayer
 from hetgraph.models.metahgnie.structural import ScoringNetworks, StructuralLayer
 from hetgraph.nn import info_nce
+from hetgraph.optional import Package
 from hetgraph.sampling import row_batches
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import Task, TaskSpec
+from hetgraph.tasks import Question, Task, TaskSpec
 
 __all__ = ["MetaHGNIE"]
 
@@ -109,8 +112,11 @@ class MetaHGNIE(Method):
     families: ClassVar[tuple[str, ...]] = ("node-importance", "node-regression")
     purpose: ClassVar[str] = "it predicts numbers of nodes from their hyperedges."
     search_space: ClassVar[Mapping[str, Any]] = {
+        **OPTIMIZER_SPACE,
         "num_heads": [4, 8, 16],
+        "hidden_dim": [10, 20, 40],
         "num_layers": [1, 2],
+        "dropout": {"low": 0.0, "high": 0.6},
         "contrastive_weight": [0.0, 0.1, 0.3, 0.5],
         "unimodal_weight": [0.0, 0.2, 0.4],
     }
@@ -132,6 +138,11 @@ class MetaHGNIE(Method):
             own = set()
         return frozenset(own | ({"metapaths"} if config.metapaths else set()))
 
+    @classmethod
+    def packages(cls, config: Any) -> tuple[Package, ...]:
+        """Returns those of the text encoder, which the structural channel does not use."""
+        return () if config.channels == "structure" else encoder_packages(config.text)
+
     def __init__(self, schema: Schema, spec: TaskSpec, config: MetaHGNIEConfig) -> None:
         super().__init__(schema, spec, config)
         structural, semantic, types = (
@@ -144,6 +155,9 @@ class MetaHGNIE(Method):
                 "model.num_edge_types, structural_dim and semantic_dim are not set; build the "
                 "model by MetaHGNIE.for_task(task, config), which determines them."
             )
+        # The inputs of training, for questions about graphs with other nodes.
+        self.structure = nn.Buffer(torch.zeros(sum(spec.num_nodes.values()), structural))
+        self.semantic_scale = nn.Buffer(torch.stack([torch.zeros(semantic), torch.ones(semantic)]))
         out_dim, layers = config.out_dim, range(config.num_layers)
         self.types = nn.Embedding(types + 1, config.type_dim)  # the last is unused, as published
         if config.channels != "semantics":
@@ -203,8 +217,8 @@ class MetaHGNIE(Method):
         everything = torch.arange(hypergraph.num_nodes)
         outputs = everything if config.all_nodes else everything[span]
         blocks, nodes = make_blocks(hypergraph, outputs, config.num_layers)
-        structure = structural_input(task, hypergraph, config)
-        semantics = semantic_input(task, structure, config)[nodes]
+        structure, semantics = self._inputs(task, hypergraph)
+        semantics = semantics[nodes]
         return HypergraphInputs(
             blocks=[block.to(device) for block in blocks],
             structure=structure[nodes].to(device),
@@ -215,6 +229,23 @@ class MetaHGNIE(Method):
             mean=float(task.labels[task.index("train")].double().mean()),
             rows={split: ids.to(device) for split, ids in task.open_splits().items()},
         )
+
+    def node_rows(self) -> dict[str, tuple[str, ...]]:
+        """Returns whose nodes the rows of the structural input are: those of all types."""
+        return {"structure": tuple(self.spec.num_nodes)}
+
+    def _inputs(self, task: Task, hypergraph: Hypergraph) -> tuple[Tensor, Tensor]:
+        """Structural and semantic input of all nodes; walks and scales are those of training."""
+        config = self.config
+        if isinstance(task, Question):
+            walks = task.graph.num_edges
+            made = self.structure.cpu() if walks else structural_input(task, hypergraph, config)
+            return made, semantic_input(task, made, config, self.semantic_scale.cpu())
+        structure = structural_input(task, hypergraph, config)
+        self.structure.copy_(structure)
+        if (scale := semantic_scale(task, config)) is not None:
+            self.semantic_scale.copy_(scale)
+        return structure, semantic_input(task, structure, config)
 
     def batches(
         self,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hetgraph.data import CSR, Schema
 from hetgraph.errors import ConfigError
-from hetgraph.methods import Batch, Encoded, Encoder, GraphInputs
+from hetgraph.methods import OPTIMIZER_SPACE, Batch, Encoded, Encoder, GraphInputs
 from hetgraph.nn import Dropout, FeatureEncoder, feature_matrix
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec
@@ -60,6 +60,7 @@ class MLP(Encoder):
         "Nature 323, 1986."
     )
     search_space: ClassVar[Mapping[str, Any]] = {
+        **OPTIMIZER_SPACE,
         "hidden_dim": [64, 128, 256, 512],
         "num_layers": [2, 3],
         "dropout": {"low": 0.0, "high": 0.8},

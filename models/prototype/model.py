@@ -11,14 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hetgraph.data import HeteroGraph
+from hetgraph.data import HeteroGraph, Schema
 from hetgraph.errors import ConfigError
-from hetgraph.features.svd import align_features
 from hetgraph.methods import NodePredictions, Untrained
-from hetgraph.nn import graph_views, make_propagator
-from hetgraph.nn.features import feature_matrix
+from hetgraph.nn import AlignedInput, graph_views, make_propagator
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import Task
+from hetgraph.tasks import Question, Task, TaskSpec
 
 __all__ = ["Prototype", "PrototypeConfig", "PrototypeInputs"]
 
@@ -85,6 +83,11 @@ class Prototype(Untrained):
 
     config: PrototypeConfig
 
+    def __init__(self, schema: Schema, spec: TaskSpec, config: PrototypeConfig) -> None:
+        super().__init__(schema, spec, config)
+        num_nodes = spec.num_nodes[spec.target]
+        self.aligned = AlignedInput(schema, spec.target, num_nodes, config.dim)
+
     @classmethod
     def reads(cls, config: Any, graph: HeteroGraph) -> frozenset[str]:
         """Returns all of ``uses``; without hops there are no meta-paths."""
@@ -101,9 +104,10 @@ class Prototype(Untrained):
 
     def _vectors(self, task: Task, seeds: Seeds) -> Tensor:
         config, target = self.config, self.spec.target
-        features = feature_matrix(task.graph, target)
-        size = task.graph.num_nodes[target]
-        x = align_features(features, size, config.dim, seeds.projection)
+        if isinstance(task, Question):
+            x: Tensor = self.aligned(task.graph)
+        else:
+            x = self.aligned.fit(task.graph, seeds.projection)
         if not config.hops:
             return x
         views = graph_views(

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from hetgraph.data import CSR, EdgeType
+from hetgraph.data import CSR, EdgeType, Schema
+from hetgraph.methods import SELF, arriving_label
 from hetgraph.models.rgcn.means import Mean
 from hetgraph.nn import LayerPlan
 from hetgraph.ops import spmm
@@ -64,15 +65,19 @@ class RGCNLayer(nn.Module):
         return mixed
 
     @torch.no_grad()
-    def weight_fractions(self, node_type: str) -> dict[str, float]:
+    def weight_fractions(self, node_type: str, schema: Schema) -> dict[str, float]:
         """Returns the fraction of each matrix in the Frobenius norms of those into a type.
 
-        Relations are named by their text; the matrix of the node itself is ``"self"``.
+        Relations are named by :func:`arriving_label`, the matrix of the node itself
+        :data:`SELF`.
         """
         matrices = dict(zip(self.plan.edge_types, self.relation_weights(), strict=True))
-        norms = {str(key): float(matrices[key].norm()) for key in self.plan.into(node_type)}
+        norms = {
+            arriving_label(key, node_type, schema): float(matrices[key].norm())
+            for key in self.plan.into(node_type)
+        }
         if self.root is not None:
-            norms["self"] = float(self.root.norm())
+            norms[SELF] = float(self.root.norm())
         total = sum(norms.values()) or 1.0
         return {name: norm / total for name, norm in norms.items()}
 

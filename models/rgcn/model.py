@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hetgraph.data import EdgeType, HeteroGraph, Schema
 from hetgraph.errors import ConfigError
-from hetgraph.methods import GraphInputs, RelevanceRow, WholeGraphEncoder
+from hetgraph.methods import OPTIMIZER_SPACE, GraphInputs, RelevanceRow, WholeGraphEncoder
 from hetgraph.models.rgcn.layer import RGCNLayer
 from hetgraph.models.rgcn.means import Mean
 from hetgraph.nn import FeatureEncoder, InputKind, id_types, layer_plans, mean_matrix
@@ -82,7 +82,14 @@ class RGCN(WholeGraphEncoder):
         "Schlichtkrull, Kipf, Bloem, van den Berg, Titov, Welling. Modeling Relational Data with "
         "Graph Convolutional Networks. ESWC 2018. arXiv:1703.06103"
     )
+    train_defaults: ClassVar[Mapping[str, Any]] = {
+        "optimizer": "adamw",
+        "lr": 0.003,
+        "weight_decay": 0.01,
+    }
+    standins: ClassVar[str] = "auto"
     search_space: ClassVar[Mapping[str, Any]] = {
+        **OPTIMIZER_SPACE,
         "hidden_dim": [16, 32, 64, 128],
         "num_layers": [1, 2, 3],
         "num_bases": [None, 2, 4],
@@ -147,6 +154,6 @@ class RGCN(WholeGraphEncoder):
             rows += [
                 RelevanceRow(node_type, name, order, fraction)
                 for node_type in plan.outputs
-                for name, fraction in layer.weight_fractions(node_type).items()
+                for name, fraction in layer.weight_fractions(node_type, self.schema).items()
             ]
         return rows

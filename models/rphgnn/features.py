@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from hetgraph.data import CSR, HeteroGraph
 from hetgraph.models.rphgnn.groups import Layout
 from hetgraph.models.rphgnn.products import Matrix
 from hetgraph.seeds import Seeds
+from hetgraph.tasks import TrainedNodes
 
 __all__ = ["SPARSE_DENSITY", "input_matrices", "input_matrix", "noise"]
 
@@ -25,7 +26,13 @@ def noise(num_nodes: int, dim: int, generator: torch.Generator) -> Tensor:
 
 
 def input_matrix(
-    graph: HeteroGraph, node_type: str, noise_dim: int, seeds: Seeds, *, sparse: bool = True
+    graph: HeteroGraph,
+    node_type: str,
+    noise_dim: int,
+    seeds: Seeds,
+    *,
+    sparse: bool = True,
+    trained: TrainedNodes | None = None,
 ) -> Matrix:
     """Returns the input of one type as float32: its features, one-hot codes or noise.
 
@@ -35,11 +42,14 @@ def input_matrix(
         noise_dim: Dimension of the noise.
         seeds: ``seeds.projection`` draws the noise; each type has a stream of its own.
         sparse: Whether matrices with few non-zeros are returned as :class:`CSR`.
+        trained: Where the nodes stood in training, if it was on another graph: noise is kept.
     """
     spec = graph.schema.node_types[node_type]
     if not spec.dim:  # nothing, text alone, or features without a column
         generator = seeds.generator("projection", "rphgnn", "noise", node_type)
-        return noise(graph.num_nodes[node_type], noise_dim, generator)
+        if trained is None:
+            return noise(graph.num_nodes[node_type], noise_dim, generator)
+        return _noise_as_trained(trained, noise_dim, generator)
     given = graph.features[node_type]
     if spec.kind == "categorical" and isinstance(given, Tensor):
         given = _one_hot(given, spec.dim)
@@ -52,14 +62,42 @@ def input_matrix(
     return CSR.from_dense(dense) if few else dense
 
 
+def _noise_as_trained(trained: TrainedNodes, dim: int, generator: torch.Generator) -> Tensor:
+    """Returns the noise that nodes had in training; new nodes get rows that follow."""
+    known, new = noise(trained.count, dim, generator), trained.rows < 0
+    drawn = torch.empty(trained.rows.numel(), dim)
+    drawn[~new] = known[trained.rows[~new]]
+    drawn[new] = noise(int(new.sum()), dim, generator)
+    return drawn
+
+
 def input_matrices(
-    graph: HeteroGraph, layout: Layout, seeds: Seeds, node_types: Iterable[str]
+    graph: HeteroGraph,
+    layout: Layout,
+    seeds: Seeds,
+    node_types: Iterable[str],
+    trained: Callable[[str], TrainedNodes | None] = lambda _: None,
 ) -> dict[str, Matrix]:
-    """Returns the inputs of several types on the device of the graph; sparse ones on the CPU."""
+    """Returns the inputs of several types on the device of the graph; sparse ones on the CPU.
+
+    Args:
+        graph: The graph, on the device.
+        layout: Groups and dims.
+        seeds: ``seeds.projection`` draws the noise.
+        node_types: The types.
+        trained: Tells where the nodes of a type without features stood in training.
+    """
     config, device = layout.config, graph.device
     sparse = config.sparse_first and device.type == "cpu"
     return {
-        name: input_matrix(graph, name, config.noise_dim, seeds, sparse=sparse).to(device)
+        name: input_matrix(
+            graph,
+            name,
+            config.noise_dim,
+            seeds,
+            sparse=sparse,
+            trained=None if graph.schema.node_types[name].dim else trained(name),
+        ).to(device)
         for name in node_types
     }
 

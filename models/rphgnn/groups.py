@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from hetgraph.data import EdgeType, Schema
+from hetgraph.metapaths.step import Step
+from hetgraph.methods import SELF, mixed_label, path_label
 from hetgraph.models.rphgnn.config import RpHGNNConfig
 
 __all__ = ["Group", "Layout", "Pair", "relation_pairs"]
@@ -71,10 +73,15 @@ class Group:
         src, name, dst = self.pair.forward
         return f"{src}|{name}|{dst}|{self.hops}|{self.end}"
 
-    def __str__(self) -> str:
-        kind = "odd" if self.hops % 2 else "even"
-        more = f" x{self.hops}" if self.hops > 2 else ""
-        return f"{self.pair.forward} ({kind}{more})"
+    def label(self, schema: Schema) -> str:
+        """Returns the label of the messages: the path they take, from start to end."""
+        relation, at, steps = self.pair.forward, self.start, []
+        for _ in range(self.hops):
+            step = Step(relation, relation.src == at)
+            steps.append(step)
+            at = step.end
+        both = self.pair.homogeneous and not self.pair.symmetric
+        return path_label(steps, schema) + (" (both directions)" if both else "")
 
 
 def relation_pairs(schema: Schema) -> tuple[Pair, ...]:
@@ -170,18 +177,35 @@ class Layout:
         return tuple(shapes)
 
     @cached_property
-    def names(self) -> tuple[str, ...]:
-        """A readable name for every input of the network, in the order of :attr:`shapes`."""
-        names = [str(group) for group in self.feature_groups]
-        if self.config.target_dim is not None:
-            names.append("self")
-        return (*names, *(f"label: {group}" for group in self.label_groups))
+    def names(self) -> tuple[tuple[tuple[str, int], ...], ...]:
+        """Label and round of every slot of every input of the network, shaped as :attr:`shapes`.
 
-    @cached_property
-    def sources(self) -> tuple[str, ...]:
-        """Type that every input of the network starts from, in the order of :attr:`shapes`."""
-        starts = tuple(group.start for group in self.feature_groups)
-        return starts + (self.target,) * (len(self.shapes) - len(starts))
+        In round 0 a type sends its own features, so the label is the path of the group; later, what
+        reached it in the rounds before, which comes from several types.
+        """
+        names = [self._slots(group) for group in self.feature_groups]
+        if self.config.target_dim is not None:
+            names.append(((f"{SELF} (as given)", 0),))
+        labels = (f"label: {group.label(self.schema)}" for group in self.label_groups)
+        return (*names, *(((label, 0),) for label in labels))
+
+    def _slots(self, group: Group) -> tuple[tuple[str, int], ...]:
+        path = group.label(self.schema)
+        slots = [(path, 0)]
+        for rounds in range(1, self.config.rounds):
+            sources = self._origins(group.start, rounds)
+            slots.append((mixed_label(sources, path, rounds), rounds))
+        if self.first_slot(group):
+            several = sum(map(self.first_slot, self.feature_groups)) > 1
+            slots.insert(0, (f"{SELF} (beside {path})" if several else SELF, 0))
+        return tuple(slots)
+
+    def _origins(self, node_type: str, rounds: int) -> frozenset[str]:
+        """Types whose features are in the representation of a type after some rounds."""
+        origins = frozenset([node_type])
+        for _ in range(rounds):
+            origins = frozenset(g.start for name in origins for g in self.groups_of(name))
+        return origins
 
     def required(self) -> list[frozenset[str]]:
         """Types whose representation is needed in each round, for the target's groups.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hetgraph.data import HeteroGraph, Schema
 from hetgraph.errors import SchemaError
 from hetgraph.methods import (
+    OPTIMIZER_SPACE,
     Batch,
     Encoded,
     Encoder,
@@ -24,8 +25,9 @@ from hetgraph.methods import (
 from hetgraph.models.rphgnn.config import RpHGNNConfig
 from hetgraph.models.rphgnn.groups import Layout
 from hetgraph.models.rphgnn.losses import consistency_terms, pseudo_labels
-from hetgraph.models.rphgnn.network import IterationFilter, Network, mlp
+from hetgraph.models.rphgnn.network import Network, mlp
 from hetgraph.models.rphgnn.prepare import Inputs, prepare
+from hetgraph.models.rphgnn.relevance import MAX_ROWS, effect_rows, slot_effects
 from hetgraph.sampling import row_batches
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import NodeSamples, Samples, Task, TaskSpec
@@ -84,6 +86,24 @@ class RpHGNNMethod(EncoderMethod):
         terms = consistency_terms(views, samples.labels, labelled, loss, guess, weight)
         return Loss(terms, samples.count)
 
+    def relevance(self, inputs: MethodInputs, classes: Tensor | None = None) -> list[RelevanceRow]:
+        """Returns the fraction of every group and slot in the effect on predictions.
+
+        Of pairs, which have several predictions for each node, it is the effect on vectors.
+        """
+        if self.spec.edge_types:
+            return super().relevance(inputs, classes)
+        training = self.training
+        self.eval()
+        try:
+            return self.encoder.effects(
+                inputs.encoder,
+                lambda vectors: self.head.outputs(inputs.head, vectors),  # type: ignore[operator]
+                classes,
+            )
+        finally:
+            self.train(training)
+
     def _logits(self, inputs: MethodInputs, samples: Samples) -> Tensor:
         vectors = self.encoder(Batch(inputs.encoder, samples)).vectors[self.spec.target]
         outputs: Tensor = self.head.outputs(inputs.head, vectors)  # type: ignore[operator]
@@ -110,7 +130,10 @@ class RpHGNN(Encoder):
         "Hu, Hooi, He. Efficient Heterogeneous Graph Learning via Random Projection. "
         "IEEE TKDE 36(12), 2024. arXiv:2310.14481"
     )
+    train_defaults: ClassVar[Mapping[str, Any]] = {"max_epochs": 300, "patience": 50}
+    standins: ClassVar[str] = "auto"
     search_space: ClassVar[Mapping[str, Any]] = {
+        **OPTIMIZER_SPACE,
         "iterations": [2, 3, 4, 5, 6],
         "hidden_dim": [64, 128, 256, 512],
         "input_dropout": {"low": 0.0, "high": 0.9},
@@ -177,17 +200,29 @@ class RpHGNN(Encoder):
         return Encoded({self.spec.target: self.project(self.network(tensors, None))})
 
     def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
-        """Returns the mean ``|filter|`` of every group and slot, with its std over filters.
+        """Returns the fraction of every group and slot in the effect on a node's vector."""
+        return self.effects(inputs, lambda vectors: vectors, classes)
 
-        Filters are the same for all nodes, so neither argument changes the result.
+    def effects(
+        self, inputs: Inputs, outputs: Callable[[Tensor], Tensor], classes: Tensor | None
+    ) -> list[RelevanceRow]:
+        """Returns the fraction of every group and slot in the effect on a node's outputs.
+
+        The fractions of a node add up to one over all rows, so orders are comparable; see
+        :func:`slot_effects`. The order of a row is the number of rounds before it was sent.
+
+        Args:
+            inputs: What :meth:`prepare` returned.
+            outputs: From ``[batch, dim]`` vectors to ``[batch, num_outputs]``.
+            classes: ``[num_target_nodes]`` classes, -1 for nodes to leave out.
         """
-        rows = []
-        inputs_of = zip(self.layout.names, self.layout.sources, self.network.filters, strict=True)
-        for name, source, module in inputs_of:
-            if not isinstance(module, IterationFilter):
-                continue
-            size = module.weight.detach().abs()
-            for slot, weights in enumerate(size.unbind(dim=1)):
-                mean, std = float(weights.mean()), float(weights.std(unbiased=False))
-                rows.append(RelevanceRow(self.spec.target, name, slot, mean, std, source=source))
-        return rows
+        nodes = inputs.nodes
+        asked = torch.arange(0, nodes.numel(), max(1, -(-nodes.numel() // MAX_ROWS)))
+        effects = slot_effects(
+            lambda slabs: outputs(self.project(self.network(slabs))),
+            [tensor[asked] for tensor in inputs.slabs.tensors],
+            self.device,
+        )
+        own = None if classes is None else classes.cpu()[nodes[asked]]
+        names = [slot for slots in self.layout.names for slot in slots]
+        return effect_rows(self.spec.target, names, effects, own)

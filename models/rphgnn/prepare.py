@@ -129,7 +129,8 @@ def fill(
     projector = Projector(seeds.projection, config.projection, config.sparsity)
     propagation = Propagation(graph, layout, projector, sink)
     needed = layout.required()[0] if config.skip_unused else graph.node_types
-    inputs = input_matrices(graph, layout, seeds, sorted({*needed, target}))
+    types = sorted({*needed, target})
+    inputs = input_matrices(graph, layout, seeds, types, task.trained_nodes)
     extra = len(layout.feature_groups)
     if config.target_dim is not None:
         raw = inputs[target]

@@ -56,7 +56,7 @@ class SeHGNNConfig:
     num_heads: int = 1
     fusion_scale: float = 0.1
     residual: bool = True
-    input_dropout: float = 0.1
+    input_dropout: float = 0.5
     dropout: float = 0.5
     attention_dropout: float = 0.0
     memory_budget: str = "2GiB"

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hetgraph.data import CSR, HeteroGraph, Schema
 from hetgraph.errors import SchemaError
-from hetgraph.methods import Batch, Encoded, Encoder, EncoderMethod, RelevanceRow
+from hetgraph.methods import OPTIMIZER_SPACE, Batch, Encoded, Encoder, EncoderMethod, RelevanceRow
 from hetgraph.models.sehgnn.aggregate import (
     aggregate_features,
     aggregate_labels,
@@ -25,7 +25,7 @@ from hetgraph.models.sehgnn.paths import channels, feature_paths, label_paths
 from hetgraph.nn.features import Features
 from hetgraph.sampling import row_batches
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import Task, TaskSpec
+from hetgraph.tasks import Question, Task, TaskSpec
 
 __all__ = ["Inputs", "SeHGNN"]
 
@@ -67,7 +67,10 @@ class SeHGNN(Encoder):
         "Yang, Yan, Pan, Ye, Fan. Simple and Efficient Heterogeneous Graph Neural Network. "
         "AAAI 2023. arXiv:2207.02547"
     )
+    train_defaults: ClassVar[Mapping[str, Any]] = {"lr": 0.003, "max_epochs": 300, "patience": 50}
+    standins: ClassVar[str] = "auto"
     search_space: ClassVar[Mapping[str, Any]] = {
+        **OPTIMIZER_SPACE,
         "num_hops": [1, 2, 3, 4],
         "hidden_dim": [64, 128, 256, 512],
         "task_layers": [2, 3, 4],
@@ -99,6 +102,15 @@ class SeHGNN(Encoder):
         self.network = Network(dims, config)
         self.dim, self.all_nodes, self.row_wise = config.hidden_dim, False, True
 
+    def node_rows(self) -> dict[str, tuple[str, ...]]:
+        """Returns the maps of one-hot ids, which have a row per node."""
+        bare = {k for k, feature in self.schema.node_types.items() if not feature.dim}
+        return {
+            f"network.embeddings.{number}.weight": (start,)
+            for number, (_, start) in enumerate(self.channels.features)
+            if start in bare
+        }
+
     def decoder(self, num_outputs: int) -> nn.Module:
         """Returns the layers behind the fusion."""
         return task_network(self.config, num_outputs)
@@ -120,7 +132,9 @@ class SeHGNN(Encoder):
             table = label_table(task.labels, task.index("train"), self.spec.num_classes)
             paths = label_paths(task, target, config)
             arrived = aggregate_labels(graph, paths, table, config.memory_budget)
-        train = torch.zeros(0, dtype=torch.int64) if task.spec.edge_types else task.index("train")
+        # Who asks a trained model has other training nodes: its statistics stay.
+        fixed = bool(task.spec.edge_types) or isinstance(task, Question)
+        train = torch.zeros(0, dtype=torch.int64) if fixed else task.index("train")
         return Inputs([own, *means, *arrived], train[:BLOCK_ROWS])
 
     def forward(self, batch: Batch) -> Encoded:

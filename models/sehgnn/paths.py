@@ -8,6 +8,8 @@ from hetgraph.data import Schema
 from hetgraph.errors import MetaPathError, SchemaError
 from hetgraph.metapaths import MetaPath
 from hetgraph.metapaths.registry import resolve_metapaths
+from hetgraph.metapaths.requests import requested_path
+from hetgraph.methods import SELF, path_label
 from hetgraph.models.sehgnn.config import SeHGNNConfig
 from hetgraph.nn import metapath_labels
 from hetgraph.tasks import Task
@@ -53,9 +55,10 @@ def channels(schema: Schema, target: str, config: SeHGNNConfig, *, labels: bool)
         round_trips = tuple(name for name, start in features if start == target)
     else:
         paths = enumerate_paths(schema, target, config)
-        features = tuple((str(path), path.start) for path in paths)
-        round_trips = tuple(map(str, label_sequences(schema, target, config)))
-    return Channels(((target, target), *features), round_trips if config.labels and labels else ())
+        features = tuple((path_label(path, schema), path.start) for path in paths)
+        trips = label_sequences(schema, target, config)
+        round_trips = tuple(path_label(path, schema) for path in trips)
+    return Channels(((SELF, target), *features), round_trips if config.labels and labels else ())
 
 
 def feature_paths(task: Task, target: str, config: SeHGNNConfig) -> tuple[MetaPath, ...]:
@@ -126,11 +129,5 @@ def _requests(config: SeHGNNConfig) -> tuple[str, ...]:
 
 def _start(schema: Schema, target: str, request: str) -> str:
     """Returns where a request begins; what is no text is a registered name, from the target."""
-    return _parsed(schema, request) or _parsed(schema, request.partition("=")[2]) or target
-
-
-def _parsed(schema: Schema, text: str) -> str | None:
-    try:
-        return MetaPath.parse(text, schema).start
-    except MetaPathError:
-        return None
+    path = requested_path(schema, request)
+    return target if path is None else path.start

@@ -14,7 +14,7 @@ __all__ = ["SimpleHGNConfig"]
 
 @dataclass(frozen=True)
 class SimpleHGNConfig:
-    """Settings of the network; the defaults are the published ones, but for ``normalize``.
+    """Settings of the network; the defaults are the published ones, but for dim and ``normalize``.
 
     Args:
         hidden_dim: Dimension of a head.
@@ -40,7 +40,7 @@ class SimpleHGNConfig:
         ConfigError: If a value is out of its range.
     """
 
-    hidden_dim: int = 64
+    hidden_dim: int = 16
     num_heads: int = 8
     num_layers: int = 2
     edge_dim: int = 64

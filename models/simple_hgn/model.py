@@ -9,7 +9,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hetgraph.data import EdgeType, HeteroGraph, Schema
-from hetgraph.methods import Batch, Encoded, JointEncoder, JointInputs, RelevanceRow, seed_rows
+from hetgraph.methods import (
+    OPTIMIZER_SPACE,
+    SELF,
+    Batch,
+    Encoded,
+    JointEncoder,
+    JointInputs,
+    RelevanceRow,
+    arriving_label,
+    seed_rows,
+)
 from hetgraph.models.simple_hgn.config import SimpleHGNConfig
 from hetgraph.models.simple_hgn.layer import SimpleHGNLayer
 from hetgraph.nn import (
@@ -46,7 +56,14 @@ class SimpleHGN(JointEncoder):
         "Lv et al. Are we really making much progress? Revisiting, benchmarking and refining "
         "heterogeneous graph neural networks. KDD 2021. arXiv:2112.14936"
     )
+    train_defaults: ClassVar[Mapping[str, Any]] = {
+        "weight_decay": 1e-4,
+        "max_epochs": 300,
+        "patience": 50,
+    }
+    standins: ClassVar[str] = "auto"
     search_space: ClassVar[Mapping[str, Any]] = {
+        **OPTIMIZER_SPACE,
         "hidden_dim": [16, 32, 64],
         "num_layers": [1, 2, 3],
         "dropout": {"low": 0.2, "high": 0.8},
@@ -150,21 +167,24 @@ class SimpleHGN(JointEncoder):
         x, weights = self._hidden(inputs)
         weights.append(self.output(x, inputs.joint)[1])
         target = self.spec.target
-        loop = EdgeType(target, "self", target)
         groups: dict[int | None, Tensor | slice] = {None: slice(None)}
         if classes is not None:
             known = sorted(set(classes.tolist()) - {-1})
             groups |= {label: classes == label for label in known}
+        names = {
+            kind: arriving_label(relation, target, self.schema)
+            for kind, relation in enumerate(self.plan.edge_types)
+            if relation.dst == target
+        }
+        names[len(self.plan.edge_types)] = SELF
         rows = []
         for order, alpha in enumerate(weights):
             mass = self._mass(inputs.joint, alpha.mean(1))
-            for kind, relation in enumerate((*self.plan.edge_types, loop)):
-                if relation.dst != target:
-                    continue
+            for kind, name in names.items():
                 for label, members in groups.items():
                     masses = mass[members, kind]
                     weight, std = float(masses.mean()), float(masses.std(correction=0))
-                    rows.append(RelevanceRow(target, str(relation), order, weight, std, label))
+                    rows.append(RelevanceRow(target, name, order, weight, std, label))
         return rows
 
     def _mass(self, joint: JointGraph, alpha: Tensor) -> Tensor:

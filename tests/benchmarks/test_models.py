@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable
 from functools import partial
@@ -10,8 +11,17 @@ from rich.console import Console
 
 from hetgraph.benchmarks import models as bench
 from hetgraph.benchmarks._contender import Measurement, take_turns
-from hetgraph.benchmarks._model_cases import REAL, SETTINGS, TINY, Case, Graph, make_ours, make_peer
-from hetgraph.benchmarks.models import Row, measure, table
+from hetgraph.benchmarks._model_cases import (
+    QUICK,
+    REAL,
+    SETTINGS,
+    TINY,
+    Case,
+    Graph,
+    make_ours,
+    make_peer,
+)
+from hetgraph.benchmarks.models import Row, measure
 from hetgraph.catalog import Dataset, Links
 from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError, DataError
@@ -165,9 +175,51 @@ def copy_latte(ours: torch.nn.Module, peer: torch.nn.Module) -> None:
 
 
 def rendered(*rows: Row) -> str:
-    console = Console(record=True, width=200)
-    console.print(table(rows))
+    console = Console(record=True, width=200, file=io.StringIO())
+    for shown in bench._tables(rows):
+        console.print(shown)
     return console.export_text()
+
+
+def test_each_graph_has_a_table_that_fits_into_80_columns() -> None:
+    cost, slow = Measurement(0.1106, 94 * MIB, 0), Measurement(1.25, 1234 * MIB, 0)
+    rows = [
+        Row(Case(model, Graph(name), {}), "SAGEConv on CSR", cost, slow)
+        for name in ("hgb/ACM", "hgb/DBLP")
+        for model in ("rgcn", "latte")
+    ]
+    console = Console(record=True, width=80, file=io.StringIO())
+    for shown in bench._tables(rows):
+        console.print(shown)
+    text = console.export_text()
+    assert "on hgb/ACM," in text
+    assert "on hgb/DBLP," in text
+    assert "…" not in text
+    for number in ("110.6", "1,250.0", "94", "1,234", "11.3x met", "SAGEConv on CSR"):
+        assert text.count(number) == 4
+
+
+def test_what_was_measured_is_shown_after_an_interruption(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[str] = []
+
+    def measure(case: Case, ways: object, *, seconds: float) -> list[Row]:
+        if seen:
+            raise KeyboardInterrupt
+        seen.append(case.model)
+        cost = Measurement(0.1, 10 * MIB, 0)
+        return [Row(case, "RGCNConv", cost, cost)]
+
+    monkeypatch.setattr(bench, "measure", measure)
+    console = Console(record=True, width=100, file=io.StringIO())
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(console, quick=True)
+    text = console.export_text()
+    (line,) = (line for line in text.splitlines() if line.startswith("1/4 "))
+    assert f"{seen[0]} on {QUICK}: 100.0 ms per epoch" in line
+    assert "measured until then" in text
+    assert f"│ {seen[0]} " in text
 
 
 def test_every_way_is_judged() -> None:
@@ -178,8 +230,8 @@ def test_every_way_is_judged() -> None:
         Row(case, "slow", ours, Measurement(0.9, 5 * MIB, 0), fastest=False),
         Row(case, "large", ours, None, fastest=False, failure="out of memory"),
     )
+    assert "synthetic/academic 100 k" in text
     fast, slow, large = (line for line in text.splitlines() if "rgcn" in line)
-    assert "synthetic/academic 100 k" in fast
     assert "3.0x" in fast
     assert "1.5x" in fast
     assert fast.index("met") < fast.index("missed")

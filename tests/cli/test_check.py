@@ -84,7 +84,8 @@ def test_a_target_by_name_or_a_family(folder: Path, capsys: pytest.CaptureFixtur
     (folder / "shop/tables.yaml").write_text(text)
     few = ["--set", "train.max_epochs=1", "--set", "train.device=cpu", "--out"]
     assert main(["train", "mlp", "tables:shop", *few, "a"]) == 0
-    assert "task: node-classification of 'user'; 2 classes: a 5, b 5" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "task: node-classification of 'user'\nclasses: 2; a (5), b (5)\n" in err
     family = ["--task", "node-regression"]
     assert main(["train", "mlp", "tables:shop", "--task", "age", *family, *few, "b"]) == 0
     assert "task: node-regression" in capsys.readouterr().err

@@ -46,7 +46,7 @@ def test_the_table_has_the_largest_first(hetgraph: Callable, told: Callable) -> 
     assert "0.7500 │ 0.1000" in out
 
 
-def test_classes_are_columns(hetgraph: Callable, told: Callable) -> None:
+def test_classes_are_lines_below_their_relation(hetgraph: Callable, told: Callable) -> None:
     of_class = (
         RelevanceRow("author", "author[x]", 1, 0.125, label=1),
         RelevanceRow("author", "author[x]", 1, 0.625, label=0),
@@ -55,10 +55,54 @@ def test_classes_are_columns(hetgraph: Callable, told: Callable) -> None:
     code, out, _ = hetgraph("explain", "run", "--by-class", "--format", "pdf", "--root", "data")
     assert code == 0
     assert asked[0] == ((Path("run"), Path("data")), {"by_class": True, "formats": ["pdf"]})
-    (heading,) = [line for line in out.split("\n") if "node type" in line]
-    assert heading.index("theory") < heading.index("class 1")
-    (row,) = [line for line in out.split("\n") if "author[x]" in line]
-    assert row.index("0.6250") < row.index("0.1250")
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.split("\n")]
+    at = next(number for number, row in enumerate(cells) if row[:1] == ["author[x]"])
+    assert cells[at : at + 3] == [
+        ["author[x]", "1", "all nodes", "0.7500", "0.1000"],
+        ["", "", "theory", "0.6250", ""],
+        ["", "", "class 1", "0.1250", ""],
+    ]
+
+
+def test_more_classes_than_are_shown_are_counted(hetgraph: Callable, told: Callable) -> None:
+    told((*ROWS, *(RelevanceRow("author", "author[x]", 1, 0.5, label=n) for n in range(11))))
+    out = hetgraph("explain", "run", "--by-class").out
+    assert "class 7" in out
+    assert "class 8" not in out
+    assert "3 more classes are in relevance.csv" in out
+
+
+@pytest.mark.parametrize(
+    ("width", "by_class"), [(50, False), (80, False), (120, False), (80, True), (120, True)]
+)
+def test_names_are_never_cut(
+    hetgraph: Callable,
+    told: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    width: int,
+    by_class: bool,
+) -> None:
+    names = (
+        "{author, paper, term, venue} -> ... -> paper -written_by> author",
+        "author-paper-venue-paper-author-paper-term-paper-author",
+        "x" * 70,
+    )
+    rows = [RelevanceRow("author", name, 3, 0.5, 0.25) for name in names]
+    classes = ("information retrieval", "theory of very long names of classes in a row")
+    if by_class:
+        rows += [RelevanceRow("author", name, 3, 0.5, 0.2, n) for name in names for n in (0, 1)]
+    told(tuple(rows), class_names=classes)
+    monkeypatch.setenv("COLUMNS", str(width))
+    out = hetgraph("explain", "run").out
+    lines = out.split("\n")
+    assert max(map(len, lines)) <= width
+    assert "…" not in out
+    cells = [line.split("│")[1:-1] for line in lines if line.startswith("│")]
+    whole = "".join(row[0].strip() for row in cells)
+    assert whole.replace(" ", "") == "".join(names).replace(" ", "")
+    if by_class:
+        said = "".join(row[2].strip() for row in cells).replace(" ", "")
+        assert said == ("all nodes" + "".join(classes)).replace(" ", "") * 3
 
 
 def test_notes_and_files_are_named(hetgraph: Callable, told: Callable) -> None:
@@ -85,7 +129,7 @@ def test_a_model_without_relevance_is_no_error(hetgraph: Callable, trained: Path
     code, out, err = hetgraph("explain", str(trained))
     assert (code, err) == (0, "")
     assert out.startswith("mlp weighs no relations")
-    assert "embedding, schema (png, svg)" in out
+    assert "embedding, schema, reliability (png, svg)" in out
     assert (trained / "explain/schema.svg").is_file()
 
 

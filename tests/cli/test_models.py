@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from hetgraph.registry import models
@@ -18,6 +19,12 @@ def test_one_shows_card_and_settings(hetgraph: Callable) -> None:
     assert code == 0
     assert "RpHGNN" in out
     assert "model.iterations" in out
+
+
+def test_one_shows_its_own_training_settings(hetgraph: Callable, monkeypatch) -> None:
+    monkeypatch.setattr(models.get("rphgnn"), "train_defaults", {"weight_decay": 0.0625})
+    _, out, _ = hetgraph("models", "rphgnn")
+    assert re.search(r"train.weight_decay *│ 0.0625", out)
 
 
 def test_a_misspelt_one_is_suggested(hetgraph: Callable) -> None:

@@ -40,6 +40,18 @@ def test_the_settings_of_a_run_repeat_it(hetgraph: Callable, tmp_path: Path) -> 
     assert one["metrics"] == two["metrics"]
 
 
+def test_without_the_experiment_file(hetgraph: Callable, tmp_path: Path) -> None:
+    assert hetgraph("train", "rphgnn", *SMALL, "--out", "tuned").code == 0
+    assert hetgraph("train", "rphgnn", *SMALL, "--no-experiment", "--out", "plain").code == 0
+    tuned, plain = (
+        json.loads((tmp_path / run / "result.json").read_text())["config"]["model"]
+        for run in ("tuned", "plain")
+    )
+    assert (tuned["noise_dim"], plain["noise_dim"]) == (64, 256)
+    assert "--no-experiment" in (tmp_path / "plain/config.yaml").read_text()
+    assert "--no-experiment" not in (tmp_path / "tuned/config.yaml").read_text()
+
+
 def test_a_finished_run_is_not_trained_again(hetgraph: Callable, tmp_path: Path) -> None:
     words = ("train", "rphgnn", *SMALL, "--out", "run")
     assert hetgraph(*words).code == 0

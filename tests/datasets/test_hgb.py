@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hetgraph import load_dataset
-from hetgraph.catalog.loading import dataset_task
+from hetgraph.catalog.loading import dataset_task, load_graph
 from hetgraph.data import CSR, EdgeType
 from hetgraph.errors import FileFormatError
 
@@ -140,6 +140,15 @@ def test_mark_of_the_first_release_is_part_of_the_cache_key(tiny_hgb: Tiny) -> N
     assert list(load_dataset(f"hgb:{folder}").splits) == ["default"]
     (folder / "label.dat.test_full").touch()
     assert list(load_dataset(f"hgb:{folder}").splits) == ["half"]
+
+
+def test_a_graph_to_be_asked_about_is_the_cached_data_set(
+    tiny_hgb: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HETGRAPH_CACHE", str(tmp_path / "cache"))
+    name = f"hgb:{tiny_hgb()}"
+    assert load_graph(name, encoders={"x": {}}).sha256 == load_dataset(name).sha256
+    assert len(list((tmp_path / "cache").glob("hgb-*"))) == 1
 
 
 def test_set_without_info_gets_plain_names(tiny_hgb: Tiny) -> None:

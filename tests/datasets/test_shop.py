@@ -50,7 +50,13 @@ def test_a_folder_loads_with_all_of_its_targets(tmp_path: Path) -> None:
     assert graph.features.keys() == {"user", "item"}
     assert graph.relation("buys").edge_time is not None
     kinds = {name: type(target) for name, target in dataset.targets.items()}
-    assert kinds == {"tier": Labels, "tags": Labels, "sales": Values, "rating": EdgeValues}
+    assert kinds == {
+        "tier": Labels,
+        "churn": Labels,
+        "tags": Labels,
+        "sales": Values,
+        "rating": EdgeValues,
+    }
     assert dataset.labels is not None
     assert dataset.labels.class_names == ("bronze", "silver", "gold")
     tags = dataset.targets["tags"]
@@ -80,6 +86,7 @@ def test_the_dirt_of_real_data(shop: Any) -> None:
         (user, "age", 0.15),
         (user, "city", 0.1),
         (user, "tier", 0.25),
+        (user, "churn", 0.25),
         (item, "tags", 0.05),
         (item, "sales", 0.2),
         (buys, "rating", 0.3),
@@ -110,6 +117,18 @@ def test_a_clean_shop_has_none_of_it() -> None:
 def _rows(ids: pa.ChunkedArray, known: pa.ChunkedArray) -> np.ndarray[Any, Any]:
     rows: np.ndarray[Any, Any] = pc.index_in(ids, value_set=known.combine_chunks()).to_numpy()
     return rows
+
+
+def test_who_buys_little_leaves(shop: Any) -> None:
+    user, buys = shop.nodes["user"], shop.edges[BUYS]
+    count = dict.fromkeys(user["id"].to_pylist(), 0)
+    for buyer in buys["src"].to_pylist():
+        count[buyer] += 1
+    left = {word: [] for word in ("yes", "no")}
+    for name, word in zip(user["id"].to_pylist(), user["churn"].to_pylist(), strict=True):
+        left.get(word, []).append(count[name])
+    assert 0.2 < len(left["yes"]) / (len(left["yes"]) + len(left["no"])) < 0.5
+    assert np.mean(left["yes"]) < 0.7 * np.mean(left["no"])
 
 
 def test_purchases_tell_the_tier(shop: Any) -> None:

@@ -10,7 +10,14 @@ from matplotlib.patches import PathPatch
 from hetgraph.data import EdgeType, HeteroGraph, Schema
 from hetgraph.data.schema import EdgeSpec, FeatureSpec
 from hetgraph.explain import style
-from hetgraph.explain.flow import Flow, flow_data, flow_layout, source_type
+from hetgraph.explain.flow import (
+    SEVERAL,
+    Flow,
+    flow_data,
+    flow_layout,
+    label_ends,
+    source_type,
+)
 from hetgraph.explain.flow_picture import draw_flow, flow_figure
 from hetgraph.methods import RelevanceRow as Row
 
@@ -27,6 +34,8 @@ pytestmark = pytest.mark.filterwarnings("error")
         ("author", "author-paper-author", "author"),
         ("author", "venue-paper-author", "venue"),
         ("venue", "venue-paper-author", "author"),
+        ("author", "{author, venue} -> paper <writes- author", SEVERAL),
+        ("author", "{author, venue} -> ... -> venue-paper-author", SEVERAL),
         ("paper", "label: author -writes> paper", "author"),
         ("paper", "(self)", "paper"),
         ("paper", "a path known by name", "paper"),
@@ -37,6 +46,21 @@ def test_the_source_is_the_far_end(
     toy_graph: HeteroGraph, node_type: str, relation: str, source: str
 ) -> None:
     assert source_type(Row(node_type, relation, 0, 1.0), toy_graph.schema) == source
+
+
+@pytest.mark.parametrize(
+    ("label", "ends"),
+    [
+        ("paper <writes- author", ("paper", "author")),
+        ("label: paper -published_at> venue (both directions)", ("paper", "venue")),
+        ("{author, venue} -> ... -> venue-paper-author (both directions)", ("venue", "author")),
+        ("(self) (beside venue-paper)", None),
+    ],
+)
+def test_the_ends_of_a_label(
+    toy_graph: HeteroGraph, label: str, ends: tuple[str, str] | None
+) -> None:
+    assert label_ends(label, toy_graph.schema) == ends
 
 
 def test_a_stated_source_wins(toy_graph: HeteroGraph) -> None:

@@ -15,9 +15,10 @@ import torch
 import hetgraph as package
 from hetgraph.errors import ConfigError
 from hetgraph.explain import explain, report
-from hetgraph.explain.flow import flow_data
+from hetgraph.explain.flow import SEVERAL, flow_data
 from hetgraph.explain.heatmap import heat_data
 from hetgraph.explain.scatter import project
+from hetgraph.metapaths import registry
 from hetgraph.methods import Method, RelevanceRow
 from hetgraph.runs.reopen import OpenRun, reopen
 
@@ -58,7 +59,8 @@ def names(folder: Path) -> set[str]:
 def test_a_real_run_gets_a_table_and_pictures(trained: Path) -> None:
     before = names(trained)
     made = explain(trained)
-    pictures = {f"explain/{name}" for name in ("relevance", "flow", "embedding", "schema")}
+    names_of = ("relevance", "flow", "embedding", "schema", "reliability")
+    pictures = {f"explain/{name}" for name in names_of}
     files = {"relevance.csv"} | {
         f"{picture}.{kind}" for picture in pictures for kind in ("png", "svg")
     }
@@ -73,23 +75,47 @@ def test_a_real_run_gets_a_table_and_pictures(trained: Path) -> None:
         assert [float(line["weight"]) for line in csv.DictReader(file)] == [r.weight for r in rows]
 
 
+def test_a_registered_text_is_stored_with_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process, in which nothing is registered, can explain the run."""
+    monkeypatch.setattr(registry, "_registered", {})
+    package.register_metapath("synthetic/academic", "colleagues", "author-paper-author")
+    settings = {
+        "train": {"max_epochs": 1, "device": "cpu"},
+        "data": {"num_nodes": 300},
+        "model": {"hidden_dim": 8},
+    }
+    out = tmp_path / "run"
+    paths = ["colleagues", "author-paper-author"]
+    package.run("han", out=out, settings=settings, metapaths=paths, progress=False)
+    words = [sys.executable, "-m", "hetgraph", "explain", str(out), "--format", "svg"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "colleagues is author-paper-author" in done.stdout.splitlines()
+
+
 def test_the_numbers_behind_the_pictures_are_the_models(trained: Path) -> None:
     run = reopen(trained)
     rows = run.model.relevance(run.inputs)
-    layout, network = run.model.encoder.layout, run.model.encoder.network
-    filters = {
-        name: module.weight.detach().abs()
-        for name, module in zip(layout.names, network.filters, strict=True)
-    }
+    layout = run.model.encoder.layout
     (heat,) = heat_data(rows)
-    for name, weights in zip(heat.relations, heat.weight, strict=True):
-        expected = filters[name].mean(dim=0).numpy()
-        np.testing.assert_allclose(weights[np.isfinite(weights)], expected, rtol=1e-6)
+    shown = {
+        (name, int(column)): weight
+        for name, weights in zip(heat.relations, heat.weight, strict=True)
+        for column, weight in zip(heat.columns, weights, strict=True)
+        if np.isfinite(weight)
+    }
+    assert shown == pytest.approx({(row.relation, row.order): row.weight for row in rows})
     flows = flow_data(rows, run.task.graph.schema)
-    starts = dict(zip(layout.names, layout.sources, strict=True))
-    for flow, row in zip(flows, rows, strict=True):
+    starts = [
+        group.start if order == 0 else SEVERAL
+        for group, slots in zip(layout.feature_groups, layout.names, strict=True)
+        for _, order in slots
+    ]
+    for flow, row, start in zip(flows, rows, starts, strict=True):
         assert (flow.weight, flow.order) == (row.weight, row.order)
-        assert (flow.source, flow.node_type) == (starts[row.relation], "author")
+        assert (flow.source, flow.node_type) == (start, "author")
 
     (data,) = report.embedding_data(run).values()
     splits = {split: run.task.index(split) for split in ("train", "valid", "test")}
@@ -126,16 +152,20 @@ def test_by_class(open_run: Build, use: Callable[[OpenRun], Path]) -> None:
 
 def test_by_class_where_a_node_has_several(open_run: Build) -> None:
     run = open_run(multi_label=True)
-    rows = report.relevance_rows(run, by_class=True)
+    rows = run.relevance(by_class=True)
     assert rows[:2] == list(run.model.rows)
     # Of the authors 0 to 19, ten are even and seven are multiples of three.
     assert {row.label: row.weight for row in rows[2:]} == {0: 10.0, 1: 7.0}
 
 
-def test_classes_that_change_nothing_are_noted(trained: Path) -> None:
-    made = explain(trained, by_class=True, formats=[])
+def test_classes_that_change_nothing_are_noted(
+    open_run: Build, use: Callable[[OpenRun], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = open_run()
+    monkeypatch.setattr(run.model, "relevance", lambda *_: list(run.model.rows))
+    made = explain(use(run), by_class=True, formats=[])
     assert made.notes == (
-        "rphgnn has the same weights for all nodes, so there are no weights by class.",
+        "told has the same weights for all nodes, so there are no weights by class.",
     )
 
 
@@ -191,5 +221,10 @@ def test_a_recommender_has_no_classes_to_show(tmp_path: Path) -> None:
     package.run("diffgraph", f"diffgraph:{shop}", out=out, settings=settings, progress=False)
     made = explain(out, by_class=True, formats=("svg",))
     assert {path.stem for path in made.files} == {"relevance", "flow", "schema"}
-    assert {row.relation for row in made.rows} == {"buy", "view"}
+    assert {(row.node_type, row.relation) for row in made.rows} == {
+        ("item", "user -buy> item"),
+        ("item", "user -view> item"),
+        ("user", "item -rev_buy> user"),
+        ("user", "item -rev_view> user"),
+    }
     assert "no weights by class" in made.notes[0]

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Ellipse, FancyArrowPatch
 
 from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.explain import style
-from hetgraph.explain.schema import Link, SchemaData, schema_data, schema_layout
+from hetgraph.explain.schema import Link, schema_data, schema_layout
 from hetgraph.explain.schema_picture import draw_schema, schema_figure
 
 # matplotlib only warns where there is no room for a layout.
@@ -78,7 +79,8 @@ def test_what_is_drawn_is_the_data(random_graph) -> None:
     for name, count in data.num_nodes.items():
         assert f"{name}\n{count:,}" in shown
     for link in data.links:
-        assert f"{link.name}\n{link.num_edges:,}" in shown
+        names = link.name.replace(" / ", " /\n")
+        assert f"{names}\n{link.num_edges:,}" in shown
     (bold,) = [text for text in ax.texts if text.get_fontweight() == "bold"]
     assert bold.get_text().startswith("paper")
 
@@ -98,23 +100,62 @@ def test_more_links_than_can_be_named_get_a_key() -> None:
     assert len(lines) == len(data.links)
 
 
+BOTH = [("user", name, "item") for name in ("buys", "views", "adds_to_cart", "adds_to_wishes")]
+AROUND = [("user", "follows", "user"), ("user", "blocks", "user"), ("item", "near", "item")]
+CENTRE = [("shop", "sells", "item"), ("item", "has", "tag"), ("user", "lives_at", "place")]
+
+
+@pytest.mark.parametrize("reverses", [False, True], ids=["alone", "with reverses"])
 @pytest.mark.parametrize(
     ("types", "edges"),
     [
-        ("a", []),
-        (
-            "ab",
-            [("a", "x", "b"), ("b", "y", "a"), ("a", "z", "b"), ("b", "l", "b"), ("b", "m", "b")],
-        ),
+        (["a"], []),
+        (["user", "item"], BOTH[:2]),
+        (["user", "item"], BOTH),
+        (["user", "item"], [*BOTH[:2], *AROUND]),
+        (["user", "item", "tag"], [*BOTH[:3], ("user", "likes", "tag"), ("item", "has", "tag")]),
+        (["user", "item", "shop", "tag", "place"], [*BOTH[:3], *CENTRE, AROUND[0]]),
+        (["page"], [("page", name, "page") for name in ("links", "cites", "copies", "mirrors")]),
         (["$x_{1}$", "n" * 80, "c"], [("c", "r" * 90, "n" * 80)]),
+        (["n" * 40, "m" * 40], [("n" * 40, f"a relation with {n} names", "m" * 40) for n in "ab"]),
+        (list("abcdef"), [(a, f"{a}{b}", b) for a, b in itertools.combinations("abcdef", 2)]),
     ],
-    ids=["no relation", "parallel", "odd names"],
+    ids=[
+        *("no relation", "two", "four", "loops", "triangle", "hub", "one type"),
+        *("odd names", "long names", "numbers"),
+    ],
 )
-def test_labels_do_not_overlap(types, edges) -> None:
-    data = schema_data(graph_of(types, edges)) if edges else SchemaData({"a": 4}, ())
+def test_labels_do_not_overlap(types, edges, reverses: bool) -> None:
+    graph = graph_of(types, edges)
+    data = schema_data(graph.with_reverses() if reverses and edges else graph)
     with style.look():
         figure = schema_figure(data, "title")
-        figure.draw_without_rendering()
-    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
-    for one, other in itertools.combinations(boxes, 2):
-        assert not one.overlaps(other)
+        FigureCanvasAgg(figure).draw()
+    texts = figure.axes[0].texts
+    boxes = [text.get_bbox_patch().get_window_extent() for text in texts]
+    assert len(boxes) == len(types) + len(data.links)
+    for one, other in itertools.combinations(range(len(boxes)), 2):
+        said = (texts[one].get_text(), texts[other].get_text())
+        assert not boxes[one].overlaps(boxes[other]), said
+    whole = figure.axes[0].get_window_extent()
+    for box in boxes:
+        assert whole.x0 - 1 <= box.x0 <= box.x1 <= whole.x1 + 1
+
+
+def test_names_of_parallel_relations_are_whole() -> None:
+    data = schema_data(graph_of(["user", "item"], BOTH).with_reverses())
+    ax = draw_schema(style.new_figure(5, 5).subplots(), data)
+    shown = {text.get_text() for text in ax.texts}
+    assert {f"{name}\n1" for _, name, _ in BOTH} <= shown
+
+
+def test_rings_are_inside_the_picture() -> None:
+    loops = [("page", name, "page") for name in ("links", "cites", "copies", "mirrors")]
+    ax = draw_schema(style.new_figure(5, 5).subplots(), schema_data(graph_of(["page"], loops)))
+    rings = [patch for patch in ax.patches if isinstance(patch, Ellipse)]
+    assert len(rings) == 4
+    (left, right), (low, top) = ax.get_xlim(), ax.get_ylim()
+    for ring in rings:
+        box = ring.get_path().transformed(ring.get_patch_transform()).get_extents()
+        assert left < box.x0 < box.x1 < right
+        assert low < box.y0 < box.y1 < top

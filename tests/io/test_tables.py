@@ -392,3 +392,9 @@ def test_text_files_of_any_form_are_described_in_python(tmp_path: Path) -> None:
         tmp_path / "sets.dat", node_type="node_type", separator="::", columns=columns
     )
     assert read_hyperedges(table, graph, "sets").members.nnz == 2
+
+
+def test_a_dict_with_a_whole_table_tells_the_right_form() -> None:
+    table = pa.table({"id": [1, 2], "age": [3, 4]})
+    with pytest.raises(DataError, match=r"hetgraph.NodeTable\(table, features=\[...\]\)"):
+        from_tables({"user": {"table": table, "features": ["age"]}}, {})

@@ -78,7 +78,7 @@ MISTAKES = [
         "paired: {against: RpHGN}\npublished:\n",
         r"row 'RpHGN' is not declared\. Did you mean 'RpHGNN'\?$",
     ),
-    ("variants:\n", "variants: {}\nnever:\n", "unknown key 'never'"),
+    ("variants:\n", "never: 1\nvariants:\n", "unknown key 'never'"),
     ("full: {label", "full: {name: x, label", r"unknown key 'variants\.full\.name'"),
     (
         "variants:\n  full: {label: full test}\n  half: {label: half test, suffix: _half}\n",
@@ -140,3 +140,45 @@ def test_renamed_settings_are_read_under_their_names_of_today(
     assert benchmark.settings == {"task": {"scored": "half"}}
     assert benchmark.datasets["hgb/IMDB"].settings == {"task": {"scored": "half"}}
     assert benchmark.rows[0].settings == {"model": {"dim": 8}}
+
+
+def test_all_mistakes_are_one_report(tiny: Path):
+    """Wrong types and places that do not fit together; no mistake is told as another one."""
+    text = tiny.read_text(encoding="utf-8")
+    for old, new in (
+        ("title: A tiny <benchmark>\n", ""),
+        ("unit: percent", "unit: percents"),
+        ("{alpha: 0.05", "{alpha: 2"),
+        ("margins: {micro_f1: 1.5}", "margins: {micro_f1: -1}"),
+        ("labels: free", "labels: none"),
+        ("hgb/Freebase: oom", "hgb/Freebas: oom"),
+        ("micro_f1: 96.1 ± 0.2", "micro_f1: 96.1 plus 1"),
+        ("rank_by: micro_f1", "rank_by: micro_f2"),
+        ("source: figure\n", "source: figur\n"),
+    ):
+        assert old in text
+        text = text.replace(old, new, 1)
+    tiny.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        parse_benchmark(tiny)
+    messages = caught.value.messages  # type: ignore[attr-defined]
+    assert all(message.startswith("tiny.yaml: ") for message in messages)
+    assert [message.removeprefix("tiny.yaml: ") for message in messages] == [
+        "unit is 'percents', expected one of 'percent', 'raw'.",
+        "verdict.alpha is 2, expected a number < 0.5.",
+        "datasets.hgb/Freebase.margins.micro_f1 is -1, expected a number > 0.0.",
+        "published.0.labels is 'none', expected one of 'free', 'unknown', 'used'.",
+        "the key 'title' is missing.",
+        "rank_by: metric 'micro_f2' is not declared. Did you mean 'micro_f1'?",
+        "published.1: dataset 'hgb/Freebas' is not declared. Did you mean 'hgb/Freebase'?",
+        "published.1: source 'figur' is not declared. Did you mean 'figure'?",
+        "published.1.results.hgb/DBLP: micro_f1 is '96.1 plus 1', expected 'mean ± std', 'oom' or "
+        "'unknown'.",
+    ]
+
+
+def test_a_benchmark_needs_no_published_rows(tiny: Path):
+    text = tiny.read_text(encoding="utf-8")
+    tiny.write_text(text[: text.index("sources:")], encoding="utf-8")
+    benchmark = parse_benchmark(tiny)
+    assert (benchmark.published, benchmark.sources) == ((), {})

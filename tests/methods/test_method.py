@@ -14,7 +14,7 @@ from hetgraph.methods.matrix import Offer, matrix_lines
 from hetgraph.models.mlp import MLP, MLPConfig
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds
-from hetgraph.tasks import Task
+from hetgraph.tasks import Origin, Task
 
 
 def test_a_loss_is_the_sum_of_its_terms() -> None:
@@ -25,10 +25,14 @@ def test_a_loss_is_the_sum_of_its_terms() -> None:
 
 def test_saved_methods_come_back(nodes: Task, tmp_path: Path) -> None:
     method = MLP.for_task(nodes, MLPConfig(hidden_dim=4))
-    method.column_encoders = {"paper": {"layout": "dense"}}
+    method.origin = Origin.of(nodes, ["paper"], temperature=1.5)
     method.save(tmp_path / "m")
     loaded = Method.load(tmp_path / "m")
-    assert loaded.column_encoders == method.column_encoders
+    assert loaded.origin is not None
+    assert loaded.origin.to_dict() == method.origin.to_dict()
+    tensors = loaded.origin.tensors()
+    assert tensors.keys() == method.origin.tensors().keys()
+    assert all(torch.equal(tensors[name], x) for name, x in method.origin.tensors().items())
     assert (loaded.name, loaded.config, loaded.spec) == ("mlp", method.config, nodes.spec)
     assert not loaded.training
     for name, weight in method.state_dict().items():

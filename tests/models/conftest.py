@@ -22,6 +22,13 @@ from hetgraph.train import TrainConfig, Trainer
 
 SEEDS = Seeds.from_seed(0)
 
+
+@pytest.fixture(autouse=True)
+def _hashed_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts are hashed by default, whatever is installed: it is fast and everywhere the same."""
+    monkeypatch.setattr("hetgraph.models.higpt.config.best_encoder", lambda: "hash")
+
+
 ITEMS, TAGS, KNOWN = 60, 7, 52
 
 SHOP = {"user": 23, "item": 29, "tag": 11}

@@ -14,7 +14,8 @@ from torch import Tensor
 from hetgraph.catalog import Dataset, EdgeValues, Labels, Links, Values
 from hetgraph.data import EdgeType, HeteroGraph, Relation
 from hetgraph.errors import ConfigError, DataError
-from hetgraph.methods import offers
+from hetgraph.explain.flow import SEVERAL, label_ends, source_type
+from hetgraph.methods import SELF, RelevanceRow, offers
 from hetgraph.registry import models
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, make_task, task_class
@@ -94,6 +95,22 @@ def contract(
     )
 
 
+def check_labels(rows: Sequence[RelevanceRow], graph: HeteroGraph) -> None:
+    """Every label reads from where messages start to where they arrive, and names one row."""
+    for row in rows:
+        assert row.node_type in graph.num_nodes
+        assert row.weight == row.weight
+        assert row.relation not in {key.name for key in graph.relations}, "tells no direction"
+        ends = label_ends(row.relation, graph.schema)
+        if ends is None:
+            assert row.relation.startswith(SELF) or row.source == row.node_type, row
+        else:
+            assert ends[1] == row.node_type, row
+            assert source_type(row, graph.schema) in (ends[0], SEVERAL), row
+    keys = [(row.node_type, row.relation, row.order) for row in rows]
+    assert len(keys) == len(set(keys))
+
+
 def is_of_nodes(task: Task) -> bool:
     return not task.spec.edge_types
 
@@ -118,9 +135,7 @@ def test_shapes_and_scores(name: str, case: str, contract: Any, task: Task) -> N
             shape = (task.index(split).numel(), task.spec.num_outputs)
             assert task.to_tensor(predictions, split).shape == shape
     assert model.citation == models.get(name).citation != ""
-    for row in model.relevance(inputs):
-        assert row.node_type in task.graph.num_nodes
-        assert row.weight == row.weight
+    check_labels(model.relevance(inputs), task.graph)
     assert (model.stages() == ()) == (name in WITHOUT_PARAMETERS) == (not model.num_parameters())
 
 

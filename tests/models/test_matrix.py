@@ -41,6 +41,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:every node is in exactly one hyp
 
 @pytest.fixture(scope="module")
 def graph() -> HeteroGraph:
+    """The shop."""
+    return shop()
+
+
+def shop() -> HeteroGraph:
     """Users buy and view items, which have tags; users and tags have features and texts."""
     generator = torch.Generator().manual_seed(0)
 

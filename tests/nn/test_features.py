@@ -138,3 +138,13 @@ def test_features_of_no_width_are_no_features(toy_graph):
     encoder = FeatureEncoder(graph.schema, {"paper": 3}, ["paper"], 5)
     out = encoder({"paper": feature_matrix(graph, "paper")})
     assert torch.equal(out["paper"], encoder["paper"].weight)
+
+
+def test_unknown_types_and_missing_features_are_told(toy_graph: HeteroGraph) -> None:
+    with pytest.raises(SchemaError, match="Did you mean 'paper'"):
+        feature_matrix(toy_graph, "papr")
+    with pytest.raises(SchemaError, match="Did you mean 'paper'"):
+        FeatureEncoder(toy_graph.schema, toy_graph.num_nodes, ["papr"], 4)
+    encoder = FeatureEncoder(toy_graph.schema, toy_graph.num_nodes, toy_graph.node_types, 4)
+    with pytest.raises(DataError, match="features of 'author', 'paper' are missing"):
+        encoder({"venue": None})

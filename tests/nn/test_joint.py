@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from hetgraph.data import EdgeType, HeteroGraph, Relation
+from hetgraph.errors import DataError
 from hetgraph.nn import JointGraph, LayerPlan, layer_plans
 
 
@@ -64,3 +65,8 @@ def test_an_empty_relation_leaves_a_type_without_entries(graph, plan):
     kind = plan.edge_types.index(key)
     assert not bool((joint.edge_type == kind).any())
     assert int((joint.edge_type == len(plan.edge_types)).sum()) == 31
+
+
+def test_missing_relations_are_told(graph, plan):
+    with pytest.raises(DataError, match="no edges are given of author -writes> paper, paper"):
+        JointGraph.join(plan, graph.num_nodes, {})

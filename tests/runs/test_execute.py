@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -13,7 +14,9 @@ from hetgraph.catalog.loading import load_dataset
 from hetgraph.errors import ConfigError, FileFormatError, MetaPathError
 from hetgraph.files import OutputError
 from hetgraph.methods import Method
+from hetgraph.metrics import fit_temperature
 from hetgraph.runs import Record, run, settings_from
+from hetgraph.tasks import NodeClassification, make_task
 
 pytestmark = pytest.mark.usefixtures("registered_tiny")
 
@@ -61,6 +64,34 @@ def test_writes_the_contract_and_all_that_belongs_to_it(tmp_path):
     assert len((out / "metrics.jsonl").read_text().splitlines()) == 3
     assert not (out / "checkpoint.safetensors").exists()
     assert not (out / "work").exists()
+
+
+def test_the_record_tells_how_far_probabilities_can_be_believed(tmp_path):
+    record = _run(tmp_path / "a")
+    entry = json.loads((tmp_path / "a" / "result.json").read_text())["calibration"]
+    assert entry == record.extra["calibration"]
+    saved = load_file(tmp_path / "a" / "predictions.safetensors")
+    task = make_task(load_dataset("synthetic/academic", num_nodes=300))
+    valid = task.labels[saved["valid.index"]]
+    assert entry["temperature"] == fit_temperature(saved["valid"], valid)
+    assert entry["before"]["test"]["nll"] == pytest.approx(record.metrics["test"]["loss"])
+    assert sum(entry["reliability"]["after"]["count"]) == len(saved["test.index"])
+
+
+def test_a_split_that_was_not_scored_is_not_measured(tmp_path, monkeypatch):
+    """The scores of a run that is trained may fail, and its calibration must not fail it."""
+    score = NodeClassification.score
+
+    def fail(self, predictions, split):
+        if split == "test":
+            raise RuntimeError("no scores today")
+        return score(self, predictions, split)
+
+    monkeypatch.setattr(NodeClassification, "score", fail)
+    record = _run(tmp_path / "a")
+    assert set(record.extra["not_scored"]) == {"test"}
+    assert record.extra["calibration"]["split"] == "valid"
+    assert set(record.extra["calibration"]["before"]) == {"valid"}
 
 
 def test_the_saved_model_gives_the_saved_predictions(tmp_path):
@@ -232,6 +263,22 @@ def test_encoders_of_columns_are_saved_with_the_model(tmp_path):
     settings = {"train": QUICK["train"]}
     for out in ("first", "from_the_cache"):
         run("mlp", "tables:shop", out=tmp_path / out, settings=settings, progress=False)
-        encoders = Method.load(tmp_path / out / "model").column_encoders
+        origin = Method.load(tmp_path / out / "model").origin
+        assert origin is not None
+        encoders = origin.encoders
         assert [column["column"] for column in encoders["user"]["columns"]] == ["age", "town"]
         assert encoders["user"]["layout"] == "sparse"
+
+
+def test_loading_is_told_while_it_lasts(tmp_path, monkeypatch):
+    told = []
+
+    @contextlib.contextmanager
+    def noting(what, *, wanted):
+        told.append((what, wanted))
+        yield
+        told.append("over")
+
+    monkeypatch.setattr("hetgraph.runs.execute.told", noting)
+    run("tiny", settings=QUICK, out=tmp_path / "run", progress=False)
+    assert told == [("loading synthetic/academic", False), "over"]

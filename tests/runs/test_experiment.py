@@ -91,6 +91,53 @@ def test_defaults_then_experiment_then_config_then_words(paper, tmp_path):
     assert (plain.config.width, plain.train.lr, plain.seeds.split) == (8, 1e-3, 3)
 
 
+def test_the_methods_own_training_settings_lie_below_the_experiment_file(paper, monkeypatch):
+    monkeypatch.setattr(paper, "train_defaults", {"lr": 0.07, "weight_decay": 0.5})
+    on_own_data = make_plan(paper, "tables:folder")
+    assert (on_own_data.train.lr, on_own_data.train.weight_decay) == (0.07, 0.5)
+    assert on_own_data.train.monitor == "loss"  # the one of the task
+    published = make_plan(paper, "hgb/ACM")
+    assert (published.train.lr, published.train.weight_decay) == (3e-3, 0.5)
+    asked = make_plan(paper, "tables:folder", settings={"train": {"lr": 0.2}})
+    assert (asked.train.lr, asked.train.weight_decay) == (0.2, 0.5)
+
+
+def test_without_the_experiment_file_a_pair_has_the_defaults_of_any_graph(paper, monkeypatch):
+    monkeypatch.setattr(paper, "train_defaults", {"lr": 0.07})
+    monkeypatch.setattr(paper, "standins", "auto")
+    plain = make_plan(paper, "hgb/ACM", seed=3, experiment=False)
+    assert (plain.config.width, plain.train.lr, plain.train.monitor) == (8, 0.07, "loss")
+    assert plain.data == {"standins": "auto"}
+    assert not plain.experiment
+    assert plain.seeds.split == 3
+
+
+def test_a_file_that_is_left_out_stays_out_when_the_run_is_opened_again():
+    from hetgraph.registry import models
+
+    rgcn = models.get("rgcn")
+    plain = make_plan(rgcn, "nie/FB15k", experiment=False)
+    assert plain.data == {"text": None, "structure": None}
+    assert make_plan(rgcn, "nie/FB15k", settings=plain.settings).settings == plain.settings
+
+
+def test_stand_ins_of_a_method_hold_where_nobody_chose_any(paper, monkeypatch):
+    monkeypatch.setattr(paper, "standins", "auto")
+    assert make_plan(paper, "hgb/ACM").data == {}  # tuned without any
+    assert make_plan(paper, "hgb/DBLP").data == {"standins": "auto"}
+    asked = make_plan(paper, "hgb/DBLP", settings={"data": {"standins": "ids"}})
+    assert asked.data == {"standins": "ids"}
+    none = make_plan(paper, "hgb/DBLP", settings={"data": {"standins": "null"}})
+    assert none.data == {"standins": None}
+    assert paper.standins_in("link-prediction") == ""
+
+
+def test_a_wrong_training_setting_of_a_method_is_named(paper, monkeypatch):
+    monkeypatch.setattr(paper, "train_defaults", {"learning_rate": 0.07})
+    with pytest.raises(ConfigError, match=r"unknown setting 'train.learning_rate'"):
+        make_plan(paper, "tables:folder")
+
+
 def test_a_bare_word_goes_to_the_only_section_that_has_it(paper):
     settings = user_settings(paper, None, ["dropout=0.1", "lr=0.2", "seeds.init=9"])
     assert settings == {
@@ -125,7 +172,7 @@ def test_wrong_files_are_refused_with_their_name(paper, tmp_path, content, messa
 
 
 def test_a_missing_file_is_one_clear_line(paper, tmp_path):
-    with pytest.raises(ConfigError, match=r"none.yaml cannot be read"):
+    with pytest.raises(ConfigError, match=r"none.yaml does not exist"):
         read_experiment(tmp_path / "none.yaml", paper)
 
 

@@ -332,3 +332,10 @@ def test_term_leaves_a_run_that_can_be_resumed_with_other_checkpoint_settings(tm
     assert resumed.epochs == straight.epochs
     with pytest.raises(ConfigError, match=r"train.best_on_test was False and is now True"):
         _run(tmp_path / "b", _with_train(best_on_test=True), callbacks=[quiet], resume=True)
+
+
+def test_class_weights_beside_a_loss_of_ones_own_are_refused():
+    settings = {**QUICK, "train": {**QUICK["train"], "class_weight": "balanced"}}
+    message = r"loss= takes the place of the task's loss, so task.class_weights would have no"
+    with pytest.raises(ConfigError, match=message):
+        run("rgcn", settings=settings, loss=own_loss, progress=False)

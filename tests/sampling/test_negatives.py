@@ -45,3 +45,9 @@ def test_nothing_seen_and_everything_seen() -> None:
     assert UnseenSampler(empty).draw(torch.tensor([0, 1]), torch.Generator()).max() < 4
     with pytest.raises(DataError, match="row 1 has an entry in every column"):
         UnseenSampler(CSR.from_dense(torch.tensor([[1.0, 0], [1, 1]])))
+
+
+def test_rows_out_of_range_are_told() -> None:
+    sampler = UnseenSampler(CSR.from_dense(torch.eye(3)))
+    with pytest.raises(DataError, match="rows: 3 is outside of 0"):
+        sampler.draw(torch.tensor([0, 3]), torch.Generator())

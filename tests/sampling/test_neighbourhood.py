@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hetgraph.data import HeteroGraph
-from hetgraph.errors import ConfigError
+from hetgraph.errors import ConfigError, DataError
 from hetgraph.sampling import sample_neighbourhood
 
 
@@ -96,3 +96,20 @@ def test_equal_generators_give_equal_samples_and_bad_sizes_are_refused(graph: He
     assert sum(ids.numel() for ids in nothing.nodes.values()) == 0
     with pytest.raises(ConfigError, match="expected 1 or more"):
         sample_neighbourhood(graph.relations, graph.num_nodes, seeds, (0,), chance())
+
+
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [
+        ({"autor": torch.tensor([0])}, "unknown node type 'autor'. Did you mean 'author'"),
+        ({"author": torch.tensor([0, 30])}, "seeds of 'author': 30 is outside of 0..29"),
+        ({"author": torch.tensor([-1])}, "-1 is outside of 0..29"),
+        ({"author": torch.tensor([2, 1, 2])}, "repeat a node"),
+        ({"author": torch.tensor([0.0])}, "expected integers"),
+    ],
+)
+def test_wrong_seeds_are_told(
+    graph: HeteroGraph, seeds: dict[str, torch.Tensor], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        sample_neighbourhood(graph.relations, graph.num_nodes, seeds, (2,), chance())

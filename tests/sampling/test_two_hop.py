@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from hetgraph.data import CSR, HeteroGraph
+from hetgraph.errors import SchemaError
 from hetgraph.sampling import TwoHopSampler, linked_pairs
 
 Node = tuple[str, int]
@@ -68,3 +69,8 @@ def test_nothing_to_draw_from() -> None:
     sampler = TwoHopSampler(graph, "a", "b", CSR.from_dense(torch.zeros(3, 2)))
     assert sampler.draw(torch.tensor([0, 2]), torch.Generator()).tolist() == [-1, -1]
     assert sampler.draw(torch.zeros(0, dtype=torch.int64), torch.Generator()).tolist() == []
+
+
+def test_an_unknown_type_is_told(toy_graph: HeteroGraph) -> None:
+    with pytest.raises(SchemaError, match="Did you mean 'paper'"):
+        linked_pairs(toy_graph, "author", "papr")

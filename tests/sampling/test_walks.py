@@ -101,3 +101,10 @@ def test_bad_input_is_reported(edges: CSR) -> None:
         random_walks(edges, torch.tensor([0]), -1, generator())
     with pytest.raises(DataError, match="2 x 3"):
         random_walks(CSR.from_dense(torch.ones(2, 3)), torch.tensor([0]), 1, generator())
+
+
+def test_starts_out_of_range_are_told(edges: CSR, toy_graph: HeteroGraph) -> None:
+    with pytest.raises(DataError, match="starts: 7 is outside of 0"):
+        random_walks(edges, torch.tensor([7]), 1, generator())
+    with pytest.raises(DataError, match="starts: 2 is outside of 0"):
+        metapath_walks(toy_graph, "author-paper-author", torch.tensor([2]), 1, generator())

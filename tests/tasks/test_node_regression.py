@@ -17,6 +17,8 @@ from hetgraph.errors import ConfigError, DataError, LeakageError
 from hetgraph.models.mlp import MLP, MLPConfig
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import NodePredictions, NodeRegression, PairPredictions, audit, make_task
+from hetgraph.tasks.origin import Origin
+from hetgraph.tasks.question import Question
 
 KNOWN, NODES = 50, 60
 
@@ -245,3 +247,24 @@ def test_splits_are_those_of_the_values(dataset: Dataset) -> None:
     split = Split(torch.cat([given.train, unknown]), given.valid, given.test)
     with pytest.raises(DataError, match=f"train node {int(unknown)} has no value"):
         regression(replace(dataset, splits={"s": split}))
+
+
+@pytest.mark.parametrize("kept", [slice(0, 60), slice(0, 20), slice(59, 60)])
+def test_predictions_for_other_graphs_do_not_depend_on_who_is_there(
+    dataset: Dataset, kept: slice
+) -> None:
+    """The mean of the training values is added to predictions, also where these nodes are gone."""
+    graph = dataset.graph.replace(ids={"node": list(range(NODES))})
+    task = regression(replace(dataset, graph=graph), split="whole", standardize=False)
+    model = MLP.for_task(task, MLPConfig())
+    model.origin = Origin.of(task, ())
+    nodes = torch.arange(NODES)[kept]
+    values = []
+    for asked, ids in ((graph, nodes), (graph.subgraph({"node": nodes}), torch.arange(len(nodes)))):
+        question = Question(asked, task.spec, model.origin, ids)
+        model.eval()
+        predictions = model.predict(model.prepare(question, seeds=Seeds.from_seed(0)), "test")
+        assert isinstance(predictions, NodePredictions)
+        values.append(predictions.values)
+    assert torch.equal(values[0], values[1])
+    assert bool(values[1].isfinite().all())

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from hetgraph.errors import ConfigError
 from hetgraph.sampling import row_batches
-from hetgraph.train.loop import _grouped as grouped
+from hetgraph.train.batches import estimated_batches, grouped
 
 
 def _order(seed=0):
@@ -57,3 +59,23 @@ def test_groups_are_lazy_and_the_last_is_shorter():
     assert list(grouped(range(5), 2)) == [[0, 1], [2, 3], [4]]
     endless = grouped(itertools.count(), 3)
     assert next(endless) == [0, 1, 2]
+
+
+def test_a_batch_needs_a_row() -> None:
+    with pytest.raises(ConfigError, match="batch_size is 0"):
+        next(row_batches(5, 0))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ({"train": 41}, 5),
+        ({"train": {"links": 25, "negatives": 7}}, 3),
+        ({"train": 0}, 4),
+        ({}, 4),
+    ],
+)
+def test_batches_are_estimated_by_the_training_targets(sizes, expected):
+    protocol = {"sizes": sizes} if sizes else {}
+    task = SimpleNamespace(protocol=protocol, index=lambda split: torch.zeros(2, 31))
+    assert estimated_batches(task, 10) == expected

@@ -67,6 +67,16 @@ def test_two_processes_of_torchrun_equal_one(tiny, tmp_path, worker):
 
 
 @pytest.mark.slow
+def test_two_processes_average_and_schedule_like_one(tiny, tmp_path, worker):
+    (_, script), environment = worker
+    controls = {"ema": 0.8, "scheduler": "one-cycle"}
+    (out := tmp_path / "two").mkdir()
+    options = json.dumps({"train": {**OPTIONS, **controls}, "model": {"dropout": 0.0}})
+    assert _torchrun(environment, script, out, options).wait(timeout=200) == 0
+    _assert_equal_to_one_process(tiny, out, tmp_path / "one", **controls)
+
+
+@pytest.mark.slow
 def test_two_processes_started_by_the_trainer_equal_one(tiny, tmp_path, worker):
     command, environment = worker
     out = tmp_path / "two"

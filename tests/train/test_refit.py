@@ -110,6 +110,39 @@ def test_a_crash_in_either_phase_leaves_no_trace(tiny, refit_task, tmp_path, hal
     assert list(dict.fromkeys(stages)) == ["warm", "fit", "refit/warm", "refit/fit"]
 
 
+def _rates(out):
+    rows = map(json.loads, (out / "metrics.jsonl").read_text().splitlines())
+    rates: dict[bool, list[float]] = {True: [], False: []}
+    for row in rows:
+        rates[row["stage"].startswith("refit/")].append(row["lr"])
+    return rates
+
+
+@pytest.mark.parametrize(
+    "controls",
+    [
+        {"scheduler": "one-cycle"},
+        {"scheduler": "cosine", "warmup": 3},
+        {"scheduler": "plateau", "plateau_patience": 0, "patience": 4},
+        {"ema": 0.5},
+    ],
+)
+def test_a_refit_repeats_the_rates_and_averages(tiny, refit_task, tmp_path, controls):
+    # One step to an epoch, so that both trainings have the same steps.
+    options = {"checkpoint_batches": 1, "batch_size": 100, **controls}
+    expected, straight = _fit(tiny, refit_task(), tmp_path / "a", **options)
+    rates = _rates(tmp_path / "a")
+    planned = sum(straight.refit_epochs.values())
+    assert rates[True] == rates[False][:planned]
+    assert "ema" in controls or len(set(rates[True])) > 1
+    steps = len(rates[False]) + 4
+    with pytest.raises(CrashError):
+        _fit(tiny, refit_task(), tmp_path / "b", halt_at=steps, **options)
+    model, resumed = _fit(tiny, refit_task(), tmp_path / "b", resume=True, **options)
+    assert _same(model, expected)
+    assert resumed.metrics == straight.metrics
+
+
 @pytest.mark.parametrize("halt_at", [7, 44])
 def test_a_resume_starts_the_refit_from_the_weights_of_the_first_session(
     tiny, refit_task, tmp_path, halt_at

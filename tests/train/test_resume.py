@@ -70,9 +70,32 @@ def test_a_crash_at_any_step_leaves_no_trace(tiny, tmp_path, halt_at, pretrain):
     assert _rows(tmp_path / "b") == _rows(tmp_path / "a")
 
 
+CONTROLS = [
+    {"ema": 0.8},
+    {"scheduler": "one-cycle", "warmup": 2},
+    {"scheduler": "cosine", "warmup": 0.3, "ema": 0.9},
+    {"scheduler": "plateau", "plateau_patience": 0, "lr": 0.3},
+]
+
+
+@pytest.mark.parametrize("controls", CONTROLS)
+@pytest.mark.parametrize("halt_at", [1, 4, 8, 14])
+def test_schedules_and_averages_go_on(tiny, tmp_path, controls, halt_at):
+    config = TrainConfig(**{**OPTIONS, **controls, "checkpoint_batches": 1})
+    expected, straight = _run(tiny, tmp_path / "a", config=config, pretrain=1)
+    with pytest.raises(CrashError):
+        _run(tiny, tmp_path / "b", halt_at=halt_at, config=config, pretrain=1)
+    model, resumed = _run(tiny, tmp_path / "b", resume=True, config=config, pretrain=1)
+    _assert_same(model.state_dict(), expected.state_dict())
+    assert resumed.metrics == straight.metrics
+    assert _rows(tmp_path / "b") == _rows(tmp_path / "a")
+    rates = {row["lr"] for row in _rows(tmp_path / "a")}
+    assert len(rates) > 1 or controls == {"ema": 0.8}
+
+
 def test_the_state_after_a_resume_is_the_state_of_a_straight_run(tiny, tmp_path):
     """Stopped twice on the way, a fit has the same state at the same step, bit for bit."""
-    config = TrainConfig(**{**OPTIONS, "checkpoint_batches": 1})
+    config = TrainConfig(**{**OPTIONS, "checkpoint_batches": 1, "ema": 0.9, "warmup": 3})
     states = []
     for name, stops in (("straight", [11]), ("stopped", [4, 3, 4])):
         out = tmp_path / name

@@ -9,6 +9,7 @@ import torch
 from hetgraph.errors import FileFormatError
 from hetgraph.train.checkpoint import save_checkpoint
 from hetgraph.train.early_stopping import EarlyStopping
+from hetgraph.train.plateau import Plateau
 from hetgraph.train.state import FitState, Position, Selection
 from hetgraph.train.sums import LossSums
 
@@ -18,7 +19,13 @@ def _state(**changes):
         "made_from": {"train.lr": 0.1, "seeds": [1, 2]},
         "position": Position("refit", stage=1, epoch=2, batch=3, epochs=9, kept=(4,), stopped=True),
         "selection": Selection(
-            EarlyStopping(0.5, 3, 4, 1), 3, ({"f1": 0.5},), (4, 2), {"valid": {"loss": 0.25}}
+            EarlyStopping(0.5, 3, 4, 1),
+            3,
+            ({"f1": 0.5},),
+            (4, 2),
+            {"valid": {"loss": 0.25}},
+            Plateau(0.5, 3, (2,)),
+            ((), (2, 5)),
         ),
         "model": {"w": torch.randn(2, 3)},
         "optimizer": {"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"lr": 0.1}]},
@@ -62,6 +69,8 @@ def test_every_field_but_the_seconds_is_compared():
         "initial": {"w": ulp},
         "sums": LossSums(base.sums.terms, 8),
         "generators": {"python": torch.tensor([[4.0, math.nan]])},
+        "average": {"w": ulp},
+        "averaged_steps": 1,
     }
     for name, value in different.items():
         assert replace(base, **{name: value}) != base, name
@@ -72,7 +81,7 @@ def test_every_field_but_the_seconds_is_compared():
 def test_the_position_moves_from_batch_to_stage():
     start = Position()
     assert start.after_batches(2).after_batches(1) == Position(batch=3)
-    assert start.after_batches(2).after_epoch() == Position(epoch=1, epochs=1)
+    assert start.after_batches(2).after_epoch() == Position(epoch=1, epochs=1, batches=2)
     ended = replace(start.after_epoch(), stopped=True).after_stage(kept=1)
     assert ended == Position(stage=1, epochs=1, kept=(1,))
     assert ended.at_refit() == Position("refit", epochs=1)

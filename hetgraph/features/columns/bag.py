@@ -78,7 +78,7 @@ class Bag(ColumnKind):
     def encode(self, values: pa.Array, place: Place) -> Block:
         """Returns sparse ``[num_rows, num_words + 2]``."""
         cells = _Cells.read(values, self.separator, place)
-        index = places(cells.words, self.words, place)
+        index = places(cells.words, self.words, place, cells.rows)
         size = len(self.words) + 2
         present = index != MISSING  # A list may hold empty places.
         absent = np.flatnonzero(cells.missing)

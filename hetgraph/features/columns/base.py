@@ -32,11 +32,13 @@ class Place:
         where: Table and column in messages, such as ``table 'paper', column 'year'``.
         limit: Number of columns that one column becomes at most, unless its options say more.
         new: Whether these are new rows for an encoder that was fitted before.
+        tell: Gets what a user should know of new rows, one line each; ``None``: it is logged.
     """
 
     where: str
     limit: int = 1000
     new: bool = False
+    tell: Callable[[str], None] | None = None
 
 
 class ColumnKind(ABC):

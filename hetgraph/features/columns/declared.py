@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from hetgraph.errors import ConfigError, suggest
 from hetgraph.features.columns.base import ColumnKind, Place, Read
+from hetgraph.features.encoder import encoder_packages
+from hetgraph.optional import Package
 from hetgraph.registry import columns as kinds
 from hetgraph.yamlfile import checked
 
-__all__ = ["Column", "as_columns", "fit_column"]
+__all__ = ["Column", "as_columns", "column_packages", "fit_column"]
 
 
 class Column:
@@ -102,6 +104,18 @@ def _column(name: Any, how: Any, where: str) -> Column:
     if not (encode is None or isinstance(encode, str)):
         raise ConfigError(f"{where}, column {name!r}: encode is {encode!r}, expected a name.")
     return Column(name, encode, **options)
+
+
+def column_packages(declared: Any, where: str) -> Iterator[Package]:
+    """Yields the optional packages that the encoders of declared features need.
+
+    Args:
+        declared: As for :func:`as_columns`.
+        where: Name of the table, for messages.
+    """
+    for column in as_columns(declared, where):
+        if isinstance(encoder := column.options.get("encoder"), str):
+            yield from encoder_packages(encoder)
 
 
 def fit_column(column: Column, read: Read, place: Place) -> tuple[ColumnKind, pa.Array]:

@@ -121,19 +121,27 @@ class TableEncoder:
         encoder = cls(tuple(fitted), layout, name)
         return encoder, encoder._join(blocks)
 
-    def encode(self, read: Read, *, where: str = "table") -> Tensor | CSR:
+    def encode(
+        self,
+        read: Read,
+        *,
+        where: str = "table",
+        tell: Callable[[str], None] | None = None,
+    ) -> Tensor | CSR:
         """Returns the features of new rows, encoded as those of the rows that it was fitted on.
 
         Args:
             read: Returns a column by name.
             where: Name of the table, for messages.
+            tell: Gets a line about each column with categories that were not there when fitted;
+                ``None``: it is logged.
 
         Raises:
             DataError: As for :meth:`fit`.
         """
         blocks: list[Block] = []
         for name, kind in self.columns:
-            place = Place(f"{where}, column {name!r}", new=True)
+            place = Place(f"{where}, column {name!r}", new=True, tell=tell)
             values = _plain(read)(name, kind.as_written)
             if self.layout == "codes":
                 codes = kind.codes(values, place)

@@ -66,25 +66,30 @@ def choose(texts: pa.Array, most: int | None, min_count: int) -> tuple[list[str]
     return chosen, len(names) - kept.size, int(counts.sum() - counts[kept].sum())
 
 
-def places(texts: pa.Array, categories: list[str], place: Place) -> Array:
+def places(
+    texts: pa.Array, categories: list[str], place: Place, rows: Array | None = None
+) -> Array:
     """Returns ``[n]`` the number of each category, :data:`OTHER` or :data:`MISSING`.
 
-    New rows with categories that are not in the vocabulary are told in the log.
+    New rows with categories that are not in the vocabulary are told.
+
+    Args:
+        texts: ``[n]`` the categories.
+        categories: The vocabulary.
+        place: Where the values come from.
+        rows: ``[n]`` row of each text, of cells that hold several; ``None``: 0, 1, ...
     """
     known = pa.array(categories, pa.large_string())
     index = pc.index_in(texts, value_set=known)
     unknown = pc.and_(index.is_null(), texts.is_valid())
     if place.new and (row := first_row(unknown)) is not None:
-        _LOG.warning(
-            "%s: %d of %d values are not among the %d categories of the encoder, first in row %d "
-            "(from 0): %s; they count as other.",
-            place.where,
-            pc.sum(unknown).as_py(),
-            len(texts),
-            len(categories),
-            row,
-            reprlib.repr(texts[row].as_py()),
+        first = row if rows is None else int(rows[row])
+        line = (
+            f"{place.where}: {pc.sum(unknown).as_py():,} of {len(texts):,} values are not among "
+            f"the {len(categories):,} categories of the encoder, first in row {first} (from 0): "
+            f"{reprlib.repr(texts[row].as_py())}; they count as other."
         )
+        _LOG.warning("%s", line) if place.tell is None else place.tell(line)
     numbers: Array = pc.fill_null(index, MISSING).to_numpy(zero_copy_only=False).astype(np.int64)
     numbers[np.asarray(unknown)] = OTHER
     return numbers

@@ -8,12 +8,21 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from hetgraph.data.csr import CSR
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.standin import StandIn
+from hetgraph.features.standins._keys import identity
+from hetgraph.features.standins.ids import extend_ids, fit_ids
 from hetgraph.features.structure import walk_features
-from hetgraph.features.text import text_features
+from hetgraph.features.text import text_features, text_scale
 
-__all__ = ["COMPUTED", "computed_mark", "refreshed_computed"]
+__all__ = [
+    "COMPUTED",
+    "computed_mark",
+    "encode_computed",
+    "keep_computed",
+    "refreshed_computed",
+]
 
 COMPUTED = "computed"
 """Kind of the mark of columns that were computed from edges, beside others that a type may have."""
@@ -63,8 +72,60 @@ def refreshed_computed(graph: HeteroGraph, edges: str) -> HeteroGraph:
     return graph.replace(features=features, standins=standins)
 
 
+def keep_computed(graph: HeteroGraph, node_type: str) -> StandIn:
+    """Returns the mark of a type with its walk vectors, so that nodes of other graphs keep them.
+
+    Walks on another graph would give vectors of another basis. Texts are encoded anew, on the scale
+    of training.
+    """
+    mark, place = graph.standins[node_type], int(graph.standins[node_type].state["start"])
+    features, tensors = graph.features[node_type], dict(fit_ids(graph, node_type).tensors)
+    assert isinstance(features, Tensor)  # as they were when columns were appended
+    for what, dim in mark.state["parts"]:
+        if what == "walks":
+            tensors["vectors"] = features[:, place : place + dim].clone()
+        if encoder := _text_encoder(what):
+            tensors["mean"], tensors["std"] = text_scale(graph, encoder)
+        place += dim
+    state = {**mark.state, "by": identity(graph, node_type)}
+    return replace(mark, state=state, tensors=tensors)
+
+
+def encode_computed(graph: HeteroGraph, node_type: str, kept: StandIn) -> HeteroGraph:
+    """Returns a graph with the computed columns of training; new nodes have mean walk vectors.
+
+    Columns from hyperedges must be there. A graph whose features are of neither form is returned
+    as it is.
+    """
+    start, parts = int(kept.state["start"]), kept.state["parts"]
+    given = graph.features.get(node_type)
+    has = 0 if given is None else given.shape[1]
+    if has not in (start, start + sum(dim for _, dim in parts)) or isinstance(given, CSR):
+        return graph
+    own, place, blocks = given, start, [] if given is None else [given[:, :start]]
+    for what, dim in parts:
+        if what == "walks":
+            block = extend_ids(kept.tensors["vectors"], graph, node_type, kept)
+        elif what == "hyperedges":
+            if own is None or has == start:
+                return graph
+            block = own[:, place : place + dim]
+        else:
+            scale = (kept.tensors["mean"], kept.tensors["std"])
+            block = text_features(graph, _text_encoder(what), scale=scale)[node_type]
+        blocks.append(block)
+        place += dim
+    features = {**graph.features, node_type: torch.cat(blocks, dim=1)}
+    return graph.replace(features=features, standins={**graph.standins, node_type: kept})
+
+
 def _made(graph: HeteroGraph, what: str) -> dict[str, Tensor]:
-    kind, _, encoder = what.partition(":")
-    if kind == "text":
+    if encoder := _text_encoder(what):
         return text_features(graph, encoder)
     return walk_features(graph) if graph.num_edges else {}
+
+
+def _text_encoder(what: str) -> str:
+    """Returns the encoder of a block of columns; empty if they are no texts."""
+    kind, _, encoder = what.partition(":")
+    return encoder if kind == "text" else ""

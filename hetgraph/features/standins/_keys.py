@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 
 import numpy as np
@@ -14,20 +15,30 @@ from hetgraph.errors import DataError
 
 __all__ = ["check_identity", "identity", "node_keys", "places"]
 
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
+
 
 def node_keys(graph: HeteroGraph, node_type: str) -> Tensor:
     """Returns ``[num_nodes]`` int64, equal for the same nodes of two graphs.
 
     That is the id where it is an integer, else a 64-bit hash of it, and the number of the node in
-    a graph without ids.
+    a graph without ids. A text such as ``"7"`` is the integer: one new id with a letter makes texts
+    of all ids of a text file.
     """
     ids = graph.ids.get(node_type)
     if ids is None:
         return torch.arange(graph.num_nodes[node_type])
     if pa.types.is_signed_integer(ids.type):
         return torch.from_numpy(ids.cast(pa.int64()).to_numpy(zero_copy_only=False).copy())
-    hashes = (blake2b(str(value).encode(), digest_size=8).digest() for value in ids.to_pylist())
-    return torch.from_numpy(np.frombuffer(b"".join(hashes), dtype="<i8").astype(np.int64))
+    keys = np.fromiter((_key(str(value)) for value in ids.to_pylist()), np.int64, len(ids))
+    return torch.from_numpy(keys)
+
+
+def _key(text: str) -> int:
+    if _INTEGER.fullmatch(text) and -(2**63) <= int(text) < 2**63:
+        return int(text)
+    digest = blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
 
 
 def identity(graph: HeteroGraph, node_type: str) -> str:
@@ -43,8 +54,8 @@ def check_identity(graph: HeteroGraph, node_type: str, fitted: str) -> None:
     """
     if (here := identity(graph, node_type)) != fitted:
         raise DataError(
-            f"a stand-in was fitted on {node_type!r} nodes that are known by their {fitted}; in "
-            f"this graph they are known by their {here}. Give both graphs ids, or neither."
+            f"the {node_type!r} nodes that were learned from are known by their {fitted}; in this "
+            f"graph they are known by their {here}. Give both graphs ids, or neither."
         )
 
 

@@ -8,12 +8,17 @@ from dataclasses import dataclass, replace
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.standin import StandIn
 from hetgraph.errors import ConfigError, DataError, suggest
-from hetgraph.features.standins._computed import COMPUTED, refreshed_computed
+from hetgraph.features.standins._computed import COMPUTED, encode_computed, refreshed_computed
 from hetgraph.features.standins._incidence import edges_digest
 from hetgraph.features.standins.base import StandInKind
+from hetgraph.features.standins.incidence_svd import IncidenceSVD
 from hetgraph.registry import standins as kinds_of_standins
 
 __all__ = ["apply_standins", "encode_standins", "featureless_types", "refreshed_standins"]
+
+
+AUTO = "auto"
+"""Leaves the choice of the kind to the library."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,8 @@ def apply_standins(
         graph: The graph.
         kinds: A kind for all types without features, or kinds by type: ``"ids"``,
             ``"incidence-svd"``, ``"random"`` or ``"neighbours"``; ``"random:32"`` sets the
-            dimension of one.
+            dimension of one. ``"auto"`` is ``"incidence-svd"`` for all that have edges and no
+            stand-in yet.
         dim: Dimension of the vectors of kinds that have one.
         seed: Seed of what is drawn.
 
@@ -63,7 +69,9 @@ def apply_standins(
         >>> made.standins["venue"], made.features["venue"].shape[1]
         (StandIn(incidence-svd, dim 8), 8)
     """
-    if isinstance(kinds, str):
+    if kinds == AUTO:
+        kinds = _automatic(graph)
+    elif isinstance(kinds, str):
         kinds = dict.fromkeys(featureless_types(graph), kinds) or _checked_kind(kinds)
     if dim < 1:
         raise ConfigError(f"the dimension of stand-ins is {dim}, expected 1 or more.")
@@ -74,6 +82,15 @@ def apply_standins(
         name, _, own_dim = text.partition(":")
         choices[node_type] = _Choice(kinds_of_standins.get(name)(), int(own_dim or dim), seed)
     return _fitted(graph, choices)
+
+
+def _automatic(graph: HeteroGraph) -> dict[str, str]:
+    """Returns the choice of :data:`AUTO`: a stand-in that the tables declare stays."""
+    joined = {
+        end for key, edges in graph.relations.items() if edges.nnz for end in (key.src, key.dst)
+    }
+    free = (name for name in featureless_types(graph) if name not in graph.standins)
+    return {name: IncidenceSVD.name for name in free if name in joined}
 
 
 def encode_standins(graph: HeteroGraph, standins: Mapping[str, StandIn]) -> HeteroGraph:
@@ -100,12 +117,15 @@ def encode_standins(graph: HeteroGraph, standins: Mapping[str, StandIn]) -> Hete
     """
     # Columns that were computed from the edges of the given graph are its own.
     own = {k: mark for k, mark in graph.standins.items() if mark.kind == COMPUTED}
+    kept = {k: mark for k, mark in standins.items() if mark.kind == COMPUTED and mark.tensors}
     standins = {k: standin for k, standin in standins.items() if standin.kind != COMPUTED}
     for node_type in standins:
         graph.schema.node_type(node_type)
     features = {k: x for k, x in graph.features.items() if k not in standins}
     graph = graph.replace(features=features, standins=own)
-    edges = ""
+    edges = edges_digest(graph) if kept else ""
+    for node_type, mark in kept.items():
+        graph = encode_computed(graph, node_type, replace(mark, edges=edges))
     # In the order of fitting: a mean of neighbours reads the vectors that were made before it.
     for node_type, standin in standins.items():
         kind: StandInKind = kinds_of_standins.get(standin.kind)()

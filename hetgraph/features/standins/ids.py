@@ -16,7 +16,7 @@ from hetgraph.features.standins._keys import check_identity, identity, node_keys
 from hetgraph.features.standins.base import StandInKind
 from hetgraph.ops import spmm
 
-__all__ = ["Ids", "extend_ids"]
+__all__ = ["Ids", "extend_ids", "fit_ids", "known_places"]
 
 
 class Ids(StandInKind):
@@ -30,12 +30,39 @@ class Ids(StandInKind):
 
     def fit(self, graph: HeteroGraph, node_type: str, dim: int, seed: int) -> StandIn:
         """Keeps the nodes of the type."""
-        state = {"by": identity(graph, node_type)}
-        return StandIn(self.name, 0, seed, state, {"keys": node_keys(graph, node_type)})
+        return fit_ids(graph, node_type)
 
     def vectors(self, graph: HeteroGraph, node_type: str, standin: StandIn) -> None:
         """Returns ``None``."""
         return
+
+
+def fit_ids(graph: HeteroGraph, node_type: str, rows: Tensor | None = None) -> StandIn:
+    """Returns which nodes of a type there are, as a value that :func:`known_places` reads.
+
+    Args:
+        graph: The graph.
+        node_type: The type.
+        rows: ``[n]`` int64 nodes to keep, in this order; ``None``: all.
+    """
+    keys = node_keys(graph, node_type)
+    kept = keys if rows is None else keys[rows]
+    return StandIn(Ids.name, state={"by": identity(graph, node_type)}, tensors={"keys": kept})
+
+
+def known_places(graph: HeteroGraph, node_type: str, fitted: StandIn) -> Tensor:
+    """Returns ``[num_nodes]`` int64 places of the nodes of a graph among fitted ones; -1: new.
+
+    Args:
+        graph: A graph with old and new nodes, in any order.
+        node_type: The type.
+        fitted: What :func:`fit_ids` returned of the other graph.
+
+    Raises:
+        DataError: If nodes have ids in one graph and none in the other.
+    """
+    check_identity(graph, node_type, fitted.state["by"])
+    return places(node_keys(graph, node_type), fitted.tensors["keys"])
 
 
 def extend_ids(learned: Tensor, graph: HeteroGraph, node_type: str, standin: StandIn) -> Tensor:
@@ -72,14 +99,13 @@ def extend_ids(learned: Tensor, graph: HeteroGraph, node_type: str, standin: Sta
                 [5.],
                 [5.]])
     """
-    check_identity(graph, node_type, standin.state["by"])
     fitted = standin.tensors["keys"]
     if learned.dim() != 2 or learned.shape[0] != fitted.numel():
         raise DataError(
             f"{list(learned.shape)} learned vectors of {node_type!r}, expected "
             f"[{fitted.numel()}, dim]: one per node."
         )
-    place = places(node_keys(graph, node_type), fitted).to(learned.device)
+    place = known_places(graph, node_type, standin).to(learned.device)
     old = (place >= 0).float().unsqueeze(1)
     if not fitted.numel():
         return learned.new_zeros(place.numel(), learned.shape[1])

@@ -13,7 +13,7 @@ from hetgraph.data.graph import HeteroGraph
 from hetgraph.data.standin import StandIn
 from hetgraph.features.standins._keys import check_identity, identity, node_keys
 from hetgraph.features.standins.base import StandInKind
-from hetgraph.seeds import keyed_seed
+from hetgraph.seeds import keyed_seed, mixed_bits
 
 __all__ = ["RandomRows"]
 
@@ -49,19 +49,11 @@ class RandomRows(StandInKind):
 def _normal(keys: np.ndarray[Any, Any], dim: int, seed: int) -> np.ndarray[Any, Any]:
     """Returns ``[num_keys, dim]`` standard normal entries, by Box and Muller."""
     half = (dim + 1) // 2
-    stream = _mixed(keys ^ np.uint64(seed))[:, None]
+    stream = mixed_bits(keys ^ np.uint64(seed))[:, None]
     column = np.arange(1, 2 * half + 1, dtype=np.uint64)
-    bits = _mixed(stream + column * np.uint64(0x9E3779B97F4A7C15))
+    bits = mixed_bits(stream + column * np.uint64(0x9E3779B97F4A7C15))
     uniform = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53  # inside (0, 1)
     radius = np.sqrt(-2.0 * np.log(uniform[:, :half]))
     angle = 2.0 * np.pi * uniform[:, half:]
     both: np.ndarray[Any, Any] = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], 1)
     return both[:, :dim]
-
-
-def _mixed(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Returns the output function of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: np.ndarray[Any, Any] = x ^ (x >> np.uint64(31))
-    return mixed

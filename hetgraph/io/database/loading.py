@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from hetgraph.catalog.dataset import Dataset
@@ -12,9 +13,10 @@ from hetgraph.catalog.inspection import Inspection, describe
 from hetgraph.errors import ConfigError, suggest
 from hetgraph.io.database.proposal import Proposal
 from hetgraph.io.database.query_targets import QueryTarget
-from hetgraph.io.database.seeded import with_notes, with_seeds
+from hetgraph.io.database.seeded import with_latest, with_notes, with_seeds
 from hetgraph.io.database.store import DatabaseStore
 from hetgraph.io.declared import declared_targets
+from hetgraph.io.graph_only import read_graph
 from hetgraph.io.inspect import inspect_store
 from hetgraph.io.loader import declared_task, read_store
 from hetgraph.registry import targets
@@ -25,6 +27,7 @@ __all__ = [
     "from_database",
     "inspect_database",
     "read_database",
+    "read_database_graph",
 ]
 
 
@@ -157,6 +160,41 @@ def read_database(store: DatabaseStore, *, target: str = "") -> Dataset:
         return with_notes(dataset, store.notes)
     source = store.query(str(query.options["query"]), f"target {query.name!r}")
     return with_seeds(store, spec, query, source)
+
+
+def read_database_graph(
+    store: DatabaseStore,
+    *,
+    target: str = "",
+    encoders: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> Dataset:
+    """Reads the graph of an open database without its targets, to be asked about.
+
+    Where the target has times, training saw copies of the graph as it was at these times; here it
+    is one copy, as of the latest rows. Neither the target nor its query is read.
+
+    Args:
+        store: The database.
+        target: Name of the target that was trained on, or its ``SELECT``; empty: the default one.
+        encoders: ``encoders`` of the graph that was trained on.
+    """
+    spec = store.declaration()
+    query = _asked(store, spec, target)
+    cut = query is not None and query.has_time(store.columns_of_query(query))
+    if cut:
+        store.cut()
+    dataset = read_graph(store, encoders=encoders)
+    if cut and query is not None:
+        dataset = with_latest(store, spec, dataset, query.name)
+    return with_notes(dataset, store.notes)
+
+
+def _asked(store: DatabaseStore, spec: Mapping[str, Any], target: str) -> QueryTarget | None:
+    """Returns the query target that was trained on, if it is known here."""
+    if _is_select(target):
+        return QueryTarget("query", targets.get("labels"), {"query": target}, "target")
+    named = {query.name: query for query in store.queries}
+    return named.get(target) if target else _chosen(store.queries, spec, "")
 
 
 def inspect_database(store: DatabaseStore, source: str, *, target: str = "") -> Inspection:

@@ -78,6 +78,16 @@ class QueryTarget:
             raise ConfigError(f"{self.where}: repeats is {repeats!r}, expected error or latest.")
         return bool(repeats == "latest")
 
+    def has_time(self, names: Sequence[str]) -> bool:
+        """Whether its rows have times, at which the graph is cut.
+
+        Args:
+            names: The columns of the query; empty: they are not known.
+        """
+        if "time" in self.options or not names:
+            return self.options.get("time", "") is not None
+        return columns_of(self.options, names, self.where)["time"] is not None
+
     @property
     def most(self) -> int:
         """Most snapshots of the graph."""

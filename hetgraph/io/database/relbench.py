@@ -18,8 +18,10 @@ Source: Robinson et al., "RelBench: A Benchmark for Deep Learning on Relational 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -38,13 +40,14 @@ from hetgraph.io.database.relbench_tasks import (
     task_rows,
     with_classes,
 )
-from hetgraph.io.database.seeded import with_seeds
+from hetgraph.io.database.seeded import with_latest, with_notes, with_seeds
 from hetgraph.io.database.sources import QuerySource
 from hetgraph.io.database.store import DatabaseStore
+from hetgraph.io.graph_only import read_graph
 from hetgraph.registry import targets
 from hetgraph.yamlfile import checked, read_yaml
 
-__all__ = ["load_relbench", "relbench_files"]
+__all__ = ["load_relbench", "load_relbench_graph", "relbench_files"]
 
 _MANIFEST = "manifest.yaml"
 
@@ -135,6 +138,33 @@ def load_relbench(
     with _RelBenchStore(folder, chosen) as store:
         table_named(chosen.table, store.engine.tables, str(folder))
         dataset = with_seeds(store, store.declaration(), query, QuerySource(table, label, set()))
+    return replace(dataset, name=folder.resolve().name)
+
+
+def load_relbench_graph(
+    folder: str | Path,
+    task: str = "",
+    *,
+    encoders: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> Dataset:
+    """Reads the graph of a data set as of its latest rows, to ask a trained model about it.
+
+    Args:
+        folder: The folder with ``db`` and ``tasks``.
+        task: Name of the task that was trained on, some of whose columns are hidden; empty: the
+            only one. Its rows are not read.
+        encoders: ``encoders`` of the graph that was trained on.
+
+    Raises:
+        UserError: As :func:`load_relbench`.
+    """
+    folder = Path(folder)
+    chosen = relbench_task(folder, task)
+    with _RelBenchStore(folder, chosen) as store:
+        store.cut()
+        dataset = read_graph(store, encoders=encoders)
+        dataset = with_latest(store, store.declaration(), dataset, chosen.name)
+        dataset = with_notes(dataset, store.notes)
     return replace(dataset, name=folder.resolve().name)
 
 

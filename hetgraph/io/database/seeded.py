@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from torch import Tensor
 
 from hetgraph.catalog.dataset import Dataset
 from hetgraph.data.graph import HeteroGraph
 from hetgraph.errors import ConfigError, DataError
-from hetgraph.io.database.clock import shown
+from hetgraph.io.database.clock import NEVER, shown
 from hetgraph.io.database.fitted import encoders_until
 from hetgraph.io.database.query_targets import (
     QueryTarget,
@@ -29,7 +30,7 @@ from hetgraph.io.ids import IdMap
 from hetgraph.io.loader import Reading, read_all
 from hetgraph.io.sources import Source
 
-__all__ = ["with_notes", "with_seeds"]
+__all__ = ["with_latest", "with_notes", "with_seeds"]
 
 
 def with_seeds(
@@ -195,6 +196,35 @@ def _check_clocks(store: DatabaseStore, query: QueryTarget, seeds: Seeds) -> Non
             f"{', '.join(wrong)} are {kinds[not seeds.clock.calendar]}; convert one of them in a "
             "SELECT."
         )
+
+
+def with_latest(
+    store: DatabaseStore, spec: Mapping[str, Any], dataset: Dataset, name: str
+) -> Dataset:
+    """Returns the graph of a database as of its latest rows, laid out as it is cut for training.
+
+    There is one copy of the graph, in which all rows with a time are visible. Nodes keep the ids of
+    the database: what is asked is asked about the present.
+
+    Args:
+        store: The database, after :meth:`DatabaseStore.cut`.
+        spec: Its declaration.
+        dataset: The data set that was read from it.
+        name: Name of the target, for the note.
+    """
+    graph = dataset.graph
+    taken = take_snapshots(graph, [NEVER - 1], store.node_times(spec), [""])
+    ids: dict[str, pa.Array] = {}
+    for node_type, (nodes,) in taken.nodes.items():
+        numbers = pa.array(nodes.numpy())
+        known = graph.ids.get(node_type)
+        ids[node_type] = numbers if known is None else known.take(numbers)
+    note = (
+        f"target {name!r} is asked at times, so the graph is read as of the latest rows: edges "
+        "without a time are left out"
+    )
+    read = replace(dataset, graph=taken.graph.replace(ids=ids), hypergraphs={})
+    return with_notes(read, [note])
 
 
 def with_notes(dataset: Dataset, notes: Sequence[str]) -> Dataset:

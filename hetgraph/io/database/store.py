@@ -10,7 +10,7 @@ from typing import Any, Self
 import msgspec
 from torch import Tensor
 
-from hetgraph.errors import FileFormatError
+from hetgraph.errors import FileFormatError, UserError
 from hetgraph.io.database.catalogue import kind_of
 from hetgraph.io.database.clock import Clock
 from hetgraph.io.database.engine import Engine
@@ -18,7 +18,7 @@ from hetgraph.io.database.opening import open_engine
 from hetgraph.io.database.proposal import Proposal, propose
 from hetgraph.io.database.query_targets import QueryTarget, columns_of, split_off
 from hetgraph.io.database.sources import CutSource, QuerySource, TableSource
-from hetgraph.io.declaration import check_declaration
+from hetgraph.io.declaration import check_declaration, without_targets
 from hetgraph.io.declared import DECLARATION
 from hetgraph.io.sources import Source
 from hetgraph.registry import targets
@@ -138,6 +138,17 @@ class DatabaseStore:
         table = self.engine.query(sql)
         return QuerySource(table, f"{label} ({self.label}: a query)", times or set())
 
+    def columns_of_query(self, query: QueryTarget) -> list[str]:
+        """Returns the columns that the query of a target selects; none if it cannot be run.
+
+        Its tables may be missing where nothing but the graph is read.
+        """
+        try:
+            sql = str(query.options["query"]).strip().rstrip(";")
+            return list(self.engine.query(f"SELECT * FROM (\n{sql}\n) LIMIT 0").column_names)
+        except UserError:
+            return []
+
     # ---------------------------------------------------------------- declaration
 
     def declaration(self) -> dict[str, Any]:
@@ -155,10 +166,7 @@ class DatabaseStore:
                 queries = []
             self._declared = check_declaration(content, where), queries
         spec = self._declared[0]
-        if self._bare:
-            left_out = {*targets.names(), "target", "splits", "task"}
-            return {key: value for key, value in spec.items() if key not in left_out}
-        return spec
+        return without_targets(spec) if self._bare else spec
 
     @property
     def is_declared(self) -> bool:

@@ -54,6 +54,33 @@ class Source(ABC):
                 "from 1); rename or drop all but one."
             )
 
+    def check_all(self, names: Sequence[str], why: str) -> None:
+        """Checks that all columns exist.
+
+        Args:
+            names: The columns.
+            why: What they are for, in the message.
+
+        Raises:
+            DataError: Naming all that are missing, or the first that there is several times.
+        """
+        errors: dict[str, DataError] = {}
+        for name in names:
+            try:
+                self.check(name)
+            except DataError as error:
+                errors[name] = error
+        missing = [name for name in errors if name not in self.names]
+        if missing:
+            listed = ", ".join(map(repr, missing))
+            columns, them = ("columns", "them") if len(missing) > 1 else ("column", "it")
+            raise DataError(
+                f"{self.label} has no {columns} {listed}, {why}; add {them} (an empty cell is a "
+                f"missing value).{suggest(missing[0], self.names)}"
+            )
+        if errors:
+            raise next(iter(errors.values()))
+
     def column(self, name: str) -> pa.Array:
         """Returns a column as one array; dictionaries are decoded, extension types unwrapped.
 

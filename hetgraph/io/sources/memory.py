@@ -81,6 +81,11 @@ class _MappingSource(Source):
     def __init__(self, columns: Mapping[str, Any], label: str) -> None:
         super().__init__(label)
         self._columns = columns
+        if isinstance(columns.get("table"), Mapping) or hasattr(columns.get("table"), "columns"):
+            raise DataError(
+                f"{label}: the dict has a whole table in 'table', but a dict holds columns; write "
+                "hetgraph.NodeTable(table, features=[...]) or hetgraph.EdgeTable(table, ...)."
+            )
         lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) > 1:
             raise DataError(f"{label}: the columns differ in length: {lengths}.")

@@ -9,6 +9,8 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer
 
 from hetgraph.errors import ConfigError, DataError
+from hetgraph.features.columns import Place
+from hetgraph.features.columns.bag import Bag
 
 LISTS = [["b", "a", "b"], [], None, ["ü", None]]
 
@@ -79,3 +81,13 @@ def test_a_bad_bag_is_told(fit: Any) -> None:
     values = pa.array([[("a", "b")]], pa.map_(pa.string(), pa.string()))
     with pytest.raises(DataError, match="expected numbers as the values of maps"):
         fit(values)
+
+
+def test_the_row_of_a_new_word_is_told() -> None:
+    lines: list[str] = []
+    known = Bag.fit(pa.array([["a", "b"]]), Bag.Options(), Place("old"))
+    words = pa.array([["a", "b"], ["b", "b"], None, ["a", "z", "y"]])
+    known.encode(words, Place("table 'new', column 'x'", new=True, tell=lines.append))
+    (line,) = lines
+    assert "2 of 7 values are not among the 2 categories" in line
+    assert "first in row 3 (from 0): 'z'" in line

@@ -46,6 +46,19 @@ def test_all_mistakes_are_told_at_once() -> None:
         apply_standins(full, "randm")
 
 
+def test_automatic_stand_ins_leave_what_is_declared_and_what_has_no_edges() -> None:
+    made = apply_standins(library(), "auto")
+    assert {name: x.kind for name, x in made.standins.items()} == {
+        "author": "incidence-svd",
+        "paper": "incidence-svd",
+    }
+    declared = apply_standins(apply_standins(library(), {"author": "ids"}), "auto")
+    assert declared.standins["author"].kind == "ids"
+    assert declared.standins["paper"].kind == "incidence-svd"
+    alone = HeteroGraph(num_nodes={"x": 2}, relations={})
+    assert apply_standins(alone, "auto") is alone
+
+
 def test_other_features_stay_and_the_hash_follows_the_vectors() -> None:
     graph = library()
     made = apply_standins(graph, "random")

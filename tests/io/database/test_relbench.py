@@ -15,6 +15,7 @@ import torch
 import yaml
 
 from hetgraph import load_dataset
+from hetgraph.catalog.loading import load_graph
 from hetgraph.errors import ConfigError, DataError, FileFormatError, UserError
 from hetgraph.io.database.relbench import load_relbench
 
@@ -243,3 +244,16 @@ def test_later_rows_do_not_reach_earlier_seeds(relbench: Callable[..., Path]) ->
 def _races(graph: Any, edges: tuple[torch.Tensor, torch.Tensor]) -> list[int]:
     key = graph.schema.edge_type("results")
     return edges[0 if key.src == "races" else 1].tolist()
+
+
+def test_a_data_set_is_asked_as_of_its_latest_rows(
+    relbench: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HETGRAPH_CACHE", str(tmp_path / "cache"))
+    folder = relbench(3, remove_columns=[["drivers", "height"]])
+    trained = load_dataset(f"relbench:{folder}", target="wins").graph
+    dataset = load_graph(f"relbench:{folder}", target="wins", encoders=trained.encoders)
+    assert dataset.graph.schema == trained.schema
+    assert dataset.graph.ids["drivers"].to_pylist() == [0, 1, 2, 3]
+    assert dataset.graph.num_nodes["races"] == 30
+    assert not dataset.targets

@@ -115,10 +115,26 @@ def test_the_diffusion_is_weighed_at_both_ends_of_the_links(task: Task) -> None:
 def test_fractions_of_the_views_add_up_to_one(task: Task) -> None:
     model = build(task)
     rows = model.relevance(model.prepare(task, seeds=SEEDS))
-    for name, other in (("user", "artist"), ("artist", "user")):
+    for name in ("user", "artist"):
         own = [row for row in rows if row.node_type == name]
         assert sum(row.weight for row in own) == pytest.approx(1)
-        assert {row.source for row in own} == {other}
+    labels = {
+        name: [row.relation for row in rows if row.node_type == name] for name in ("user", "artist")
+    }
+    assert labels == {
+        "user": ["artist -rev_hears> user", "artist -rev_likes> user", "user -knows> user"],
+        "artist": [
+            "user -hears> artist",
+            "user -likes> artist",
+            "(self) (beside user -knows> user)",
+        ],
+    }
+    paths = build(task, metapaths=("friends=user -knows> user", "ATA=artist-tag-artist"))
+    rows = paths.relevance(paths.prepare(task, seeds=SEEDS))
+    assert [row.relation for row in rows if row.node_type == "user"][2:] == [
+        "friends",
+        "(self) (beside ATA)",
+    ]
 
 
 def test_joint_patterns_are_undirected_and_binary() -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from hetgraph.models.latte.relevance import SELF, choice_rows
+from hetgraph.methods import SELF
+from hetgraph.models.latte.relevance import choice_rows
 
 
 def test_rows_are_means_and_stds_over_nodes_and_classes():

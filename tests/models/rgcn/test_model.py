@@ -101,7 +101,7 @@ def test_relevance_is_the_fraction_of_the_norms(task: Task) -> None:
         sums[row.node_type, row.order] = sums.get((row.node_type, row.order), 0) + row.weight
     assert sums == pytest.approx({("author", 0): 1, ("paper", 0): 1, ("author", 1): 1})
     last = {row.relation: row.weight for row in rows if row.order == 1}
-    assert last == pytest.approx({"paper -written_by> author": 1.0, "self": 0.0})
+    assert last == pytest.approx({"paper -written_by> author": 1.0, "(self)": 0.0})
     first = {row.relation: row.weight for row in rows if (row.node_type, row.order) == ("paper", 0)}
     layer = model.layers[0]
     norms = [weight.norm().item() for weight in layer.relation_weights().detach()]

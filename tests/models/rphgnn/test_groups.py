@@ -196,4 +196,31 @@ def test_label_groups_are_round_trips_and_one_hop_within_the_target_type():
     layout = Layout(MAG, "paper", 349, RpHGNNConfig(labels=True))
     listed = [(group.pair.forward.name, group.hops) for group in layout.label_groups]
     assert listed == [("writes", 2), ("cites", 1), ("cites", 2), ("has_topic", 2)]
-    assert layout.names[-1].startswith("label: ")
+    assert list(layout.names[-4:]) == [
+        (("label: paper-author-paper", 0),),
+        (("label: paper -cites> paper (both directions)", 0),),
+        (("label: paper -cites> paper -cites> paper (both directions)", 0),),
+        (("label: paper-field-paper", 0),),
+    ]
+
+
+def test_a_slot_is_named_by_what_it_carries_and_the_way_it_came():
+    layout = Layout(DBLP, "author", 4, RpHGNNConfig(iterations=3, use_input=True, target_dim=8))
+    every = "{author, paper, term, venue}"
+    odd, even, given = layout.names
+    assert odd == (
+        ("paper -r.ap> author", 0),
+        (f"{every} -> paper -r.ap> author", 1),
+        (f"{every} -> ... -> paper -r.ap> author", 2),
+    )
+    assert even == (
+        ("(self)", 0),
+        ("author-paper-author", 0),
+        ("{author, paper} -> author-paper-author", 1),
+        (f"{every} -> ... -> author-paper-author", 2),
+    )
+    assert given == (("(self) (as given)", 0),)
+    acm = Layout(ACM, "paper", 3, RpHGNNConfig(iterations=1, use_input=True))
+    own = [slots[0][0] for slots in acm.names if slots[0][0].startswith("(self)")]
+    assert "(self) (beside paper-author-paper)" in own
+    assert len(own) == len(set(own)) > 1

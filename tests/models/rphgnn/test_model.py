@@ -14,6 +14,7 @@ from hetgraph.errors import ConfigError, SchemaError
 from hetgraph.methods import EncoderMethod, MethodInputs, Stage
 from hetgraph.models.rphgnn import RpHGNN, RpHGNNConfig
 from hetgraph.models.rphgnn import prepare as preparation
+from hetgraph.models.rphgnn.relevance import slot_effects
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task, TaskSpec, make_task
 
@@ -133,13 +134,42 @@ def test_relevance_has_a_row_for_each_group_and_slot(task):
     model, inputs = build(task)
     rows = model.relevance(inputs)
     assert len(rows) == sum(slots for slots, _ in model.encoder.layout.shapes)
-    weight = model.encoder.network.filters[1].weight.detach().abs()
-    of_second = [row for row in rows if row.relation == model.encoder.layout.names[1]]
-    assert [row.order for row in of_second] == [0, 1, 2]
-    assert of_second[2].weight == pytest.approx(float(weight[:, 2].mean()))
+    slots = model.encoder.layout.names
+    assert [(row.relation, row.order) for row in rows] == [slot for own in slots for slot in own]
     assert {row.node_type for row in rows} == {"paper"}
-    starts = [group.start for group in model.encoder.layout.feature_groups]
-    assert [row.source for row in rows if row.order == 0] == starts
+    assert sum(row.weight for row in rows) == pytest.approx(1)
+    assert model.training
+    by_class = model.relevance(inputs, task.labels)
+    assert by_class[: len(rows)] == rows
+    assert {row.label for row in by_class} == {None, 0, 1, 2}
+
+
+def test_a_slot_that_nothing_reads_has_no_effect(task):
+    model, inputs = build(task)
+    network = model.encoder.network
+    with torch.no_grad():
+        network.filters[0].weight[:, 1].zero_()
+        network.groups[1][0].weight.zero_()
+    weights = {(row.relation, row.order): row.weight for row in model.relevance(inputs)}
+    names = model.encoder.layout.names
+    assert weights[names[0][1]] == 0
+    assert all(weights[slot] == 0 for slot in names[1])
+    assert weights[names[0][0]] > 0
+
+
+def test_the_effect_of_a_slot_is_its_way_to_the_mean():
+    """Of a linear network with one output it is exact: what the slot adds to the difference."""
+    generator = torch.Generator().manual_seed(0)
+    slabs = [torch.randn(5, 2, 3, generator=generator), torch.randn(5, 1, 4, generator=generator)]
+    maps = [torch.randn(2, 3, generator=generator), torch.randn(1, 4, generator=generator)]
+
+    def outputs(given):
+        return sum((x * w).sum((1, 2)) for x, w in zip(given, maps, strict=True))[:, None]
+
+    parts = torch.cat([(x * w).sum(2) for x, w in zip(slabs, maps, strict=True)], dim=1)
+    expected = (parts - parts.mean(0)).abs()
+    found = slot_effects(outputs, slabs, torch.device("cpu"))
+    torch.testing.assert_close(found, expected / expected.sum(1, keepdim=True))
 
 
 def test_valid_and_test_labels_change_no_step(task):

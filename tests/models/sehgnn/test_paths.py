@@ -10,6 +10,7 @@ from hetgraph.catalog import Dataset, Labels, Split
 from hetgraph.data import HeteroGraph, Relation
 from hetgraph.errors import MetaPathError, SchemaError
 from hetgraph.metapaths import registry as metapath_registry
+from hetgraph.methods import path_label
 from hetgraph.models.sehgnn import SeHGNN, SeHGNNConfig
 from hetgraph.models.sehgnn.paths import channels, feature_paths, label_paths
 from hetgraph.runs.plan import bind_metapaths, make_plan
@@ -37,8 +38,8 @@ def test_every_sequence_up_to_a_length_ends_at_the_target(task: Task) -> None:
     config = SeHGNNConfig(num_hops=2, labels=True, label_hops=3)
     listed = channels(task.graph.schema, "author", config, labels=True)
     assert dict(listed.features) == {
-        "author": "author",
-        "paper-author": "paper",
+        "(self)": "author",
+        "paper -written_by> author": "paper",
         "author-paper-author": "author",
         "paper -cites> paper-author": "paper",
         "paper <cites- paper-author": "paper",
@@ -49,7 +50,7 @@ def test_every_sequence_up_to_a_length_ends_at_the_target(task: Task) -> None:
         (feature_paths(task, "author", config), [name for name, _ in listed.features[1:]]),
         (label_paths(task, "author", config), list(listed.labels)),
     ):
-        assert [str(path) for path in config_paths] == expected
+        assert [path_label(path, task.graph.schema) for path in config_paths] == expected
         assert {path.end for path in config_paths} == {"author"}
 
 
@@ -68,7 +69,7 @@ def test_requested_paths_take_the_place_of_all(task: Task) -> None:
     config = SeHGNNConfig(metapaths=("term-paper-author", f"mine={APA}"), labels=True)
     listed = channels(task.graph.schema, "author", config, labels=True)
     assert listed.features == (
-        ("author", "author"), ("term-paper-author", "term"), ("mine", "author"),
+        ("(self)", "author"), ("term-paper-author", "term"), ("mine", "author"),
     )  # fmt: skip
     assert listed.labels == ("mine",)
     assert [str(path) for path in feature_paths(task, "author", config)] == [

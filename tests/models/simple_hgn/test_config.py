@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hetgraph.errors import ConfigError
-from hetgraph.models.simple_hgn import SimpleHGN, SimpleHGNConfig
+from hetgraph.models.simple_hgn import SimpleHGNConfig
 from hetgraph.settings import config_from_dict
 
 
@@ -26,7 +26,3 @@ def test_values_out_of_range(name, value, message):
 def test_kinds_of_inputs_are_named():
     with pytest.raises(ConfigError, match="inputs"):
         config_from_dict(SimpleHGNConfig, {"inputs": "id"}, "model")
-
-
-def test_the_search_space_names_settings():
-    assert set(SimpleHGN.search_space) <= set(SimpleHGNConfig.__dataclass_fields__)

@@ -14,6 +14,7 @@ from hetgraph import Method
 from hetgraph.metapaths import compose
 from hetgraph.metapaths.registry import resolve_metapaths
 from hetgraph.methods import Loss, NodePredictions, RelevanceRow, Stage
+from hetgraph.nn import metapath_labels
 from hetgraph.seeds import Seeds
 from hetgraph.tasks import Task
 
@@ -82,7 +83,7 @@ class Campus(Method):
 
     def relevance(self, inputs: Any, classes: Tensor | None = None) -> list[RelevanceRow]:
         weights = self.linear.weight.detach().abs().split(self.dim, dim=1)
-        names = ("itself", *self.config.metapaths)
+        names = ("itself", *metapath_labels(self.config.metapaths))
         return [
             RelevanceRow(self.spec.target, name, order, float(weight.mean()), float(weight.std()))
             for order, (name, weight) in enumerate(zip(names, weights, strict=True))
