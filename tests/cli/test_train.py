@@ -81,7 +81,7 @@ def test_without_out_every_run_gets_a_new_folder(hetgraph: Callable, tmp_path: P
         (("rphgnn", "--set", "train.lr=-1"), "expected a positive number"),
         (("rphgnn", "--set", "train.lr"), "key=value"),
         (("rphgnn", "--set", "data.num_node=3"), "Did you mean 'num_nodes'?"),
-        (("rphgnn", "--config", "none.yaml"), "none.yaml cannot be read"),
+        (("rphgnn", "--config", "none.yaml"), "none.yaml does not exist"),
         (("rphgnn", "--metapath", "author-paper-author"), "takes no meta-paths"),
         (("rphgnn", "--resume"), "--resume needs --out"),
         (("rphgnn", "--resume", "--out", "none"), "no run to resume"),
