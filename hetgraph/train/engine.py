@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -46,6 +47,11 @@ class Engine:
         self.device: torch.device = self._fabric.device
         self.rank: int = self._fabric.global_rank
         self.world: int = self._fabric.world_size
+        if self.world > 1:
+            # Threads of gloo that outlive the interpreter abort it, now and then; Fabric ends the
+            # group for nccl alone.
+            atexit.unregister(_leave_group)
+            atexit.register(_leave_group)
 
     @property
     def is_main(self) -> bool:
@@ -155,6 +161,12 @@ class Engine:
         for parameter, gradient in zip(used, gradients, strict=True):
             parameter.grad = gradient
         return True
+
+
+def _leave_group() -> None:
+    """Ends this process's part in the group, if there is one."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def launched_rank() -> int:
