@@ -125,11 +125,7 @@ def make_plan(
     if of_dataset:
         model.check_family(family, dataset)
     chosen = one_spelling(chosen, family)
-    usual = {"train": {"monitor": task_class(family).default_monitor}, "task": {}}
-    if given is not None:
-        known = field_names(task_class(family).Options)
-        suited = given.info.get("task_defaults", {})
-        usual["task"] = {name: value for name, value in suited.items() if name in known}
+    usual = _usual(family, given)
     read = experiment and given is None
     published = _of_experiment(model, dataset, family) if read else None
     own = _of_method(model, family, tuned=published is not None)
@@ -171,6 +167,16 @@ def _of_method(model: type[Registered], family: str, *, tuned: bool) -> dict[str
     data = {"standins": standins} if standins else {}
     own = {} if tuned else model.model_defaults
     return {"model": own, "train": model.train_defaults_in(family), "data": data}
+
+
+def _usual(family: str, given: Dataset | None) -> dict[str, Any]:
+    """Returns the monitor of a family, and task options that data given in Python ask for."""
+    known = field_names(task_class(family).Options)
+    suited = {} if given is None else given.info.get("task_defaults", {})
+    return {
+        "train": {"monitor": task_class(family).default_monitor},
+        "task": {name: value for name, value in suited.items() if name in known},
+    }
 
 
 def _without_file(model: type[Registered], dataset: str) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class SilentProgress:
 
 
 class LineProgress:
-    """Plain lines for logs and pipes: one after a second, then at most one in ``seconds``.
+    """Plain lines for logs and pipes: one after a second, then one per ``seconds`` at most.
 
     A phase that takes long tells so without an epoch being over, from a thread of its own.
 
